@@ -1,0 +1,1 @@
+"""graphtools: see, step through and rebuild PyTorch's computational graphs."""
