@@ -1,0 +1,152 @@
+"""The calls that capture: `trace`, `run` and `record`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from graphtools.capture.assemble import make_graph, make_recording
+from graphtools.capture.eager import Recorder
+from graphtools.capture.preserve import preserved
+from graphtools.errors import CaptureError
+from graphtools.graph import Graph
+from graphtools.recording import Limits, Recording
+
+Method = Literal["auto", "fx", "record"]
+
+
+def trace(
+    model: Callable[..., Any],
+    *args: Any,
+    method: Method = "auto",
+    fake: bool = False,
+    limits: Limits = Limits(),
+    **kwargs: Any,
+) -> Graph:
+    """The graph of `model`, a module or a function of tensors, without the values.
+
+    "fx" derives the graph with torch.fx, before any data: with example inputs the shapes are found by fake tensors, and
+    nothing is computed; without inputs the shapes stay open. "record" runs the model once on the inputs and shows the
+    operations that ran. "auto" tries fx first; `graph.capture.reason` says why it was not enough. Buffers, random
+    state and attributes of the modules are as they were before. `fake` records with fake tensors, which have a type
+    and no values: no memory, no computation, but data-dependent control flow cannot be followed.
+
+    Raises CaptureError where the method asked for does not apply, and whatever the model raises, with the graph up to
+    there as the exception's `graph`.
+    """
+    given = bool(args or kwargs)
+    reason = None
+    if method not in ("auto", "fx", "record"):
+        raise CaptureError(f"no capture method {method!r}; the methods are 'auto', 'fx' and 'record'")
+    if method != "record":
+        from graphtools.capture.symbolic import Untraceable, trace_symbolically
+
+        try:
+            return trace_symbolically(model, args, kwargs)
+        except Untraceable as error:
+            reason = str(error)
+            if method == "fx" or not given:
+                next_step = (
+                    f"Record a run instead, which follows what happens: graphtools.trace(model, {_call(args, kwargs)})"
+                    if method == "fx"
+                    else "Give example inputs, so that a run can be recorded: graphtools.trace(model, x)"
+                )
+                raise CaptureError(f"{reason}. {next_step}") from None
+    started = time.perf_counter()
+    with preserved(model), fake_tensors(args, kwargs) if fake else nullcontext((args, kwargs)) as (args, kwargs):
+        recorder = Recorder(model, limits, keep_values=False)
+        error = _run(recorder, model, args, kwargs)
+    graph = make_graph(
+        recorder, _name(model), reason=reason, fake=fake, duration_s=time.perf_counter() - started
+    )
+    if error is not None:
+        _attach(error, "graph", graph)
+        raise error
+    return graph
+
+
+def run(model: Callable[..., Any], *args: Any, limits: Limits = Limits(), **kwargs: Any) -> Recording:
+    """One forward pass of `model`, a module or a function of tensors, recorded with every value.
+
+    Computes exactly what `model(*args, **kwargs)` computes, with the same effects on buffers and random state. Values
+    stay on their device; they are kept by reference, so they take the memory of the results themselves. What the model
+    raises comes out unchanged with the run so far as its `recording`; so does LimitError past one of the `limits`.
+    """
+    recorder = Recorder(model, limits)
+    error = _run(recorder, model, args, kwargs)
+    recording = make_recording(recorder, _name(model))
+    if error is not None:
+        _attach(error, "recording", recording)
+        raise error
+    return recording
+
+
+@contextmanager
+def record(model: Any = None, *, limits: Limits = Limits()) -> Iterator[Recording]:
+    """Records the operations of the block, which may be any code; the recording is complete when the block ends.
+
+    `model` gives the names of modules, parameters, inputs and of the output; without it they are found as they are met.
+    Exceptions pass through unchanged, with the run so far as their `recording`; the name bound by `as` holds it too.
+    """
+    recorder = Recorder(model, limits)
+    recording = Recording.__new__(Recording)
+    try:
+        with recorder:
+            yield recording
+    except BaseException as error:
+        _attach(error, "recording", recording)
+        raise
+    finally:
+        vars(recording).update(vars(make_recording(recorder, _name(model))))
+
+
+def _run(
+    recorder: Recorder, model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> BaseException | None:
+    try:
+        with recorder:
+            recorder.are_inputs_named = True
+            recorder.name_inputs(model.forward if isinstance(model, nn.Module) else model, args, kwargs)
+            result = model(*args, **kwargs)
+            recorder.set_output(result)
+    except BaseException as error:
+        return error
+    return None
+
+
+@contextmanager
+def fake_tensors(args: Any, kwargs: Any) -> Iterator[tuple[Any, Any]]:
+    """A block in which tensors have types and no values, and the arguments turned into such tensors."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    from graphtools.structure import replace_leaves
+
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+
+        def fake(leaf: Any) -> Any:
+            return mode.from_tensor(leaf, static_shapes=True) if isinstance(leaf, torch.Tensor) else leaf
+
+        yield replace_leaves(args, fake), {key: replace_leaves(arg, fake) for key, arg in kwargs.items()}
+
+
+def _attach(error: BaseException, name: str, value: Any) -> None:
+    try:
+        setattr(error, name, value)
+    except AttributeError:  # an exception class with __slots__
+        pass
+
+
+def _name(model: Any) -> str:
+    if isinstance(model, nn.Module):
+        return type(model).__name__
+    return getattr(model, "__name__", type(model).__name__) if model is not None else "run"
+
+
+def _call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    words = ["x"] if len(args) == 1 else [f"x{position}" for position in range(len(args))]
+    return ", ".join([*words, *(f"{key}={key}" for key in kwargs), 'method="record"'])

@@ -1,0 +1,231 @@
+"""Makes a Graph and a Recording of what a Recorder met."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import nn
+
+from graphtools import compat
+from graphtools.capture.eager import Call, Recorder
+from graphtools.capture.scopes import type_name
+from graphtools.capture.source import resolve
+from graphtools.capture.specs import make_spec
+from graphtools.graph import (
+    Capture,
+    Failure,
+    Graph,
+    ListArg,
+    Node,
+    Output,
+    Path,
+    Ref,
+    Spec,
+    Symbol,
+    freeze,
+    references,
+)
+from graphtools.recording import Kept, Recording
+
+
+@dataclass(slots=True)
+class Live:
+    """What a graph needs to run and JSON cannot hold: by node name its tensor, function or module; by text its object."""
+
+    model: Any = None
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    functions: dict[str, Any] = field(default_factory=dict)
+    modules: dict[str, nn.Module] = field(default_factory=dict)
+    objects: dict[str, Any] = field(default_factory=dict)
+
+
+def make_recording(recorder: Recorder, name: str, **capture: Any) -> Recording:
+    """The Recording of a Recorder whose block has ended. Cheap: the graph itself is made when it is asked for."""
+    values: dict[str, Mapping[Path, Kept]] = {}
+    for call in (*recorder.inputs, *recorder.calls):
+        kept = {
+            value.ref.path: Kept(value.copy, compat.version(value.copy))
+            for value in call.values
+            if value.kept and value.copy is not None
+        }
+        if call.result is not None:
+            kept[()] = Kept(call.result)
+        if kept:
+            values[call.name] = kept
+    return Recording(
+        lambda: make_graph(recorder, name, **capture),
+        values,
+        {call.name: call.duration_s for call in recorder.calls if call.kind == "call"},
+        {call.name: call.rng_state for call in recorder.calls if call.rng_state is not None},
+        recorder.error,
+        recorder.duration_s,
+        lambda value: compat.version(value) if isinstance(value, torch.Tensor) else None,
+    )
+
+
+def make_graph(recorder: Recorder, name: str, method: str = "record", **capture: Any) -> Graph:
+    """The Graph of what a Recorder met, up to the failure if there was one."""
+    live = Live(recorder.model)
+    failed = _failed_call(recorder)
+    specs: dict[Ref, Spec] = {}
+    nodes = []
+    for call in (*recorder.inputs, *recorder.calls):
+        if not call.raised or call is failed:  # what the user's code caught is no part of the result
+            nodes.append(_node(call, live, specs))
+    failure = None
+    if recorder.error is not None:
+        failure = _failure(recorder, failed, specs)
+    elif recorder.has_output:
+        result = freeze_arg(recorder.output, live)
+        outputs = tuple(Output(ref.path, specs[ref]) for ref in references(result) if ref in specs)
+        taken = {node.name for node in nodes}
+        word = "output" if "output" not in taken else "output_of_the_model"
+        nodes.append(Node(word, "output", "output", (result,), outputs=outputs))
+    return Graph(
+        tuple(nodes),
+        MappingProxyType(recorder.names.table()),
+        Capture(
+            method=method,
+            model=name,
+            duration_s=capture.pop("duration_s", recorder.duration_s),
+            notes=(*capture.pop("notes", ()), *_notes(recorder)),
+            versions=versions(),
+            **capture,
+        ),
+        failure,
+        live,
+    )
+
+
+def versions() -> Mapping[str, str]:
+    """Versions of what took part in a capture."""
+    return freeze([("torch", torch.__version__), ("python", platform.python_version())])
+
+
+def freeze_arg(arg: Any, live: Live) -> Any:
+    """An argument in the forms that a Graph holds. What has no such form becomes a Symbol of kind "opaque"."""
+    if arg is None or isinstance(arg, Ref | bool | str) or arg is Ellipsis:
+        return arg
+    if isinstance(arg, int):
+        return int(arg)
+    if isinstance(arg, float):
+        return float(arg)
+    if isinstance(arg, complex):
+        return complex(arg)
+    if isinstance(arg, list):
+        return ListArg(freeze_arg(item, live) for item in arg)
+    if isinstance(arg, tuple):
+        return tuple(freeze_arg(item, live) for item in arg)
+    if isinstance(arg, dict):
+        return freeze((str(key), freeze_arg(item, live)) for key, item in arg.items())
+    if isinstance(arg, slice):
+        return slice(*(freeze_arg(item, live) for item in (arg.start, arg.stop, arg.step)))
+    for kind, cls in (
+        ("dtype", torch.dtype),
+        ("device", torch.device),
+        ("layout", torch.layout),
+        ("memory_format", torch.memory_format),
+    ):
+        if isinstance(arg, cls):
+            return Symbol(kind, str(arg))
+    if type(arg).__module__ == "numpy" and hasattr(arg, "item") and getattr(arg, "ndim", None) == 0:
+        return freeze_arg(arg.item(), live)
+    settled = getattr(getattr(arg, "node", None), "maybe_as_int", lambda: None)()
+    if settled is not None:
+        return settled
+    text = f"{type(arg).__name__} {len(live.objects) + 1}"
+    known = next((known for known, value in live.objects.items() if value is arg), None)
+    live.objects[known or text] = arg
+    return Symbol("opaque", known or text)
+
+
+def _node(call: Call, live: Live, specs: dict[Ref, Spec]) -> Node:
+    outputs = []
+    for value in call.values:
+        spec = value.spec if isinstance(value.spec, Spec) else make_spec(value.spec)
+        specs[value.ref] = spec
+        outputs.append(Output(value.ref.path, spec))
+        if call.kind != "call" and value.copy is not None:
+            live.tensors[call.name] = value.copy
+    if call.func is not None:
+        live.functions[call.name] = call.func
+    if call.module is not None:
+        live.modules[call.name] = call.module
+    state: dict[str, Any] = {}
+    if not call.grad:
+        state["grad"] = False
+    if call.autocast is not None:
+        state["autocast"] = call.autocast
+    return Node(
+        call.name,
+        call.kind,  # type: ignore[arg-type]
+        call.target,
+        tuple(freeze_arg(arg, live) for arg in call.args),
+        freeze((key, freeze_arg(arg, live)) for key, arg in call.kwargs.items()),
+        tuple(outputs),
+        call.scope,
+        resolve(call.place),
+        call.writes,
+        call.after,
+        call.random,
+        MappingProxyType(state),
+    )
+
+
+def _failed_call(recorder: Recorder) -> Call | None:
+    """The operation that raised what ended the run, also where the user's code raised something else because of it."""
+    if recorder.failed is None or recorder.error is None:
+        return None
+    call, cause = recorder.failed
+    error: BaseException | None = recorder.error
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if error is cause:
+            return call
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _failure(recorder: Recorder, failed: Call | None, specs: dict[Ref, Spec]) -> Failure:
+    error = recorder.error
+    given: tuple[Spec, ...] = ()
+    if failed is not None:
+        given = tuple(specs[ref] for ref in _refs_of(failed) if ref in specs)
+    return Failure(
+        type(error).__name__,
+        str(error),
+        failed.name if failed is not None else None,
+        resolve(failed.place if failed is not None else recorder.error_place),
+        given,
+    )
+
+
+def _refs_of(call: Call) -> list[Ref]:
+    live = Live()
+    frozen = [freeze_arg(arg, live) for arg in (*call.args, *call.kwargs.values())]
+    return [ref for arg in frozen for ref in references(arg)]
+
+
+def _notes(recorder: Recorder) -> list[str]:
+    notes = []
+    places = [source for source in map(resolve, recorder.unknown) if source is not None]
+    if recorder.unknown:
+        first = f", first at {places[0]}" if places else ""
+        count = len(recorder.unknown)
+        what = "1 tensor" if count == 1 else f"{count} tensors"
+        notes.append(
+            f"{what} came from outside the recorded operations (made before, by numpy, C++, a transform or another "
+            f"thread{first}) and became constants"
+        )
+    opaque = sorted({type_name(type(call.module)) for call in recorder.calls if call.module is not None})
+    if opaque:
+        notes.append(f"{', '.join(opaque)} ran as in plain PyTorch, as one operation: looking inside would change it")
+    for target in sorted(set(recorder.overwritten)):
+        notes.append(f"{target} wrote into its arguments; what they held before was not kept")
+    return notes

@@ -1,0 +1,550 @@
+"""Records a run while it happens: every operation as the user wrote it, with its value, place and scope.
+
+A TorchFunctionMode sees the operations, global module hooks see which module is running. Both belong to one thread and
+are gone when the block ends. Values are kept by reference; a copy is made only of what a later operation is about to
+overwrite in place, so a recorded forward pass costs little more than a plain one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.overrides import TorchFunctionMode
+
+from graphtools import catalog, compat
+from graphtools.capture.scopes import ModuleNames, ScopeStack, attribute_name, type_name
+from graphtools.capture.source import Place, user_place, user_place_of_traceback
+from graphtools.capture.specs import raw_spec, spec_of
+from graphtools.errors import LimitError
+from graphtools.graph import Ref, enclosing_scopes, module_path
+from graphtools.recording import Limits
+from graphtools.structure import replace_leaves, tensors
+
+
+class Value:
+    """One tensor that was met: `ref` names it, `index` is the call that gave it (-1: it was there before the run).
+
+    `tensor` (or `weak`, where values are not kept) holds its identity; `copy` is its value once that is not the
+    tensor's own any more.
+    """
+
+    __slots__ = ("copy", "index", "kept", "ref", "spec", "storage", "tensor", "weak")
+
+    def __init__(self, tensor: torch.Tensor, ref: Ref, index: int, kept: bool) -> None:
+        self.tensor: torch.Tensor | None = tensor if kept else None
+        self.weak = None if kept else weakref.ref(tensor)
+        self.ref = ref
+        self.index = index
+        self.copy: torch.Tensor | None = None
+        self.kept = kept
+        self.storage: int | None = None
+        try:
+            self.spec: Any = raw_spec(tensor)
+        except RuntimeError:  # a nested tensor has no single shape
+            self.spec = spec_of(tensor)
+
+    def held(self) -> torch.Tensor | None:
+        """The tensor itself; None once it is gone."""
+        return self.weak() if self.weak is not None else self.tensor
+
+
+class Call:
+    """One operation, as raw as it was met; `graphtools.capture.assemble` makes a Node of it."""
+
+    __slots__ = (
+        "after", "args", "autocast", "duration_s", "func", "grad", "index", "kwargs", "kind", "module", "name", "place",
+        "raised", "random", "result", "rng_state", "scope", "target", "values", "writes",
+    )  # fmt: skip
+
+    def __init__(self, index: int, kind: str, name: str, target: str, scope: str, place: Place | None) -> None:
+        self.index = index
+        self.kind = kind
+        self.name = name
+        self.target = target
+        self.scope = scope
+        self.place = place
+        self.func: Callable[..., Any] | None = None
+        self.module: nn.Module | None = None
+        self.args: tuple[Any, ...] = ()
+        self.kwargs: dict[str, Any] = {}
+        self.values: list[Value] = []
+        self.result: Any = None
+        self.writes: tuple[str, ...] = ()
+        self.after: tuple[str, ...] = ()
+        self.random = False
+        self.raised = False
+        self.rng_state: Any = None
+        self.grad = True
+        self.autocast: str | None = None
+        self.duration_s = 0.0
+
+
+_PLAIN = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device, torch.Size, type(Ellipsis)})
+
+
+class Recorder(TorchFunctionMode):
+    """Watches one thread between `__enter__` and `__exit__`; `calls` and `result` are then complete."""
+
+    def __init__(self, model: Any = None, limits: Limits = Limits(), keep_values: bool = True) -> None:
+        super().__init__()
+        self.model = model if isinstance(model, nn.Module) else None
+        self.names = ModuleNames(self.model)
+        self.limits = limits
+        self.keep_values = keep_values
+        self.calls: list[Call] = []
+        self.inputs: list[Call] = []
+        self.has_output = False
+        self.output: Any = None  # the model's result with a Ref for each tensor
+        self.unknown: list[Place | None] = []  # where a tensor of unknown origin was first used
+        self.overwritten: list[str] = []  # functions that wrote their arguments without a name that says so
+        self.failed: tuple[Call, BaseException] | None = None
+        self.error: BaseException | None = None
+        self.error_place: Place | None = None
+        self.duration_s = 0.0
+        self.are_inputs_named = False
+        self._scopes = ScopeStack(self.names)
+        self._thread = threading.get_ident()
+        self._values: dict[int, Value] = {}
+        self._all_values: list[Value] = []
+        self._indexed = 0  # how many of `_all_values` stand in `_by_storage`
+        self._by_storage: dict[int, list[Value]] = {}
+        self._writers: dict[int, Call] = {}
+        self._counts: dict[str, int] = {}
+        self._taken: set[str] = set()
+        self._paused = 0
+        self._opaque: list[tuple[nn.Module, Place | None, float]] = []
+        self._removers: list[Any] = []
+        self._function_apply: Any = None
+        self._started = 0.0
+        self._n_events = 0
+        self._n_bytes = 0
+        self._storages_counted: set[int | None] = set()
+
+    # -- beginning and end ------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Recorder:
+        self._thread = threading.get_ident()
+        self._removers = [
+            register_module_forward_pre_hook(self._enter_module),
+            register_module_forward_hook(self._leave_module, with_kwargs=True, always_call=True),
+            register_optimizer_step_pre_hook(self._pause),
+            register_optimizer_step_post_hook(self._resume),
+        ]
+        if self.model is not None and not _may_run_fused(self.model):
+            # A global pre-hook does not see keyword arguments; this one of the model itself does.
+            hook = self.model.register_forward_pre_hook(self._enter_root, prepend=True, with_kwargs=True)
+            self._removers.append(hook)
+        self._function_apply = compat.function_apply_replaced(self._custom_function)
+        self._function_apply.__enter__()
+        super().__enter__()
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        self.duration_s = time.perf_counter() - self._started
+        if self._opaque:  # an interrupt left a module that ran without us
+            compat.push_function_mode(self)
+        super().__exit__(kind, error, traceback)
+        self._function_apply.__exit__(None, None, None)
+        for remover in self._removers:
+            remover.remove()
+        if error is not None:
+            self.error = error
+            self.error_place = user_place_of_traceback(traceback)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        # Recorded values must not keep the autograd graph alive, nor share what is only a tensor's own (its shape).
+        with compat.without_torch_function(), torch.no_grad():
+            for value in self._all_values:
+                if value.copy is None and value.tensor is not None and value.kept:
+                    try:
+                        value.copy = value.tensor.detach()
+                    except RuntimeError:  # a wrapper of a transform that has ended
+                        value.kept = False
+                value.tensor = None
+        self._values.clear()
+        self._writers.clear()
+        self._by_storage.clear()
+        self._all_values.clear()
+
+    # -- operations -------------------------------------------------------------------------------------------------
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        callee = catalog.describe(func)
+        if callee.treatment == "pass" or self._paused or compat.in_backward() or compat.in_functorch():
+            return func(*args, **kwargs)
+        self._check_limits()
+        call = self._begin(callee.target, user_place(sys._getframe(1)))
+        with compat.without_torch_function():
+            self._take_arguments(call, callee, args, kwargs)
+            call.func = func
+        try:
+            started = time.perf_counter()
+            result = func(*args, **kwargs)
+            call.duration_s = time.perf_counter() - started
+        except BaseException as error:
+            self._fail(call, error)
+            raise
+        with compat.without_torch_function():
+            self._take_result(call, callee, args, result)
+        return result
+
+    def _check_limits(self) -> None:
+        limits = self.limits
+        if limits.events is not None and self._n_events >= limits.events:
+            raise LimitError(f"the run was stopped at its limit of {limits.events} operations")
+        if limits.seconds is not None and time.perf_counter() - self._started > limits.seconds:
+            raise LimitError(f"the run was stopped at its limit of {limits.seconds:g} s, after {self._n_events} operations")
+        if limits.bytes is not None and self._n_bytes > limits.bytes:
+            raise LimitError(
+                f"the run was stopped after {self._n_events} operations: their results take {self._n_bytes} bytes, "
+                f"the limit is {limits.bytes}"
+            )
+
+    def _begin(self, target: str, place: Place | None) -> Call:
+        name = self._name(target.rsplit(".", 1)[-1])
+        return Call(len(self.calls), "call", name, target, self._scopes.scope, place)
+
+    def _name(self, word: str) -> str:
+        stem = word.strip("_")
+        if not stem.isidentifier():
+            stem = re.sub(r"\W", "_", stem) or "call"
+        count = self._counts.get(stem, 0)
+        name = f"{stem}_{count}" if count else stem
+        while name in self._taken:
+            count += 1
+            name = f"{stem}_{count}"
+        self._counts[stem] = count + 1
+        self._taken.add(name)
+        return name
+
+    def _take_arguments(
+        self, call: Call, callee: catalog.Callee, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        after: list[str] = []
+        call.args = tuple([self._argument(arg, after) for arg in args])
+        if callee.reflected:
+            call.args = call.args[::-1]
+        if kwargs:
+            call.kwargs = {key: self._argument(arg, after) for key, arg in kwargs.items()}
+        if callee.writes or (kwargs and "out" in kwargs):
+            call.writes = self._protect(catalog.written(callee, args, kwargs), call)
+        if after:
+            call.after = tuple(dict.fromkeys(after))
+        if callee.draws and catalog.draws(callee, args, kwargs):
+            call.random = True
+            call.rng_state = compat.rng_state()
+        call.grad = torch.is_grad_enabled()
+        if compat.is_any_autocast_enabled():
+            call.autocast = compat.autocast_state("cpu") or compat.autocast_state("cuda")
+        if callee.writes == "unknown":
+            call.result = [(tensor, compat.version(tensor)) for _, tensor in tensors((args, kwargs))]
+
+    def _argument(self, arg: Any, after: list[str]) -> Any:
+        if type(arg) in _PLAIN:
+            return arg
+        if isinstance(arg, torch.Tensor):
+            value = self._values.get(id(arg))
+            if value is None or value.held() is not arg:
+                value = self._meet(arg)
+            if self._writers:
+                writer = self._writers.get(self._storage(value) or -1)
+                if writer is not None and writer.index > value.index:
+                    after.append(writer.name)
+            return value.ref
+        kind = type(arg)
+        if kind is tuple or kind is list:
+            return kind([self._argument(item, after) for item in arg])
+        if kind is slice:
+            return slice(*[self._argument(item, after) for item in (arg.start, arg.stop, arg.step)])
+        if isinstance(arg, dict):
+            return {key: self._argument(item, after) for key, item in arg.items()}
+        if isinstance(arg, tuple):  # named tuples
+            return tuple([self._argument(item, after) for item in arg])
+        return arg
+
+    def _meet(self, tensor: torch.Tensor) -> Value:
+        """The Value of a tensor that no recorded operation gave: a parameter, a buffer, or a constant."""
+        named = self.names.tensors.get(id(tensor))
+        if named is not None and named.tensor is tensor:
+            return self._state(named.kind, named.name, tensor)
+        kind = "parameter" if isinstance(tensor, nn.Parameter) else "constant"
+        attribute = self._attribute(tensor)
+        if attribute is not None:
+            return self._state(kind, attribute, tensor)
+        place = user_place(sys._getframe(1))
+        self.unknown.append(place)
+        return self._state(kind, kind, tensor, place)
+
+    def _state(self, kind: str, target: str, tensor: torch.Tensor, place: Place | None = None) -> Value:
+        call = Call(len(self.calls), kind, self._name(target.replace(".", "_")), target, "", place)
+        (self.inputs if kind == "input" else self.calls).append(call)
+        return self._bind(call, tensor, Ref(call.name), -1)
+
+    def _attribute(self, tensor: torch.Tensor) -> str | None:
+        for scope in enclosing_scopes(module_path(self._scopes.scope)):
+            module = self.names.modules.get(scope)
+            name = attribute_name(module, tensor) if module is not None else None
+            if name is not None:
+                return f"{scope}.{name}" if scope else name
+        return None
+
+    def _bind(self, call: Call, tensor: torch.Tensor, ref: Ref, index: int) -> Value:
+        value = Value(tensor, ref, index, self.keep_values and not compat.is_fake(tensor))
+        call.values.append(value)
+        self._values[id(tensor)] = value
+        self._all_values.append(value)
+        return value
+
+    def _take_result(self, call: Call, callee: catalog.Callee, args: tuple[Any, ...], result: Any) -> None:
+        if callee.writes == "unknown":
+            changed = [tensor for tensor, before in call.result if compat.version(tensor) != before]
+            if changed:  # too late to keep what was there before
+                self.overwritten.append(call.target)
+                call.writes = self._protect(iter(changed), call, lost=True)
+        call.result = None
+        self._append(call)
+        if isinstance(result, torch.Tensor):
+            self._bind(call, result, Ref(call.name), call.index)
+            if self.limits.bytes is not None:
+                self._count_bytes(result)
+        elif callee.treatment == "exit":
+            call.result = result if isinstance(result, int | float | complex | bool | list | str) else None
+        else:
+            found = False
+            for path, tensor in tensors(result):
+                found = True
+                self._bind(call, tensor, Ref(call.name, path), call.index)
+                if self.limits.bytes is not None:
+                    self._count_bytes(tensor)
+            if not found:
+                if not call.writes:  # a question about a tensor, no step of the computation
+                    self.calls.pop()
+                    return
+                written = args[0] if args else None
+                if isinstance(written, torch.Tensor):  # x[0] = y gives nothing; what follows uses the new x
+                    self._bind(call, written, Ref(call.name), call.index)
+        self._n_events += 1
+
+    def _append(self, call: Call) -> None:
+        # Only now, because states that were met among its arguments come before it.
+        call.index = len(self.calls)
+        self.calls.append(call)
+
+    def _count_bytes(self, tensor: torch.Tensor) -> None:
+        key = compat.storage_key(tensor)
+        if key not in self._storages_counted:
+            self._storages_counted.add(key)
+            self._n_bytes += tensor.numel() * tensor.element_size()
+
+    # -- what is overwritten ----------------------------------------------------------------------------------------
+
+    def _storage(self, value: Value) -> int | None:
+        if value.storage is None:
+            tensor = value.held()
+            value.storage = None if tensor is None else compat.storage_key(tensor)
+        return value.storage
+
+    def _protect(self, overwritten: Any, call: Call, lost: bool = False) -> tuple[str, ...]:
+        """Copies every kept value that lives in the memory about to be overwritten; returns the nodes that lose it."""
+        for value in self._all_values[self._indexed :]:
+            key = self._storage(value)
+            if key is not None:
+                self._by_storage.setdefault(key, []).append(value)
+        self._indexed = len(self._all_values)
+        writes: dict[str, None] = {}
+        for tensor in overwritten:
+            key = compat.storage_key(tensor)
+            if key is None:
+                continue
+            for value in self._by_storage.pop(key, ()):
+                writes[value.ref.node] = None
+                if value.kept and value.copy is None and value.tensor is not None:
+                    if lost:
+                        value.kept = False
+                    else:
+                        with torch.no_grad():
+                            value.copy = value.tensor.detach().clone()
+            self._writers[key] = call
+        return tuple(writes)
+
+    # -- modules ----------------------------------------------------------------------------------------------------
+
+    def _enter_module(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        # A hook's return value would replace the arguments, so this returns None.
+        if threading.get_ident() != self._thread or self._paused or compat.in_backward():
+            return
+        self._scopes.enter(module)
+        if module is self.model and self._scopes.depth == 1 and not self.are_inputs_named:
+            self._name_inputs(args, {})
+        if _is_opaque(module) and compat.top_function_mode() is self:
+            compat.pop_function_mode()
+            self._paused += 1
+            self._opaque.append((module, user_place(sys._getframe(1)), time.perf_counter()))
+
+    def _enter_root(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if threading.get_ident() == self._thread and self._scopes.depth == 1 and not self.are_inputs_named:
+            self._name_inputs((), kwargs)
+
+    def _leave_module(self, module: nn.Module, args: tuple[Any, ...], *kwargs_and_result: Any) -> None:
+        # A hook's return value would replace the result, so this returns None. After an exception torch gives no kwargs.
+        if threading.get_ident() != self._thread or compat.in_backward():
+            return
+        kwargs = kwargs_and_result[0] if len(kwargs_and_result) == 2 else {}
+        result = kwargs_and_result[-1]
+        if self._opaque and self._opaque[-1][0] is module:
+            _, place, started = self._opaque.pop()
+            duration_s = time.perf_counter() - started
+            self._paused -= 1
+            compat.push_function_mode(self)
+            with compat.without_torch_function():
+                self._record_module(module, args, kwargs, result, place, duration_s)
+        elif self._paused:
+            return
+        if module is self.model and self._scopes.depth == 1 and result is not None:
+            with compat.without_torch_function():
+                self.set_output(result)
+        self._scopes.leave()
+
+    def _record_module(
+        self,
+        module: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+        place: Place | None,
+        duration_s: float,
+    ) -> None:
+        callee = catalog.Callee(type_name(type(module)), "record")
+        call = self._begin(callee.target, place)
+        call.module = module
+        call.duration_s = duration_s
+        self._take_arguments(call, callee, args, kwargs)
+        if result is None:
+            self._fail(call, None)
+        else:
+            self._take_result(call, callee, args, result)
+
+    def _custom_function(
+        self, original: Callable[..., Any], cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Records `MyFunction.apply(...)` as one operation; torch's own Functions (checkpoint) stay open."""
+        if (
+            threading.get_ident() != self._thread
+            or self._paused
+            or compat.in_backward()
+            or compat.in_functorch()
+            or cls.__module__.startswith("torch.")
+            or compat.top_function_mode() is not self
+        ):
+            return original(*args, **kwargs)
+        self._check_limits()
+        callee = catalog.Callee(f"{cls.__module__}.{cls.__qualname__}", "record", "unknown")
+        call = self._begin(callee.target, user_place(sys._getframe(2)))
+        with compat.without_torch_function():
+            self._take_arguments(call, callee, args, kwargs)
+            call.func = cls.apply  # type: ignore[attr-defined]
+            call.random, call.rng_state = True, compat.rng_state()  # it may draw; nothing tells
+        compat.pop_function_mode()
+        self._paused += 1
+        try:
+            started = time.perf_counter()
+            result = original(*args, **kwargs)
+            call.duration_s = time.perf_counter() - started
+        except BaseException as error:
+            self._fail(call, error)
+            raise
+        finally:
+            self._paused -= 1
+            compat.push_function_mode(self)
+        with compat.without_torch_function():
+            self._take_result(call, callee, args, result)
+        return result
+
+    def _pause(self, *_: Any) -> None:
+        if threading.get_ident() == self._thread:
+            self._paused += 1
+
+    def _resume(self, *_: Any) -> None:
+        if threading.get_ident() == self._thread:
+            self._paused -= 1
+
+    # -- inputs, output, failure ------------------------------------------------------------------------------------
+
+    def name_inputs(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Makes an input node for each tensor among the arguments, named by the function's signature."""
+        for path, tensor in tensors(_by_parameter(function, args, kwargs)):
+            known = self._values.get(id(tensor))
+            if known is None or known.held() is not tensor:  # else an operation gave it, or it is an input already
+                self._state("input", ".".join(map(str, path)), tensor)
+
+    def _name_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self.model is not None:
+            with compat.without_torch_function():
+                self.name_inputs(self.model.forward, args, kwargs)
+
+    def set_output(self, result: Any) -> None:
+        """Notes what the model returned; tensors that no recorded operation gave become constants."""
+        def ref(leaf: Any) -> Any:
+            return self._argument(leaf, []) if isinstance(leaf, torch.Tensor) else leaf
+
+        self.output = replace_leaves(result, ref)
+        self.has_output = True
+
+    def _fail(self, call: Call, error: BaseException | None) -> None:
+        call.raised = True
+        self._append(call)
+        if error is not None:
+            self.failed = (call, error)
+
+
+def _by_parameter(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    try:
+        bound = inspect.signature(function).bind_partial(*args, **kwargs)
+    except (TypeError, ValueError):
+        return {**{f"arg_{position}": arg for position, arg in enumerate(args)}, **kwargs}
+    named: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            named.update(value)
+        elif kind is inspect.Parameter.VAR_POSITIONAL:
+            named.update({f"{name}_{position}": item for position, item in enumerate(value)})
+        else:
+            named[name] = value
+    return named
+
+
+_FUSED = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
+
+
+def _may_run_fused(module: nn.Module) -> bool:
+    return isinstance(module, _FUSED)
+
+
+def _is_opaque(module: nn.Module) -> bool:
+    """True for a module to be recorded as one operation, because watching it inside would change what it computes.
+
+    An active mode turns off the fused path of attention and Transformer layers, which moves results by some 1e-7;
+    TorchScript and torch.compile run where no mode sees them.
+    """
+    if isinstance(module, torch.jit.ScriptModule) or type(module).__name__ == "OptimizedModule":
+        return True
+    if not isinstance(module, _FUSED) or module.training or not compat.is_fast_path_enabled():
+        return False
+    return not (torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters()))

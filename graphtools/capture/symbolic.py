@@ -1,0 +1,316 @@
+"""Derives a graph with torch.fx, before any data: the define-and-run view of a model.
+
+torch.fx runs the model's Python once with proxies in place of tensors. Modules of `torch.nn` stay whole. What fx cannot
+follow, or would follow wrongly (a random tensor frozen into a constant), raises Untraceable, which says what and where.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import torch
+import torch.fx
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from graphtools import catalog, compat
+from graphtools.capture.assemble import Live, freeze_arg, versions
+from graphtools.capture.preserve import preserved
+from graphtools.capture.scopes import ModuleNames, ScopeStack, type_name
+from graphtools.capture.source import Place, resolve, user_place, user_place_of_traceback
+from graphtools.capture.specs import spec_of
+from graphtools.errors import CaptureError
+from graphtools.graph import Capture, Graph, Node, Output, Ref, freeze
+from graphtools.structure import replace_leaves, tensors
+
+
+class Untraceable(CaptureError):
+    """torch.fx cannot derive this model's graph; the message says what stands in the way, without a full stop."""
+
+
+def trace_symbolically(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Graph:
+    """The graph that torch.fx derives, with shapes by fake tensors where example inputs are given.
+
+    Runs the model's Python code with proxies; attributes, buffers and random state are restored afterwards. Arguments
+    that hold no tensor are fixed to the values given. Raises Untraceable.
+    """
+    started = time.perf_counter()
+    tracer = _Tracer()
+    concrete = _concrete(model, args, kwargs)
+    with preserved(model):  # fx hangs the constants that it meets on the model itself
+        fx_graph = tracer.run(model, concrete)
+        specs, note = _propagate(tracer, fx_graph, model, args, kwargs) if args or kwargs else ({}, None)
+        return _assemble(tracer, fx_graph, model, specs, note, started)
+
+
+@dataclass(slots=True)
+class _Met:
+    scope: str
+    place: Place | None
+
+
+class _Tracer(torch.fx.Tracer):
+    """An fx tracer that notes the scope and the user's line of each node."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met: dict[str, _Met] = {}
+        self.names = ModuleNames(None)
+        self.scopes = ScopeStack(self.names)
+
+    def run(self, model: Callable[..., Any], concrete: dict[str, Any]) -> torch.fx.Graph:
+        """The fx graph of `model`; Untraceable if there is none."""
+        if isinstance(model, nn.Module):
+            self.names.add(model, "")
+        try:
+            with _Frozen():
+                return self.trace(model, concrete_args=concrete or None)
+        except Untraceable:
+            raise
+        except Exception as error:
+            raise Untraceable(_why(model, error)) from error
+
+    def create_node(self, *args: Any, **kwargs: Any) -> torch.fx.Node:
+        node = super().create_node(*args, **kwargs)
+        self.met[node.name] = _Met(self.scopes.scope, user_place(sys._getframe(1)))
+        return node
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        self.scopes.enter(m)
+        try:
+            return super().call_module(m, forward, args, kwargs)
+        finally:
+            self.scopes.leave()
+
+
+class _Frozen(TorchFunctionMode):
+    """Refuses what fx would turn into a constant although it differs from run to run."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if not any(issubclass(kind, torch.fx.Proxy) for kind in types):
+            callee = catalog.describe(func)
+            if callee.draws and catalog.draws(callee, args, kwargs):
+                place = resolve(user_place(sys._getframe(1)))
+                raise Untraceable(
+                    f"torch.fx would freeze the random numbers of {callee.target.rsplit('.', 1)[-1]} at {place}"
+                )
+        return func(*args, **kwargs)
+
+
+def _why(model: Callable[..., Any], error: Exception) -> str:
+    source = resolve(user_place_of_traceback(error.__traceback__))
+    name = f"{type(model).__name__}.forward" if isinstance(model, nn.Module) else getattr(model, "__name__", "it")
+    message = " ".join(str(error).split())
+    if "control flow" in message:
+        import linecache
+
+        line = linecache.getline(source.file, source.line).strip() if source else ""
+        quoted = f" (`{line}`)" if line else ""
+        return f"torch.fx cannot trace {name}: {source} depends on the value of a tensor{quoted}"
+    short = message if len(message) <= 160 else message[:157] + "..."
+    where = f" at {source}" if source else ""
+    return f"torch.fx cannot trace {name}: {type(error).__name__}{where}: {short}"
+
+
+def _concrete(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments to fix: those given that hold no tensor. Untraceable if one holds tensors in a container."""
+    import inspect
+
+    function = model.forward if isinstance(model, nn.Module) else model
+    try:
+        signature = inspect.signature(function)
+        bound = signature.bind_partial(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        raise Untraceable(f"the inputs do not fit the model: {error}") from None
+    fixed = {}
+    for name, parameter in signature.parameters.items():
+        if name in bound.arguments:
+            value = bound.arguments[name]
+            if isinstance(value, torch.Tensor):
+                continue
+            if any(True for _ in tensors(value)):
+                raise Untraceable(f"torch.fx takes no tensors inside a {type(value).__name__} (argument {name!r})")
+            fixed[name] = value
+        elif parameter.default is not inspect.Parameter.empty and (args or kwargs):
+            fixed[name] = parameter.default
+    if any(name for name in fixed if signature.parameters[name].kind.name.startswith("VAR")):
+        raise Untraceable("torch.fx takes no *args or **kwargs here")
+    return fixed
+
+
+def _propagate(
+    tracer: _Tracer, fx_graph: torch.fx.Graph, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[dict[str, tuple[Output, ...]], str | None]:
+    """Output types of each node by running it on fake tensors; the second value says where that had to stop."""
+    import inspect
+
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    function = model.forward if isinstance(model, nn.Module) else model
+    bound = inspect.signature(function).bind_partial(*args, **kwargs)
+    found: dict[str, tuple[Output, ...]] = {}
+    module = torch.fx.GraphModule(tracer.root, fx_graph)
+    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True) as mode:
+
+        class Propagate(torch.fx.Interpreter):
+            def run_node(self, n: torch.fx.Node) -> Any:
+                result = super().run_node(n)
+                found[n.name] = tuple(Output(path, spec_of(tensor)) for path, tensor in tensors(result))
+                return result
+
+        def fake(leaf: Any) -> Any:
+            return mode.from_tensor(leaf, static_shapes=True) if isinstance(leaf, torch.Tensor) else leaf
+
+        given = [
+            replace_leaves(bound.arguments.get(str(node.target).lstrip("*")), fake)
+            for node in fx_graph.nodes
+            if node.op == "placeholder"
+        ]
+        try:
+            Propagate(module, garbage_collect_values=False).run(*given)
+        except Exception as error:
+            if not isinstance(error, NotImplementedError) and _is_users_fault(error):
+                raise Untraceable(f"the shapes do not fit: {' '.join(str(error).split())[:200]}") from error
+            return found, f"shapes are known up to where fake tensors failed: {' '.join(str(error).split())[:120]}"
+    return found, None
+
+
+def _is_users_fault(error: Exception) -> bool:
+    # A recorded run will say it with the user's line and the real types.
+    return isinstance(error, RuntimeError | ValueError | IndexError | TypeError)
+
+
+def _assemble(
+    tracer: _Tracer,
+    fx_graph: torch.fx.Graph,
+    model: Any,
+    specs: dict[str, tuple[Output, ...]],
+    note: str | None,
+    started: float,
+) -> Graph:
+    live = Live(model if isinstance(model, nn.Module) else None)
+    nodes: list[Node] = []
+    folded: dict[str, Ref] = {}  # getitem of a tuple is a path of its producer's reference
+    outputs = {name: found for name, found in specs.items()}
+
+    def refer(arg: Any) -> Any:
+        if isinstance(arg, torch.fx.Node):
+            return folded.get(arg.name, Ref(arg.name))
+        if isinstance(arg, slice):
+            return slice(refer(arg.start), refer(arg.stop), refer(arg.step))
+        if isinstance(arg, dict):
+            return {key: refer(item) for key, item in arg.items()}
+        if isinstance(arg, list | tuple):
+            return type(arg)([refer(item) for item in arg]) if type(arg) in (list, tuple) else tuple(map(refer, arg))
+        return arg
+
+    late_inputs = [n for n in fx_graph.nodes if n.op == "placeholder"]
+    for node in (*late_inputs, *(n for n in fx_graph.nodes if n.op != "placeholder")):
+        met = tracer.met.get(node.name) or _Met("", None)
+        if node.op == "placeholder":
+            if not specs or outputs.get(node.name):
+                nodes.append(Node(node.name, "input", str(node.target), outputs=outputs.get(node.name, ())))
+            continue
+        if node.op == "output":
+            result = freeze_arg(refer(node.args[0]), live)
+            known = outputs.get(node.name, ())
+            nodes.append(Node(node.name, "output", "output", (result,), outputs=known))
+            continue
+        if node.op == "get_attr":
+            nodes.append(_state_node(tracer, node, live))
+            continue
+        producer = node.args[0] if node.args else None
+        if (
+            node.target is _getitem
+            and isinstance(producer, torch.fx.Node)
+            and isinstance(node.args[1], int)
+            and producer.name in outputs
+            and any(output.path for output in outputs[producer.name])
+        ):
+            before = folded.get(producer.name, Ref(producer.name))
+            folded[node.name] = Ref(before.node, (*before.path, node.args[1]))
+            continue
+        nodes.append(_call_node(tracer, node, met, refer, live, outputs.get(node.name, ())))
+    notes = (note,) if note else ()
+    if not specs:
+        notes = (*notes, "shapes are open: no example input was given, and nothing was run")
+    return Graph(
+        tuple(nodes),
+        MappingProxyType(tracer.names.table()),
+        Capture(
+            method="fx",
+            model=type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", ""),
+            duration_s=time.perf_counter() - started,
+            notes=notes,
+            versions=versions(),
+        ),
+        None,
+        live,
+    )
+
+
+_getitem = __import__("operator").getitem
+
+
+def _state_node(tracer: _Tracer, node: torch.fx.Node, live: Live) -> Node:
+    owner, _, name = str(node.target).rpartition(".")
+    tensor = getattr(tracer.root.get_submodule(owner), name)
+    named = tracer.names.tensors.get(id(tensor))
+    kind = named.kind if named is not None else "constant"
+    target = named.name if named is not None else str(node.target)
+    if isinstance(tensor, torch.Tensor):
+        live.tensors[node.name] = tensor.detach()
+        return Node(node.name, kind, target, outputs=(Output((), spec_of(tensor)),))  # type: ignore[arg-type]
+    live.objects[target] = tensor
+    return Node(node.name, "constant", target)
+
+
+def _call_node(
+    tracer: _Tracer, node: torch.fx.Node, met: _Met, refer: Any, live: Live, outputs: tuple[Output, ...]
+) -> Node:
+    args = tuple(freeze_arg(refer(arg), live) for arg in node.args)
+    kwargs = freeze((key, freeze_arg(refer(arg), live)) for key, arg in node.kwargs.items())
+    scope, random, writes = met.scope, False, ()
+    if node.op == "call_module":
+        module = tracer.root.get_submodule(str(node.target))
+        target = type_name(type(module))
+        scope = _scope_of_leaf(tracer, met, module)
+        live.modules[node.name] = module
+        random = isinstance(module, nn.modules.dropout._DropoutNd | nn.RReLU) and module.training
+        inplace = bool(getattr(module, "inplace", False))
+        writes = tuple(n.name for n in node.args[:1] if isinstance(n, torch.fx.Node)) if inplace else ()
+    else:
+        function = getattr(torch.Tensor, node.target, node.target) if node.op == "call_method" else node.target
+        if isinstance(function, str):  # a method of something that is no tensor
+            target = f"torch.Tensor.{function}"
+        elif function is getattr:
+            target = f"torch.Tensor.{node.args[1]}"
+            args = args[:1]
+        else:
+            callee = catalog.describe(function)
+            target = callee.target
+            random = callee.draws
+            live.functions[node.name] = function
+            if callee.writes == "first" or (callee.writes == "inplace" and node.kwargs.get("inplace")):
+                writes = tuple(n.name for n in node.args[:1] if isinstance(n, torch.fx.Node))
+        if target.startswith("_operator."):
+            target = target.removeprefix("_")
+    present = {ref for ref in (refer(a) for a in node.all_input_nodes)}
+    writes = tuple(name for name in writes if Ref(name) in present)
+    return Node(
+        node.name, "call", target, args, kwargs, outputs, scope, resolve(met.place), writes, (), random
+    )
+
+
+def _scope_of_leaf(tracer: _Tracer, met: _Met, module: nn.Module) -> str:
+    # call_module entered the leaf before it made the node, so the scope is the leaf's own.
+    return re.sub(r"^$", type(module).__name__, met.scope)

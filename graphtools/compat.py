@@ -1,0 +1,105 @@
+"""The private torch API that graphtools relies on, in one place. Tested on the oldest and the newest torch supported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.autograd import Function
+
+# Inside this guard no TorchFunctionMode and no subclass sees our own tensor work.
+without_torch_function = torch._C.DisableTorchFunction
+
+
+def in_backward() -> bool:
+    """True while autograd runs a backward pass in this thread."""
+    return torch._C._current_graph_task_id() != -1
+
+
+def in_functorch() -> bool:
+    """True inside `torch.func.vmap`, `grad` and their like, whose tensors are wrappers that die with the transform."""
+    return torch._C._functorch.maybe_current_level() is not None
+
+
+def storage_key(tensor: torch.Tensor) -> int | None:
+    """A number that tensors sharing memory share, unique while the memory lives; None if there is no plain storage."""
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (NotImplementedError, RuntimeError):  # sparse and other tensors without a storage
+        return None
+
+
+def version(tensor: torch.Tensor) -> int | None:
+    """How often the tensor's memory was written in place; None for inference tensors, which do not count it."""
+    return None if tensor.is_inference() else int(tensor._version)
+
+
+def is_fake(tensor: torch.Tensor) -> bool:
+    """True for a tensor that has a type but no values (fake or meta)."""
+    from torch._subclasses.fake_tensor import FakeTensor
+
+    return isinstance(tensor, FakeTensor) or tensor.is_meta
+
+
+def is_fast_path_enabled() -> bool:
+    """True if `nn.MultiheadAttention` and the Transformer layers may run their fused kernels."""
+    return bool(torch.backends.mha.get_fastpath_enabled())
+
+
+def top_function_mode() -> Any:
+    """The innermost active TorchFunctionMode of this thread, or None."""
+    count = torch._C._len_torch_function_stack()
+    return torch._C._get_function_stack_at(count - 1) if count else None
+
+
+def pop_function_mode() -> Any:
+    """Takes the innermost TorchFunctionMode off this thread's stack and returns it."""
+    return torch._C._pop_torch_function_stack()
+
+
+def push_function_mode(mode: Any) -> None:
+    """Puts `mode` on top of this thread's stack of TorchFunctionModes."""
+    torch._C._push_on_torch_function_stack(mode)
+
+
+def autocast_state(device: str) -> str | None:
+    """The autocast dtype in force for `device` ("cpu", "cuda"), as `torch.bfloat16`; None if autocast is off."""
+    return str(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else None
+
+
+def is_any_autocast_enabled() -> bool:
+    """True if autocast is on for any device."""
+    return bool(torch._C._is_any_autocast_enabled())
+
+
+def rng_state() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """The state of torch's random generators, CPU and (once CUDA is in use) every GPU. Copies 5 KB."""
+    return torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+
+
+def set_rng_state(state: tuple[torch.Tensor, list[torch.Tensor]]) -> None:
+    """Puts the random generators back to what `rng_state` gave."""
+    torch.set_rng_state(state[0])
+    if state[1]:
+        torch.cuda.set_rng_state_all(state[1])
+
+
+@contextmanager
+def function_apply_replaced(wrap: Any) -> Iterator[None]:
+    """Replaces `autograd.Function.apply` by `wrap(original, cls, args, kwargs)` for all threads inside the block.
+
+    Custom functions do not go through `__torch_function__`; this is the one way to see them as one operation. Replacing
+    nests, and the class attribute is the very object it was before once the last block ends.
+    """
+    before = Function.__dict__["apply"]
+
+    def apply(cls: type, *args: Any, **kwargs: Any) -> Any:
+        return wrap(before.__get__(None, cls), cls, args, kwargs)
+
+    Function.apply = classmethod(apply)  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        Function.apply = before

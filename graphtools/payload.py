@@ -1,0 +1,166 @@
+"""A graph as the viewer reads it: one versioned, columnar, JSON-able dict.
+
+Columns are arrays of equal length, one entry a node, edge or module. Words that repeat (targets, scopes, specs) stand
+once in `strings`, and columns hold their index. Parameters and buffers are no nodes here: an operation lists those it
+reads in `states`, because a box for each would hide the computation behind its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from graphtools.graph import Graph, Node, Spec, format_arg
+from graphtools.kinds import category
+
+FORMAT = "graphtools.payload"
+VERSION = 1
+
+_LONGEST_ARG = 400  # characters of argument text kept for a node; a literal list of 10,000 numbers helps nobody
+_LONGEST_MESSAGE = 4000
+_RANDOM, _WRITES, _NO_GRAD, _FAILED = 1, 2, 4, 8  # bits of the `flags` column
+
+
+class _Strings:
+    """A table of distinct strings; `index(text)` adds what is new. The empty string is always 0."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, int] = {"": 0}
+
+    def index(self, text: str) -> int:
+        return self.all.setdefault(text, len(self.all))
+
+    def indexes(self, texts: Iterable[str]) -> list[int]:
+        return [self.index(text) for text in texts]
+
+
+def graph_payload(graph: Graph) -> dict[str, Any]:
+    """The graph for the viewer, as a dict of lists, numbers and strings. Costs one walk over the graph."""
+    strings = _Strings()
+    drawn = [node for node in graph.nodes if node.kind not in ("parameter", "buffer")]
+    row = {node.name: index for index, node in enumerate(drawn)}
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "nodes": _nodes(graph, drawn, strings),
+        "edges": _edges(drawn, row),
+        "modules": _modules(graph, strings),
+        "totals": {
+            "operations": len(graph.operations),
+            "parameters": graph.n_parameters,
+            "activation_bytes": graph.n_activation_bytes,
+        },
+        "capture": {
+            "method": graph.capture.method,
+            "model": graph.capture.model,
+            "reason": graph.capture.reason,
+            "duration_s": graph.capture.duration_s,
+            "fake": graph.capture.fake,
+            "notes": list(graph.capture.notes),
+            "versions": dict(graph.capture.versions),
+        },
+        "failure": _failure(graph, row),
+        "strings": list(strings.all),
+    }
+
+
+def shape_text(spec: Spec | None) -> str:
+    """A shape as the viewer writes it: `1×64×56×56`, `scalar` for no dimension, "" if it is unknown."""
+    if spec is None:
+        return ""
+    return "×".join(map(str, spec.shape)) or "scalar"
+
+
+def _nodes(graph: Graph, drawn: list[Node], strings: _Strings) -> dict[str, list[Any]]:
+    failed = graph.failure.node if graph.failure else None
+    states = {node.name: node for node in graph.nodes if node.kind in ("parameter", "buffer")}
+    return {
+        "name": [node.name for node in drawn],
+        "kind": strings.indexes(node.kind for node in drawn),
+        "target": strings.indexes(node.target for node in drawn),
+        "category": strings.indexes(_category(node) for node in drawn),
+        "scope": strings.indexes(node.scope for node in drawn),
+        "specs": [strings.indexes(str(output.spec) for output in node.outputs) for node in drawn],
+        "shape": strings.indexes(shape_text(node.spec) for node in drawn),
+        "dtype": strings.indexes(node.spec.dtype if node.spec else "" for node in drawn),
+        "device": strings.indexes(node.spec.device if node.spec else "" for node in drawn),
+        "bytes": [sum(output.spec.n_bytes for output in node.outputs) for node in drawn],
+        "file": strings.indexes(node.source.file if node.source else "" for node in drawn),
+        "line": [node.source.line if node.source else 0 for node in drawn],
+        "column": [node.source.column if node.source else 0 for node in drawn],
+        "function": strings.indexes(node.source.function if node.source else "" for node in drawn),
+        "args": [_args_text(node) for node in drawn],
+        "states": [
+            strings.indexes(_state_text(states[name]) for name in dict.fromkeys(ref.node for ref in node.refs()) if name in states)
+            for node in drawn
+        ],
+        "writes": [list(node.writes) for node in drawn],
+        "flags": [
+            (_RANDOM if node.random else 0)
+            | (_WRITES if node.writes else 0)
+            | (_NO_GRAD if node.state.get("grad") is False else 0)
+            | (_FAILED if node.name == failed else 0)
+            for node in drawn
+        ],
+    }
+
+
+def _category(node: Node) -> str:
+    if node.kind in ("input", "output"):
+        return node.kind
+    return "state" if node.kind == "constant" else category(node.target)
+
+
+def _args_text(node: Node) -> str:
+    if node.kind in ("input", "constant"):
+        return ""
+    parts = [format_arg(arg) for arg in node.args]
+    parts += [f"{key}={format_arg(arg)}" for key, arg in node.kwargs.items()]
+    text = ", ".join(parts)
+    return text if len(text) <= _LONGEST_ARG else text[: _LONGEST_ARG - 1] + "…"
+
+
+def _state_text(node: Node) -> str:
+    return f"{node.target} {node.spec}" if node.spec else node.target
+
+
+def _edges(drawn: list[Node], row: dict[str, int]) -> dict[str, list[Any]]:
+    """One edge a reference, in the order of the arguments; the same value twice in one call gives two."""
+    found = [(row[ref.node], row[node.name], ref.path) for node in drawn for ref in node.refs() if ref.node in row]
+    return {
+        "from": [start for start, _, _ in found],
+        "to": [end for _, end, _ in found],
+        "path": [".".join(map(str, path)) for _, _, path in found],
+    }
+
+
+def _modules(graph: Graph, strings: _Strings) -> dict[str, list[Any]]:
+    modules = graph.modules
+    return {
+        "path": list(modules),
+        "class": strings.indexes(module.class_name for module in modules.values()),
+        "type": strings.indexes(module.type for module in modules.values()),
+        "settings": strings.indexes(module.settings for module in modules.values()),
+        "n_parameters": [module.n_parameters for module in modules.values()],
+        "states": [
+            strings.indexes(
+                f"{state.name} {state.spec}" + (f" = {state.tied_to}" if state.tied_to else "") for state in module.states
+            )
+            for module in modules.values()
+        ],
+    }
+
+
+def _failure(graph: Graph, row: dict[str, int]) -> dict[str, Any] | None:
+    failure = graph.failure
+    if failure is None:
+        return None
+    message = failure.message
+    return {
+        "type": failure.type,
+        "message": message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…",
+        "node": row.get(failure.node) if failure.node else None,
+        "file": failure.source.file if failure.source else "",
+        "line": failure.source.line if failure.source else 0,
+        "inputs": [str(spec) for spec in failure.inputs],
+    }
