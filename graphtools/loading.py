@@ -1,0 +1,283 @@
+"""Finds the model that a user names, `model.py`, `model.py:Net`, `torchvision:resnet18`, `package.module:Net`.
+
+Loading runs the named file or imports the named package: that is what the user asked for. Nothing else is run.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from graphtools.errors import LoadError
+from graphtools.example_inputs import guess_inputs, parse_input, torchvision_inputs
+
+_NAMES = ("model", "net")
+_BUILDERS = ("build_model",)
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A model with example inputs. `inputs_note` says where the inputs come from, and says so if they are a guess."""
+
+    model: Callable[..., Any]
+    name: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    inputs_note: str = ""
+    file: str | None = None
+
+
+def load(target: str, inputs: Sequence[str] = (), device: str = "cpu", seed: int = 0) -> Loaded:
+    """The model that `target` names, on `device`, and example inputs for it.
+
+    Inputs are those of the `inputs` texts (see `parse_input`); else the file's `example_input` or `example_inputs`, a
+    value or a function; else a guess. torch is seeded before the model is built and before inputs are drawn. Raises
+    LoadError, whose message says what was tried and what to do; what the user's file raises comes out unchanged.
+    """
+    parsed = [parse_input(text) for text in inputs]  # before anything is run: a typing error costs nothing
+    _check_device(device)
+    torch.manual_seed(seed)
+    path, _, wanted = target.partition(":") if not _is_drive(target) else (target, "", "")
+    module: ModuleType | None = None
+    if path == "torchvision":
+        model, name = _torchvision_model(wanted), wanted
+    elif path.endswith(".py") or os.sep in path or os.path.exists(path):
+        module = _run_file(path)
+        model, name = _find_model(module, os.path.basename(path), target, wanted)
+    elif wanted:
+        module = _import(path)
+        model, name = _find_model(module, path, target, wanted)
+    else:
+        raise LoadError(_no_target(target))
+    if isinstance(model, nn.Module):
+        model.to(device)
+    loaded = Loaded(model, name, file=getattr(module, "__file__", None))
+    torch.manual_seed(seed)
+    _give_inputs(loaded, module, parsed, path == "torchvision", target)
+    move = _mover(device)
+    loaded.args = tuple(move(arg) for arg in loaded.args)
+    loaded.kwargs = {key: move(arg) for key, arg in loaded.kwargs.items()}
+    return loaded
+
+
+# -- finding the code ---------------------------------------------------------------------------------------------------
+
+
+def _is_drive(target: str) -> bool:  # C:\model.py
+    return len(target) > 2 and target[1] == ":" and target[2] in "\\/" and target[0].isalpha()
+
+
+def _no_target(target: str) -> str:
+    return (
+        f"{target!r} names no model. Give a file (model.py), one of its models (model.py:Net), "
+        "torchvision:NAME (torchvision:resnet18), or package.module:NAME"
+    )
+
+
+def _run_file(path: str) -> ModuleType:
+    if os.path.isdir(path):
+        files = sorted(f for f in os.listdir(path) if f.endswith(".py"))
+        listed = f"; it holds {', '.join(files[:6])}" if files else ""
+        raise LoadError(f"{path} is a folder. Name a Python file in it{listed}")
+    if not os.path.isfile(path):
+        folder = os.path.dirname(path) or "."
+        files = [f for f in os.listdir(folder) if f.endswith(".py")] if os.path.isdir(folder) else []
+        near = difflib.get_close_matches(os.path.basename(path), files, n=1)
+        hint = f"; did you mean {os.path.join(os.path.dirname(path), near[0])}?" if near else ""
+        raise LoadError(f"no file {path} (looked in {os.path.abspath(folder)}){hint}")
+    if not path.endswith(".py"):
+        raise LoadError(f"{path} is no Python file. Give a .py file that defines the model")
+    name = os.path.splitext(os.path.basename(path))[0]
+    folder = os.path.dirname(os.path.abspath(path))
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # so that the file finds its neighbors, as `python model.py` would
+    spec = importlib.util.spec_from_file_location(name, os.path.abspath(path))
+    if spec is None or spec.loader is None:
+        raise LoadError(f"Python cannot load {path}")
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        if before is not None:
+            sys.modules[name] = before
+        else:
+            sys.modules.pop(name, None)
+        raise
+    return module
+
+
+def _import(name: str) -> ModuleType:
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
+            raise LoadError(
+                f"no module {error.name!r} to import. Install it, run from its folder, or give a file: path/to/model.py"
+            ) from None
+        raise
+
+
+def _torchvision_model(name: str) -> nn.Module:
+    try:
+        from torchvision import models
+    except ImportError as error:
+        raise LoadError(f"torchvision cannot be imported: {error}") from None
+    known = models.list_models()
+    if not name:
+        raise LoadError(f"name the torchvision model, one of {len(known)}: torchvision:resnet18")
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3)
+        raise LoadError(f"torchvision has no model {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+    builder = models.get_model_builder(name)
+    parameters = inspect.signature(builder).parameters
+    options: dict[str, Any] = {"weights": None}
+    if "weights_backbone" in parameters:
+        options["weights_backbone"] = None
+    if "init_weights" in parameters or name in ("googlenet", "inception_v3"):
+        options["init_weights"] = False  # their own way takes minutes
+    return builder(**options)  # type: ignore[no-any-return]
+
+
+def _find_model(module: ModuleType, file: str, target: str, wanted: str) -> tuple[Callable[..., Any], str]:
+    if wanted:
+        if not hasattr(module, wanted):
+            names = [*_candidates(module), *[n for n in (*_NAMES, *_BUILDERS) if hasattr(module, n)]]
+            near = difflib.get_close_matches(wanted, names, n=1)
+            there = f"; it has {', '.join(names)}" if names else "; it defines no model"
+            hint = f"; did you mean {near[0]}?" if near else there
+            raise LoadError(f"{file} has no {wanted!r}{hint}")
+        return _make(getattr(module, wanted), wanted, file), wanted
+    for name in (*_NAMES, *_BUILDERS):
+        found = getattr(module, name, None)
+        if callable(found):
+            return _make(found, name, file), name
+    classes = _candidates(module)
+    ready = [name for name in classes if not _required(getattr(module, name))]
+    if len(ready) == 1:
+        return _make(getattr(module, ready[0]), ready[0], file), ready[0]
+    base = target.partition(":")[0]
+    if len(ready) > 1:
+        raise LoadError(
+            f"{file} defines {len(ready)} models: {', '.join(ready)}. Name one (graphtools trace {base}:{ready[-1]}) "
+            "or define `model` in the file"
+        )
+    if classes:
+        raise LoadError(_needs_arguments(getattr(module, classes[-1]), classes[-1], file))
+    raise LoadError(
+        f"no model in {file}. Looked for `model`, `net`, `build_model()`, and a class derived from torch.nn.Module "
+        "that needs no argument. Define one of them"
+    )
+
+
+def _candidates(module: ModuleType) -> list[str]:
+    return [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, nn.Module) and value.__module__ == module.__name__
+    ]
+
+
+def _required(callee: Callable[..., Any]) -> list[str]:
+    try:
+        parameters = inspect.signature(callee).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is inspect.Parameter.empty and p.kind not in kinds]
+
+
+def _needs_arguments(cls: Callable[..., Any], name: str, file: str) -> str:
+    required = ", ".join(_required(cls))
+    return (
+        f"{name} in {file} needs arguments ({required}), which only you know. "
+        f"Add to the file: def build_model(): return {name}(...)"
+    )
+
+
+def _make(found: Any, name: str, file: str) -> Callable[..., Any]:
+    if isinstance(found, nn.Module):
+        return found
+    if isinstance(found, type):
+        if not issubclass(found, nn.Module):
+            raise LoadError(f"{name} in {file} is a class, but not derived from torch.nn.Module")
+        if _required(found):
+            raise LoadError(_needs_arguments(found, name, file))
+        return found()
+    if not callable(found):
+        raise LoadError(f"{name} in {file} is {_article(type(found).__name__)}, not a module or a function")
+    if name in _BUILDERS or (not _required(found) and (name.startswith(("build", "make", "create", "get")))):
+        if _required(found):
+            raise LoadError(f"{name}() in {file} needs arguments ({', '.join(_required(found))}); give them defaults")
+        built = found()
+        if not callable(built):
+            raise LoadError(f"{name}() in {file} gave {_article(type(built).__name__)}, not a model")
+        return built  # type: ignore[no-any-return]
+    if not _required(found):
+        built = found()
+        if isinstance(built, nn.Module):
+            return built
+    return found  # type: ignore[no-any-return]  # a plain function of tensors
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
+
+
+# -- inputs -------------------------------------------------------------------------------------------------------------
+
+
+def _give_inputs(loaded: Loaded, module: ModuleType | None, parsed: list[Any], torchvision: bool, target: str) -> None:
+    if parsed:
+        loaded.args = tuple(spec.make() for spec in parsed if spec.name is None)
+        loaded.kwargs = {spec.name: spec.make() for spec in parsed if spec.name is not None}
+        loaded.inputs_note = "as given: " + ", ".join(str(spec) for spec in parsed)
+        return
+    for name in ("example_input", "example_inputs"):
+        if module is not None and hasattr(module, name):
+            value = getattr(module, name)
+            value = value() if callable(value) and not isinstance(value, torch.Tensor) else value
+            if isinstance(value, Mapping):
+                loaded.kwargs = {str(key): item for key, item in value.items()}
+            else:
+                loaded.args = tuple(value) if isinstance(value, tuple) else (value,)
+            loaded.inputs_note = f"`{name}` of {os.path.basename(module.__file__ or module.__name__)}"
+            return
+    if torchvision:
+        loaded.args, loaded.inputs_note = torchvision_inputs(loaded.name)
+        return
+    loaded.args, loaded.inputs_note = guess_inputs(loaded.model, target)
+
+
+def _check_device(device: str) -> None:
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise LoadError(f"no device {device!r}; the devices are cpu, cuda, cuda:1, ...") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise LoadError("torch sees no CUDA device on this machine. Leave out --device cuda to run on the CPU")
+
+
+def _mover(device: str) -> Callable[[Any], Any]:
+    from graphtools.structure import children, replace_leaves
+
+    def move(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value.to(device)
+        return replace_leaves(value, move) if children(value) is not None else value
+
+    return move
