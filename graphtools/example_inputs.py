@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from graphtools.capture.eager import Recorder
 from graphtools.capture.preserve import preserved
-from graphtools.errors import LoadError
+from graphtools.errors import LimitError, LoadError
+from graphtools.recording import Limits
 
 _DTYPES = {
     "f64": "float64", "f32": "float32", "f16": "float16", "bf16": "bfloat16", "i64": "int64", "i32": "int32",
@@ -170,9 +172,13 @@ def _guesses(model: nn.Module) -> Iterator[InputSpec]:
 
 
 def _accepts(model: nn.Module, args: tuple[Any, ...]) -> bool:
+    # A model that is still running at the limit has accepted its input.
     with preserved(model), torch.no_grad():
         try:
-            model(*args)
+            with Recorder(model, Limits(events=20_000, seconds=10), keep_values=False):
+                model(*args)
+        except LimitError:
+            return True
         except Exception:
             return False
     return True

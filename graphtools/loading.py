@@ -60,7 +60,7 @@ def load(target: str, inputs: Sequence[str] = (), device: str = "cpu", seed: int
         model, name = _find_model(module, path, target, wanted)
     else:
         raise LoadError(_no_target(target))
-    if isinstance(model, nn.Module):
+    if isinstance(model, nn.Module) and any(p.device.type != torch.device(device).type for p in model.parameters()):
         model.to(device)
     loaded = Loaded(model, name, file=getattr(module, "__file__", None))
     torch.manual_seed(seed)

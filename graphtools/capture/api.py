@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
-import torch
 from torch import nn
 
 from graphtools.capture.assemble import make_graph, make_recording
 from graphtools.capture.eager import Recorder
+from graphtools.capture.fakes import fake_tensors
 from graphtools.capture.preserve import preserved
 from graphtools.errors import CaptureError
 from graphtools.graph import Graph
@@ -43,7 +43,7 @@ def trace(
     reason = None
     if method not in ("auto", "fx", "record"):
         raise CaptureError(f"no capture method {method!r}; the methods are 'auto', 'fx' and 'record'")
-    if method != "record":
+    if method != "record" and not fake:
         from graphtools.capture.symbolic import Untraceable, trace_symbolically
 
         try:
@@ -58,7 +58,7 @@ def trace(
                 )
                 raise CaptureError(f"{reason}. {next_step}") from None
     started = time.perf_counter()
-    with preserved(model), fake_tensors(args, kwargs) if fake else nullcontext((args, kwargs)) as (args, kwargs):
+    with preserved(model), fake_tensors(model, args, kwargs) if fake else nullcontext((args, kwargs)) as (args, kwargs):
         recorder = Recorder(model, limits, keep_values=False)
         error = _run(recorder, model, args, kwargs)
     graph = make_graph(
@@ -117,21 +117,6 @@ def _run(
     except BaseException as error:
         return error
     return None
-
-
-@contextmanager
-def fake_tensors(args: Any, kwargs: Any) -> Iterator[tuple[Any, Any]]:
-    """A block in which tensors have types and no values, and the arguments turned into such tensors."""
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
-    from graphtools.structure import replace_leaves
-
-    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
-
-        def fake(leaf: Any) -> Any:
-            return mode.from_tensor(leaf, static_shapes=True) if isinstance(leaf, torch.Tensor) else leaf
-
-        yield replace_leaves(args, fake), {key: replace_leaves(arg, fake) for key, arg in kwargs.items()}
 
 
 def _attach(error: BaseException, name: str, value: Any) -> None:

@@ -1,0 +1,99 @@
+"""The commands and options of `graphtools`, with their help."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import shtab
+
+import graphtools
+
+_TARGET = "model.py, model.py:Net, torchvision:resnet18 or package.module:Net"
+_INPUT = """inputs:
+  --input takes [NAME=][DTYPE:]SIZES[:LOW..HIGH] and may be repeated, one for each argument of forward:
+    --input 1,3,224,224                      a float32 tensor of normal random numbers
+    --input int64:1,128:0..30000             integers from 0 to 29999
+    --input int64:1,128:0..9 --input mask=bool:1,128
+  Without it the file's `example_input` or `example_inputs` (a value or a function) is used, else a guess from the
+  first layer, which the output calls a guess.
+
+exit codes:
+  0  the graph is complete
+  1  the model raised, was interrupted or reached a limit: the graph so far is shown, with the failing operation
+  2  nothing was traced: no such file, no model in it, an input that is no input, ...
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="graphtools", description="See PyTorch's computational graphs.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"graphtools {graphtools.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    _add_trace(commands)
+    _add_completion(commands, parser)
+    return parser
+
+
+def _add_trace(commands: Any) -> None:
+    from graphtools.cli.trace import trace
+
+    command = commands.add_parser(
+        "trace",
+        help="print the graph of a model, or write it as HTML, JSON, DOT or Mermaid",
+        description="Prints the graph of a model as a table grouped by module. The file is run, in a process of its own.",
+        epilog=_INPUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    target = command.add_argument("target", metavar="MODEL", help=_TARGET)
+    target.complete = shtab.FILE  # type: ignore[attr-defined]
+    capture = command.add_argument_group("capturing")
+    capture.add_argument("-i", "--input", action="append", default=[], metavar="SPEC", help="an example input, see below")
+    capture.add_argument(
+        "--method",
+        choices=["auto", "fx", "record"],
+        default="auto",
+        help="fx: torch.fx, before any data; record: run the model and watch; auto: fx, record where fx cannot (default)",
+    )
+    capture.add_argument("--fake", action="store_true", help="shapes only: no weights are allocated, nothing is computed")
+    capture.add_argument("--train", action="store_true", help="trace in training mode (default: eval mode)")
+    capture.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda, cuda:1, ...")
+    capture.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and inputs (default: 0)")
+    capture.add_argument("--limit-operations", type=int, metavar="N", help="stop the run after N operations")
+    capture.add_argument("--limit-bytes", type=_byte_count, metavar="N", help="stop past N bytes of results (2G, 500M)")
+    capture.add_argument("--limit-seconds", type=float, metavar="S", help="stop the run after S seconds")
+    output = command.add_argument_group("output")
+    output.add_argument("--depth", type=int, metavar="N", help="show N levels of modules; below that one row a module")
+    html = output.add_argument("--html", metavar="FILE", help="write an interactive page that needs no network")
+    html.complete = shtab.FILE  # type: ignore[attr-defined]
+    form = output.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON document instead of the table")
+    form.add_argument("--dot", action="store_true", help="print Graphviz DOT text instead of the table")
+    form.add_argument("--mermaid", action="store_true", help="print a Mermaid flowchart instead of the table")
+    command.set_defaults(run=trace)
+
+
+def _add_completion(commands: Any, parser: argparse.ArgumentParser) -> None:
+    def print_completion(arguments: argparse.Namespace) -> int:
+        print(shtab.complete(parser, shell=arguments.shell))
+        return 0
+
+    command = commands.add_parser(
+        "completion",
+        help="print a completion script for your shell",
+        description='Prints a completion script. For bash: eval "$(graphtools completion bash)" in ~/.bashrc.',
+        allow_abbrev=False,
+    )
+    command.add_argument("shell", choices=shtab.SUPPORTED_SHELLS)
+    command.set_defaults(run=print_completion)
+
+
+def _byte_count(text: str) -> int:
+    unit = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}.get(text[-1:].upper(), 1)
+    try:
+        return int(float(text[:-1] if unit > 1 else text) * unit)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of bytes; write 500M or 2G") from None

@@ -1,0 +1,94 @@
+"""Runs the user's file in a process of its own and turns whatever becomes of it into an answer.
+
+What the file prints goes to stderr, so that stdout holds nothing but the result. A crash, `sys.exit` or exhausted memory
+there ends that process only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+from graphtools.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: a graph (of the run so far if `exit_code` is 1), or a message that says why there is none."""
+
+    graph: Graph | None
+    exit_code: int
+    message: str = ""
+    inputs_note: str = ""
+
+
+def ask(request: dict[str, Any]) -> Answer:
+    """Sends the request to a fresh worker process and waits for its answer. Ctrl-C is passed on to the worker."""
+    with tempfile.TemporaryDirectory(prefix="graphtools-") as folder:
+        command = [sys.executable, "-m", "graphtools.cli.worker", folder, json.dumps(request)]
+        with subprocess.Popen(command, stdout=sys.stderr, stdin=subprocess.DEVNULL) as process:
+            code = _wait(process)
+        answer = os.path.join(folder, "answer.json")
+        if os.path.exists(answer):
+            with open(answer, encoding="utf-8") as file:
+                return _read(json.load(file))
+        with open(os.path.join(folder, "fault.txt"), encoding="utf-8", errors="replace") as file:
+            return Answer(None, 1, _obituary(code, file.read(), request))
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    interrupts = 0
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # the terminal sent it to the worker too, which answers with the graph so far
+            interrupts += 1
+            if interrupts > 1:
+                process.kill()
+
+
+def _read(document: dict[str, Any]) -> Answer:
+    graph = document.get("graph")
+    return Answer(
+        Graph.from_json(graph) if graph is not None else None,
+        document["exit_code"],
+        document.get("message", ""),
+        document.get("inputs_note", ""),
+    )
+
+
+def _obituary(code: int, fault: str, request: dict[str, Any]) -> str:
+    where = _place(fault)
+    at = f" at {where}" if where else ""
+    target = request["target"]
+    if fault.startswith("Timeout"):
+        limit = request["limits"][2]
+        return f"{target} did not stop at its limit of {limit:g} s{at}: it was in code that cannot be interrupted"
+    if code == -signal.SIGKILL:
+        return (
+            f"the process that ran {target} was killed (signal 9), most often because memory ran out. "
+            "Use a smaller input, or --fake, which allocates nothing"
+        )
+    if code < 0:
+        name = signal.Signals(-code).name
+        meaning = {"SIGSEGV": "segmentation fault", "SIGABRT": "abort", "SIGBUS": "bus error"}.get(name, name)
+        return (
+            f"the process that ran {target} crashed with signal {-code} ({meaning}){at}. The crash is in compiled code "
+            "that this line calls; run the line alone to see it"
+        )
+    return f"the process that ran {target} ended itself with code {code} before it could answer (os._exit?){at}"
+
+
+def _place(fault: str) -> str:
+    frames = re.findall(r'File "(.+?)", line (\d+) in (\S+)', fault)
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    own = [frame for frame in frames if "site-packages" not in frame[0] and not frame[0].startswith((package, "<"))]
+    own = [frame for frame in own if "importlib" not in frame[0] and f"{os.sep}runpy.py" not in frame[0]]
+    return "{}:{} in {}".format(*own[0]) if own else ""
