@@ -137,7 +137,8 @@ def public_name(func: Any) -> str:
         name = None
     if name is None:
         module = getattr(func, "__module__", None) or type(func).__module__
-        return f"{module}.{getattr(func, '__qualname__', type(func).__qualname__)}".replace(".<locals>", "")
+        name = f"{module}.{getattr(func, '__qualname__', type(func).__qualname__)}"
+        return name.replace(".<locals>", "").replace("torch._VariableFunctionsClass.", "torch.")
     if name.startswith("torch.functional."):
         name = "torch." + name.removeprefix("torch.functional.")
     return name

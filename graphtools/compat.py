@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -37,10 +38,10 @@ def version(tensor: torch.Tensor) -> int | None:
 
 
 def is_fake(tensor: torch.Tensor) -> bool:
-    """True for a tensor that has a type but no values (fake or meta)."""
+    """True for a fake tensor, which has a type and no values, and is worthless outside its mode."""
     from torch._subclasses.fake_tensor import FakeTensor
 
-    return isinstance(tensor, FakeTensor) or tensor.is_meta
+    return isinstance(tensor, FakeTensor)
 
 
 def is_fast_path_enabled() -> bool:
@@ -74,16 +75,26 @@ def is_any_autocast_enabled() -> bool:
     return bool(torch._C._is_any_autocast_enabled())
 
 
-def rng_state() -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """The state of torch's random generators, CPU and (once CUDA is in use) every GPU. Copies 5 KB."""
-    return torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+@dataclass(frozen=True, slots=True)
+class RandomState:
+    """The state of torch's random generators: CPU, each GPU once CUDA is in use, and one the user made, if any."""
+
+    cpu: torch.Tensor
+    cuda: list[torch.Tensor]
+    own: torch.Tensor | None = None
 
 
-def set_rng_state(state: tuple[torch.Tensor, list[torch.Tensor]]) -> None:
-    """Puts the random generators back to what `rng_state` gave."""
-    torch.set_rng_state(state[0])
-    if state[1]:
-        torch.cuda.set_rng_state_all(state[1])
+def rng_state(own: torch.Generator | None = None) -> RandomState:
+    """The present state. Copies 5 KB a generator."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return RandomState(torch.get_rng_state(), cuda, None if own is None else own.get_state())
+
+
+def set_rng_state(state: RandomState) -> None:
+    """Puts torch's generators back to `state`; the user's own generator is left alone."""
+    torch.set_rng_state(state.cpu)
+    if state.cuda:
+        torch.cuda.set_rng_state_all(state.cuda)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from graphtools.graph import Graph, Node, Spec, format_arg
+from graphtools.graph import Graph, Node, Path, Spec, format_arg
 from graphtools.kinds import category
 
 FORMAT = "graphtools.payload"
@@ -43,7 +43,7 @@ def graph_payload(graph: Graph) -> dict[str, Any]:
         "format": FORMAT,
         "version": VERSION,
         "nodes": _nodes(graph, drawn, strings),
-        "edges": _edges(drawn, row),
+        "edges": _edges(drawn, row, strings),
         "modules": _modules(graph, strings),
         "totals": {
             "operations": len(graph.operations),
@@ -124,14 +124,21 @@ def _state_text(node: Node) -> str:
     return f"{node.target} {node.spec}" if node.spec else node.target
 
 
-def _edges(drawn: list[Node], row: dict[str, int]) -> dict[str, list[Any]]:
+def _edges(drawn: list[Node], row: dict[str, int], strings: _Strings) -> dict[str, list[Any]]:
     """One edge a reference, in the order of the arguments; the same value twice in one call gives two."""
     found = [(row[ref.node], row[node.name], ref.path) for node in drawn for ref in node.refs() if ref.node in row]
     return {
         "from": [start for start, _, _ in found],
         "to": [end for _, end, _ in found],
         "path": [".".join(map(str, path)) for _, _, path in found],
+        "shape": strings.indexes(_carried(drawn[start], path) for start, _, path in found),
     }
+
+
+def _carried(node: Node, path: Path) -> str:
+    """The shape of what an edge carries; "" if it is unknown, or no tensor."""
+    inside = [output.spec for output in node.outputs if output.path[: len(path)] == path]
+    return shape_text(inside[0]) if len(inside) == 1 else f"{len(inside)} tensors" if inside else ""
 
 
 def _modules(graph: Graph, strings: _Strings) -> dict[str, list[Any]]:

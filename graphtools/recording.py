@@ -44,10 +44,12 @@ class Limits:
 
 @dataclass(slots=True)
 class Kept:
-    """A value held by a recording. `version` is the tensor's in-place counter when the recording ended."""
+    """A value held by a recording. `version` is the tensor's in-place counter when the recording ended;
+    `requires_grad` says whether the run's own tensor took part in gradients."""
 
     value: Any
     version: int | None = None
+    requires_grad: bool = False
 
 
 class Recording:
@@ -109,8 +111,6 @@ class Recording:
         """
         node = self.graph.node(of)
         kept = self._values.get(node.name)
-        if node.kind == "output":
-            kept = {ref.path: self._kept(ref) for ref in node.refs()}
         if not kept:
             why = "it raised" if self.failure and self.failure.node == node.name else "the recording keeps none"
             raise ValueLost(f"no value of {node.name!r}: {why}")
@@ -134,9 +134,6 @@ class Recording:
         for node in self.graph.nodes:
             for path, kept in self._values.get(node.name, {}).items():
                 yield Ref(node.name, path), self._read(node.name, kept)
-
-    def _kept(self, ref: Ref) -> Kept:
-        return self._values.get(ref.node, {}).get(ref.path) or Kept(None)
 
     def _read(self, name: str, kept: Kept) -> Any:
         if kept.version is not None and self._read_version(kept.value) != kept.version:

@@ -43,7 +43,7 @@ def replay(recording: Recording, *args: Any, **kwargs: Any) -> Any:
                 rng_state = recording._rng_states.get(node.name)
                 if rng_state is not None:
                     compat.set_rng_state(rng_state)
-                environment[node.name] = _run_node(node, graph, environment)
+                environment[node.name] = _run_node(node, graph, environment, rng_state)
                 for ref in node.refs():
                     if last_use[ref.node] == node.name:
                         environment.pop(ref.node, None)
@@ -60,16 +60,24 @@ def _start_values(recording: Recording, args: tuple[Any, ...], kwargs: dict[str,
     values = {node.name: tensor for node, tensor in zip(graph.inputs, given, strict=False)}
     for node in graph.nodes:
         if node.kind not in ("call", "output") and node.name not in values:
-            values[node.name] = recording.value(node)
+            value = recording.value(node)
+            # Some functions choose another algorithm, with other last bits, where a gradient will be asked for.
+            required = any(kept.requires_grad for kept in recording._values[node.name].values())
+            values[node.name] = value.detach().requires_grad_() if required else value
     return values
 
 
-def _run_node(node: Node, graph: Graph, environment: Mapping[str, Any]) -> Any:
+def _run_node(
+    node: Node, graph: Graph, environment: Mapping[str, Any], rng_state: compat.RandomState | None = None
+) -> Any:
     def look_up(ref: Ref) -> Any:
         return part(environment[ref.node], ref.path)
 
     args = _thaw(node.args, graph, look_up)
     kwargs = {key: _thaw(arg, graph, look_up) for key, arg in node.kwargs.items()}
+    if rng_state is not None and rng_state.own is not None:
+        kwargs["generator"] = torch.Generator(kwargs["generator"].device)
+        kwargs["generator"].set_state(rng_state.own)
     with ExitStack() as modes:
         modes.enter_context(torch.set_grad_enabled(node.state.get("grad", True)))
         if "autocast" in node.state:

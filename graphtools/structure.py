@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from graphtools.graph import Path
+from graphtools.graph import Path, Ref
 
 
 def children(value: Any) -> Iterator[tuple[int | str, Any]] | None:
@@ -19,7 +19,7 @@ def children(value: Any) -> Iterator[tuple[int | str, Any]] | None:
         return iter(enumerate(value))
     if isinstance(value, Mapping):
         return iter((key if isinstance(key, int | str) else str(key), part) for key, part in value.items())
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type | Ref):
         return iter((f.name, getattr(value, f.name)) for f in dataclasses.fields(value) if hasattr(value, f.name))
     return None
 

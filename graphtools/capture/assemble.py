@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -31,6 +31,7 @@ from graphtools.graph import (
     references,
 )
 from graphtools.recording import Kept, Recording
+from graphtools.structure import leaves
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ def make_recording(recorder: Recorder, name: str, **capture: Any) -> Recording:
     values: dict[str, Mapping[Path, Kept]] = {}
     for call in (*recorder.inputs, *recorder.calls):
         kept = {
-            value.ref.path: Kept(value.copy, compat.version(value.copy))
+            value.ref.path: Kept(value.copy, compat.version(value.copy), value.requires_grad)
             for value in call.values
             if value.kept and value.copy is not None
         }
@@ -57,6 +58,10 @@ def make_recording(recorder: Recorder, name: str, **capture: Any) -> Recording:
             kept[()] = Kept(call.result)
         if kept:
             values[call.name] = kept
+    if recorder.output_name is not None and recorder.output_values:
+        values[recorder.output_name] = {
+            path: Kept(value, compat.version(value)) for path, value in recorder.output_values.items()
+        }
     return Recording(
         lambda: make_graph(recorder, name, **capture),
         values,
@@ -80,12 +85,11 @@ def make_graph(recorder: Recorder, name: str, method: str = "record", **capture:
     failure = None
     if recorder.error is not None:
         failure = _failure(recorder, failed, specs)
-    elif recorder.has_output:
+    elif recorder.output_name is not None:
         result = freeze_arg(recorder.output, live)
-        outputs = tuple(Output(ref.path, specs[ref]) for ref in references(result) if ref in specs)
-        taken = {node.name for node in nodes}
-        word = "output" if "output" not in taken else "output_of_the_model"
-        nodes.append(Node(word, "output", "output", (result,), outputs=outputs))
+        outputs = tuple(Output(path, specs[ref]) for path, ref in _placed(recorder.output) if ref in specs)
+        after = recorder.output_after
+        nodes.append(Node(recorder.output_name, "output", "output", (result,), outputs=outputs, after=after))
     return Graph(
         tuple(nodes),
         MappingProxyType(recorder.names.table()),
@@ -175,6 +179,10 @@ def _node(call: Call, live: Live, specs: dict[Ref, Spec]) -> Node:
         call.random,
         MappingProxyType(state),
     )
+
+
+def _placed(output: Any) -> Iterator[tuple[Path, Ref]]:
+    return ((path, leaf) for path, leaf in leaves(output) if isinstance(leaf, Ref))
 
 
 def _failed_call(recorder: Recorder) -> Call | None:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ from graphtools.capture.scopes import ModuleNames, ScopeStack, attribute_name, t
 from graphtools.capture.source import Place, user_place, user_place_of_traceback
 from graphtools.capture.specs import raw_spec, spec_of
 from graphtools.errors import LimitError
-from graphtools.graph import Ref, enclosing_scopes, module_path
+from graphtools.graph import Path, Ref, enclosing_scopes, module_path
 from graphtools.recording import Limits
 from graphtools.structure import replace_leaves, tensors
 
@@ -39,7 +39,7 @@ class Value:
     tensor's own any more.
     """
 
-    __slots__ = ("copy", "index", "kept", "ref", "spec", "storage", "tensor", "weak")
+    __slots__ = ("copy", "index", "kept", "ref", "requires_grad", "spec", "storage", "tensor", "version", "weak")
 
     def __init__(self, tensor: torch.Tensor, ref: Ref, index: int, kept: bool) -> None:
         self.tensor: torch.Tensor | None = tensor if kept else None
@@ -49,6 +49,8 @@ class Value:
         self.copy: torch.Tensor | None = None
         self.kept = kept
         self.storage: int | None = None
+        self.version = compat.version(tensor)
+        self.requires_grad = tensor.requires_grad
         try:
             self.spec: Any = raw_spec(tensor)
         except RuntimeError:  # a nested tensor has no single shape
@@ -90,6 +92,7 @@ class Call:
         self.duration_s = 0.0
 
 
+_SHARING = (".numpy", ".__array__", ".__dlpack__")
 _PLAIN = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device, torch.Size, type(Ellipsis)})
 
 
@@ -104,7 +107,9 @@ class Recorder(TorchFunctionMode):
         self.keep_values = keep_values
         self.calls: list[Call] = []
         self.inputs: list[Call] = []
-        self.has_output = False
+        self.output_name: str | None = None
+        self.output_after: tuple[str, ...] = ()
+        self.output_values: dict[Path, torch.Tensor] = {}
         self.output: Any = None  # the model's result with a Ref for each tensor
         self.unknown: list[Place | None] = []  # where a tensor of unknown origin was first used
         self.overwritten: list[str] = []  # functions that wrote their arguments without a name that says so
@@ -120,6 +125,7 @@ class Recorder(TorchFunctionMode):
         self._indexed = 0  # how many of `_all_values` stand in `_by_storage`
         self._by_storage: dict[int, list[Value]] = {}
         self._writers: dict[int, Call] = {}
+        self._exposed: set[int] = set()  # storages that numpy shares
         self._counts: dict[str, int] = {}
         self._taken: set[str] = set()
         self._paused = 0
@@ -138,8 +144,8 @@ class Recorder(TorchFunctionMode):
         self._removers = [
             register_module_forward_pre_hook(self._enter_module),
             register_module_forward_hook(self._leave_module, with_kwargs=True, always_call=True),
-            register_optimizer_step_pre_hook(self._pause),
-            register_optimizer_step_post_hook(self._resume),
+            register_optimizer_step_pre_hook(self._enter_optimizer),
+            register_optimizer_step_post_hook(self._leave_optimizer),
         ]
         if self.model is not None and not _may_run_fused(self.model):
             # A global pre-hook does not see keyword arguments; this one of the model itself does.
@@ -169,8 +175,11 @@ class Recorder(TorchFunctionMode):
         with compat.without_torch_function(), torch.no_grad():
             for value in self._all_values:
                 if value.copy is None and value.tensor is not None and value.kept:
+                    if self._is_overwritten_unseen(value, value.tensor):
+                        value.kept = False
+                        continue
                     try:
-                        value.copy = value.tensor.detach()
+                        value.copy = _detached(value.tensor)
                     except RuntimeError:  # a wrapper of a transform that has ended
                         value.kept = False
                 value.tensor = None
@@ -248,7 +257,7 @@ class Recorder(TorchFunctionMode):
             call.after = tuple(dict.fromkeys(after))
         if callee.draws and catalog.draws(callee, args, kwargs):
             call.random = True
-            call.rng_state = compat.rng_state()
+            call.rng_state = compat.rng_state(_generator(kwargs))
         call.grad = torch.is_grad_enabled()
         if compat.is_any_autocast_enabled():
             call.autocast = compat.autocast_state("cpu") or compat.autocast_state("cuda")
@@ -262,6 +271,8 @@ class Recorder(TorchFunctionMode):
             value = self._values.get(id(arg))
             if value is None or value.held() is not arg:
                 value = self._meet(arg)
+            elif self._is_overwritten_unseen(value, arg):
+                value = self._meet_again(value, arg)
             if self._writers:
                 writer = self._writers.get(self._storage(value) or -1)
                 if writer is not None and writer.index > value.index:
@@ -291,6 +302,34 @@ class Recorder(TorchFunctionMode):
         self.unknown.append(place)
         return self._state(kind, kind, tensor, place)
 
+    def _is_overwritten_unseen(self, value: Value, tensor: torch.Tensor) -> bool:
+        """True if the tensor changed since it was met and no recorded operation did it: numpy, an optimizer, C++."""
+        if self._exposed and self._storage(value) in self._exposed:
+            return value.copy is not None and not _same_bits(value.copy, tensor)
+        if value.version is None or value.version == compat.version(tensor):
+            return False
+        writer = self._writers.get(self._storage(value) or -1)
+        if writer is not None and writer.index > value.index:
+            value.version = compat.version(tensor)
+            return False
+        return True
+
+    def _meet_again(self, value: Value, tensor: torch.Tensor) -> Value:
+        """A new Value for a tensor that was changed unseen; what it held before is lost unless it was copied."""
+        if value.copy is None:
+            value.kept = False
+        met = self._meet(tensor)
+        with torch.no_grad():
+            met.copy = _detached(tensor).clone()
+        return met
+
+    def _expose(self, tensor: torch.Tensor) -> None:
+        """Notes that Python shares the tensor's memory from now on and may write it without a trace."""
+        key = compat.storage_key(tensor)
+        if key is not None:
+            self._protect(iter([tensor]), None)
+            self._exposed.add(key)
+
     def _state(self, kind: str, target: str, tensor: torch.Tensor, place: Place | None = None) -> Value:
         call = Call(len(self.calls), kind, self._name(target.replace(".", "_")), target, "", place)
         (self.inputs if kind == "input" else self.calls).append(call)
@@ -309,6 +348,9 @@ class Recorder(TorchFunctionMode):
         call.values.append(value)
         self._values[id(tensor)] = value
         self._all_values.append(value)
+        if self._exposed and value.kept and self._storage(value) in self._exposed:
+            with torch.no_grad():
+                value.copy = _detached(tensor).clone()
         return value
 
     def _take_result(self, call: Call, callee: catalog.Callee, args: tuple[Any, ...], result: Any) -> None:
@@ -324,6 +366,8 @@ class Recorder(TorchFunctionMode):
             if self.limits.bytes is not None:
                 self._count_bytes(result)
         elif callee.treatment == "exit":
+            if args and isinstance(args[0], torch.Tensor) and callee.target.endswith(_SHARING):
+                self._expose(args[0])
             call.result = result if isinstance(result, int | float | complex | bool | list | str) else None
         else:
             found = False
@@ -360,7 +404,7 @@ class Recorder(TorchFunctionMode):
             value.storage = None if tensor is None else compat.storage_key(tensor)
         return value.storage
 
-    def _protect(self, overwritten: Any, call: Call, lost: bool = False) -> tuple[str, ...]:
+    def _protect(self, overwritten: Iterator[torch.Tensor], call: Call | None, lost: bool = False) -> tuple[str, ...]:
         """Copies every kept value that lives in the memory about to be overwritten; returns the nodes that lose it."""
         for value in self._all_values[self._indexed :]:
             key = self._storage(value)
@@ -379,8 +423,9 @@ class Recorder(TorchFunctionMode):
                         value.kept = False
                     else:
                         with torch.no_grad():
-                            value.copy = value.tensor.detach().clone()
-            self._writers[key] = call
+                            value.copy = _detached(value.tensor).clone()
+            if call is not None:
+                self._writers[key] = call
         return tuple(writes)
 
     # -- modules ----------------------------------------------------------------------------------------------------
@@ -405,7 +450,8 @@ class Recorder(TorchFunctionMode):
         # A hook's return value would replace the result, so this returns None. After an exception torch gives no kwargs.
         if threading.get_ident() != self._thread or compat.in_backward():
             return
-        kwargs = kwargs_and_result[0] if len(kwargs_and_result) == 2 else {}
+        raised = len(kwargs_and_result) == 1
+        kwargs = {} if raised else kwargs_and_result[0]
         result = kwargs_and_result[-1]
         if self._opaque and self._opaque[-1][0] is module:
             _, place, started = self._opaque.pop()
@@ -413,10 +459,10 @@ class Recorder(TorchFunctionMode):
             self._paused -= 1
             compat.push_function_mode(self)
             with compat.without_torch_function():
-                self._record_module(module, args, kwargs, result, place, duration_s)
+                self._record_module(module, args, kwargs, result, raised, place, duration_s)
         elif self._paused:
             return
-        if module is self.model and self._scopes.depth == 1 and result is not None:
+        if module is self.model and self._scopes.depth == 1 and not raised:
             with compat.without_torch_function():
                 self.set_output(result)
         self._scopes.leave()
@@ -427,6 +473,7 @@ class Recorder(TorchFunctionMode):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         result: Any,
+        raised: bool,
         place: Place | None,
         duration_s: float,
     ) -> None:
@@ -435,7 +482,7 @@ class Recorder(TorchFunctionMode):
         call.module = module
         call.duration_s = duration_s
         self._take_arguments(call, callee, args, kwargs)
-        if result is None:
+        if raised:
             self._fail(call, None)
         else:
             self._take_result(call, callee, args, result)
@@ -476,11 +523,15 @@ class Recorder(TorchFunctionMode):
             self._take_result(call, callee, args, result)
         return result
 
-    def _pause(self, *_: Any) -> None:
+    def _enter_optimizer(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        # The optimizer's arithmetic is not the model's; what it overwrites must keep its recorded value all the same.
         if threading.get_ident() == self._thread:
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            with compat.without_torch_function():
+                self._protect(iter(parameters), None)
             self._paused += 1
 
-    def _resume(self, *_: Any) -> None:
+    def _leave_optimizer(self, *_: Any) -> None:
         if threading.get_ident() == self._thread:
             self._paused -= 1
 
@@ -500,17 +551,45 @@ class Recorder(TorchFunctionMode):
 
     def set_output(self, result: Any) -> None:
         """Notes what the model returned; tensors that no recorded operation gave become constants."""
-        def ref(leaf: Any) -> Any:
-            return self._argument(leaf, []) if isinstance(leaf, torch.Tensor) else leaf
+        after: list[str] = []
 
+        def ref(leaf: Any) -> Any:
+            return self._argument(leaf, after) if isinstance(leaf, torch.Tensor) else leaf
+
+        if self.output_name is None:
+            self.output_name = self._name("output")
         self.output = replace_leaves(result, ref)
-        self.has_output = True
+        self.output_after = tuple(dict.fromkeys(after))
+        # A tensor may have been written since the operation that gave it, so the output holds values of its own.
+        self.output_values = {}
+        if self.keep_values:
+            for path, tensor in tensors(result):
+                if not compat.is_fake(tensor):
+                    self.output_values[path] = _detached(tensor)
 
     def _fail(self, call: Call, error: BaseException | None) -> None:
         call.raised = True
         self._append(call)
         if error is not None:
             self.failed = (call, error)
+
+
+def _detached(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor's values without its gradient, of the same class (a parameter becomes a plain tensor)."""
+    kind = type(tensor)
+    detached = tensor.detach()
+    return detached if kind in (torch.Tensor, nn.Parameter, type(detached)) else detached.as_subclass(kind)
+
+
+def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    return bool(((one == other) | ((one != one) & (other != other))).all())
+
+
+def _generator(kwargs: dict[str, Any]) -> torch.Generator | None:
+    found = kwargs.get("generator")
+    return found if isinstance(found, torch.Generator) else None
 
 
 def _by_parameter(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
