@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import inspect
 import operator
@@ -65,6 +66,11 @@ _OPERATORS = {
 }  # fmt: skip
 
 
+_BUILTINS = {f"__{word}__": f"builtins.{word}" for word in ("bool", "int", "float", "complex")}
+_BUILTINS["__index__"] = "operator.index"
+_BUILTINS["__contains__"] = "operator.contains"
+
+
 @dataclass(frozen=True, slots=True)
 class Callee:
     """A function as a recorder meets it.
@@ -107,7 +113,7 @@ def describe(func: Callable[..., Any]) -> Callee:
     if word in _PASSED:
         return Callee(name, "pass")
     if word in _EXITS:
-        return Callee(name, "exit")
+        return Callee(_BUILTINS.get(word, name), "exit")
     target = "operator." + _OPERATORS[word] if name.startswith("torch.Tensor.") and word in _OPERATORS else name
     draws = word in _RANDOM
     if word in ("batch_norm", "instance_norm"):
@@ -150,6 +156,8 @@ def named(target: str) -> Callable[..., Any]:
     if target.startswith("operator."):
         return getattr(operator, target.removeprefix("operator."))  # type: ignore[no-any-return]
     words = target.split(".")
+    if target in _BUILTINS.values():
+        return getattr(builtins, words[1])  # type: ignore[no-any-return]
     if words[0] not in ("torch", "torchvision"):
         raise CaptureError(f"{target} is not a function of torch; the recording that holds it can still run it")
     if target.startswith("torch.Tensor.") and isinstance(getattr(torch.Tensor, words[2], None), property):

@@ -22,13 +22,15 @@ class _UnknownShape(Exception):
 
 
 def count_flops(graph: Graph, node: Node) -> int | None:
-    """Floating-point operations of one call: 0 for what is no matrix product, None if a shape it needs is not known.
+    """Floating-point operations of one call: 0 for what is no matrix product or failed, None if a shape it needs is not known.
 
     Reads shapes and the text of arguments. Only `torch.nn.MultiheadAttention` as one node without weights among its
     outputs may need `graph.live` too, to tell the batch from the sequence.
     """
     if node.kind != "call" or not node.target.startswith(("torch.", "operator.")):
         return 0
+    if graph.failure is not None and graph.failure.node == node.name:
+        return 0  # it raised before it gave anything
     call = _Call(graph, node)
     is_module = call.word[:1].isupper() and node.target.startswith("torch.nn.")
     count = (_MODULES if is_module else _FUNCTIONS).get(call.word)

@@ -6,10 +6,11 @@ class; a scope that holds nothing but one scope is that scope.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from graphtools.graph import Graph, Module, Node, Path, Spec, module_path
+from graphtools.graph import Graph, Module, Node, Path, Spec, enclosing_scopes, module_path
 from graphtools.kinds import node_category
 
 FIRST_VIEW = 40  # boxes that a view shows at most if no depth is asked for; more do not fit on a screen
@@ -205,10 +206,7 @@ class _Folder:
         self.graph = graph
         self.parameters = parameters_by_path(graph.modules)
         self.states = {node.name: node for node in graph.nodes if node.kind == "parameter"}
-        self.calls_in = {}  # how many calls each scope holds directly: one means that it is all its module does
-        for node in graph.operations:
-            self.calls_in[node.scope] = self.calls_in.get(node.scope, 0) + 1
-        self.inner = {scope.rpartition(".")[0] for scope in self.calls_in}
+        self.whole = whole_modules(graph)
         self.failed = graph.failure.node if graph.failure else None
 
     def children(self, group: Group, opened: set[int]) -> tuple[Box, ...]:
@@ -241,7 +239,7 @@ class _Folder:
         )
 
     def node(self, node: Node, within: str) -> Box:
-        module = whole_module(self.graph, node, self.calls_in, self.inner)
+        module = self.whole.get(node.name)
         title, subtitle = _words(node, module, within)
         own = sum(
             self.states[name].spec.n_elements  # type: ignore[union-attr]
@@ -284,14 +282,16 @@ class _Folder:
         return tuple(Edge(source, target, _joined(values)) for (source, target), values in carried.items())
 
 
-def whole_module(graph: Graph, node: Node, calls_in: Mapping[str, int], inner: Collection[str]) -> Module | None:
-    """The module of which `node` is all that it does; None if the module does more, or `node` is called by the model.
-
-    `calls_in` counts the calls made directly in each scope, `inner` holds the scopes that have scopes with calls in them.
-    """
-    if node.kind != "call" or not node.scope or calls_in.get(node.scope) != 1 or node.scope in inner:
-        return None
-    return graph.modules.get(module_path(node.scope))
+def whole_modules(graph: Graph) -> dict[str, Module]:
+    """The modules that make one call and nothing more, by the name of that call's node."""
+    calls_in = Counter(node.scope for node in graph.operations)
+    outer = {above for scope in calls_in for above in list(enclosing_scopes(scope))[1:]}
+    found = {}
+    for node in graph.operations:
+        module = graph.modules.get(module_path(node.scope))
+        if node.scope and module is not None and calls_in[node.scope] == 1 and node.scope not in outer:
+            found[node.name] = module
+    return found
 
 
 def parameters_by_path(modules: Mapping[str, Module]) -> dict[str, int]:
@@ -311,7 +311,8 @@ def parameters_by_path(modules: Mapping[str, Module]) -> dict[str, int]:
 def _words(node: Node, module: Module | None, within: str) -> tuple[str, str]:
     """Title and subtitle of the box of a node."""
     if node.kind in ("input", "constant"):
-        return node.target.rpartition(".")[2] or node.name, str(node.spec) if node.spec else node.kind
+        word = node.name if node.kind == "input" else node.target.rpartition(".")[2]
+        return word or node.name, str(node.spec) if node.spec else node.kind
     if node.kind == "output":
         return "output", f"{len(node.outputs)} tensors" if len(node.outputs) > 1 else ""
     if module is not None:

@@ -91,7 +91,9 @@ def _nodes(graph: Graph, drawn: list[Node], strings: _Strings) -> dict[str, list
         "function": strings.indexes(node.source.function if node.source else "" for node in drawn),
         "args": [_args_text(node) for node in drawn],
         "states": [
-            strings.indexes(_state_text(states[name]) for name in dict.fromkeys(ref.node for ref in node.refs()) if name in states)
+            strings.indexes(
+                _state_text(states[name]) for name in dict.fromkeys(ref.node for ref in node.refs()) if name in states
+            )
             for node in drawn
         ],
         "writes": [list(node.writes) for node in drawn],
@@ -151,7 +153,8 @@ def _modules(graph: Graph, strings: _Strings) -> dict[str, list[Any]]:
         "n_parameters": [module.n_parameters for module in modules.values()],
         "states": [
             strings.indexes(
-                f"{state.name} {state.spec}" + (f" = {state.tied_to}" if state.tied_to else "") for state in module.states
+                f"{state.name} {state.spec}" + (f" = {state.tied_to}" if state.tied_to else "")
+                for state in module.states
             )
             for module in modules.values()
         ],

@@ -47,7 +47,7 @@ def trace(
         from graphtools.capture.symbolic import Untraceable, trace_symbolically
 
         try:
-            return trace_symbolically(model, args, kwargs)
+            return trace_symbolically(model, args, kwargs, limits)
         except Untraceable as error:
             reason = str(error)
             if method == "fx" or not given:

@@ -25,8 +25,9 @@ from graphtools.capture.preserve import preserved
 from graphtools.capture.scopes import ModuleNames, ScopeStack, type_name
 from graphtools.capture.source import Place, resolve, user_place, user_place_of_traceback
 from graphtools.capture.specs import spec_of
-from graphtools.errors import CaptureError
-from graphtools.graph import Capture, Graph, Node, Output, Ref, freeze
+from graphtools.errors import CaptureError, LimitError
+from graphtools.graph import Capture, Failure, Graph, Node, Output, Ref, freeze
+from graphtools.recording import Limits
 from graphtools.structure import replace_leaves, tensors
 
 
@@ -34,17 +35,26 @@ class Untraceable(CaptureError):
     """torch.fx cannot derive this model's graph; the message says what stands in the way, without a full stop."""
 
 
-def trace_symbolically(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Graph:
+def trace_symbolically(
+    model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], limits: Limits = Limits()
+) -> Graph:
     """The graph that torch.fx derives, with shapes by fake tensors where example inputs are given.
 
     Runs the model's Python code with proxies; attributes, buffers and random state are restored afterwards. Arguments
-    that hold no tensor are fixed to the values given. Raises Untraceable.
+    that hold no tensor are fixed to the values given. Raises Untraceable; and LimitError or KeyboardInterrupt with the
+    graph so far as the exception's `graph`, for a model that does not end.
     """
     started = time.perf_counter()
-    tracer = _Tracer()
+    tracer = _Tracer(limits)
     concrete = _concrete(model, args, kwargs)
     with preserved(model):  # fx hangs the constants that it meets on the model itself
-        fx_graph = tracer.run(model, concrete)
+        try:
+            fx_graph = tracer.run(model, concrete)
+        except (LimitError, KeyboardInterrupt) as error:
+            place = user_place_of_traceback(error.__traceback__)
+            failure = Failure(type(error).__name__, str(error), None, resolve(place))
+            error.graph = _assemble(tracer, tracer.graph, model, {}, None, started, failure)  # type: ignore[union-attr]
+            raise
         specs, note = _propagate(tracer, fx_graph, model, args, kwargs) if args or kwargs else ({}, None)
         return _assemble(tracer, fx_graph, model, specs, note, started)
 
@@ -58,8 +68,10 @@ class _Met:
 class _Tracer(torch.fx.Tracer):
     """An fx tracer that notes the scope and the user's line of each node."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
         super().__init__()
+        self.limits = limits
+        self.started = time.perf_counter()
         self.met: dict[str, _Met] = {}
         self.names = ModuleNames(None)
         self.scopes = ScopeStack(self.names)
@@ -71,12 +83,17 @@ class _Tracer(torch.fx.Tracer):
         try:
             with _Frozen():
                 return self.trace(model, concrete_args=concrete or None)
-        except Untraceable:
+        except (Untraceable, LimitError):
             raise
         except Exception as error:
             raise Untraceable(_why(model, error)) from error
 
     def create_node(self, *args: Any, **kwargs: Any) -> torch.fx.Node:
+        limits = self.limits
+        if limits.events is not None and len(self.met) >= limits.events:
+            raise LimitError(f"tracing was stopped at its limit of {limits.events} operations")
+        if limits.seconds is not None and time.perf_counter() - self.started > limits.seconds:
+            raise LimitError(f"tracing was stopped at its limit of {limits.seconds:g} s")
         node = super().create_node(*args, **kwargs)
         self.met[node.name] = _Met(self.scopes.scope, user_place(sys._getframe(1)))
         return node
@@ -196,6 +213,7 @@ def _assemble(
     specs: dict[str, tuple[Output, ...]],
     note: str | None,
     started: float,
+    failure: Failure | None = None,
 ) -> Graph:
     live = Live(model if isinstance(model, nn.Module) else None)
     nodes: list[Node] = []
@@ -241,7 +259,7 @@ def _assemble(
             continue
         nodes.append(_call_node(tracer, node, met, refer, live, outputs.get(node.name, ())))
     notes = (note,) if note else ()
-    if not specs:
+    if not specs and failure is None:
         notes = (*notes, "shapes are open: no example input was given, and nothing was run")
     return Graph(
         tuple(nodes),
@@ -253,7 +271,7 @@ def _assemble(
             notes=notes,
             versions=versions(),
         ),
-        None,
+        failure,
         live,
     )
 

@@ -1,0 +1,181 @@
+"""Opens what a person chose: loads the model, runs it once, and says in words what went wrong. Imports no streamlit."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import graphtools as gt
+from graphtools.graph import Failure, Graph, Node, Source
+from graphtools.loading import load
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+LIMITS = gt.Limits(events=100_000, bytes=4 * 1024**3, seconds=120)
+_FIRST = "small_cnn"  # what the app shows before anything is chosen
+_lock = threading.Lock()  # torch's seed and sys.modules belong to the process: one model is opened at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to open. `target` and `inputs` are as for graphtools.loading.load; `run` tells a second run from the first."""
+
+    kind: Literal["example", "torchvision", "file"]
+    target: str
+    title: str
+    inputs: tuple[str, ...] = ()
+    run: int = 0
+
+    @property
+    def revision(self) -> str:
+        """A text that differs from that of any other choice."""
+        return "\n".join([self.kind, self.target, *self.inputs, str(self.run)])
+
+
+@dataclass(slots=True)
+class Opened:
+    """What became of a choice: a recording, complete or up to where the run stopped, or a `problem` and no recording."""
+
+    choice: Choice
+    recording: gt.Recording | None = None
+    problem: Failure | None = None
+    inputs_note: str = ""
+    opened_s: float = 0.0
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    index: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def graph(self) -> Graph | None:
+        """The graph of the recording, if there is one."""
+        return self.recording.graph if self.recording else None
+
+    @property
+    def operations(self) -> tuple[Node, ...]:
+        """The operations that ran, in order."""
+        return self.recording.graph.operations if self.recording else ()
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the run stopped early, or why it never began."""
+        return self.problem or (self.recording.failure if self.recording else None)
+
+    @property
+    def failure_index(self) -> int | None:
+        """The operation to look at for the failure: the one that raised, else the last one before it."""
+        if self.failure is None or not self.operations:
+            return None
+        return self.index.get(self.failure.node or "", len(self.operations) - 1)
+
+
+def example_titles() -> dict[str, str]:
+    """The bundled examples: name to the first line of the docstring, the one shown first first."""
+    names = sorted((path.stem for path in EXAMPLES.glob("*.py")), key=lambda name: (name != _FIRST, name))
+    return {name: example_text(name)[0] for name in names}
+
+
+def example_text(name: str) -> tuple[str, str]:
+    """Title and lesson of an example's docstring."""
+    text = ast.get_docstring(ast.parse((EXAMPLES / f"{name}.py").read_text(encoding="utf-8"))) or name
+    title, _, lesson = text.partition("\n\n")
+    return title, lesson
+
+
+def example_choice(name: str) -> Choice:
+    """The choice of a bundled example."""
+    return Choice("example", str(EXAMPLES / f"{name}.py"), name)
+
+
+def first_choice() -> Choice:
+    """What the app opens by itself: a bundled example."""
+    return example_choice(_FIRST)
+
+
+def open_choice(choice: Choice) -> Opened:
+    """Loads the model in evaluation mode and runs it once on its example inputs. Raises nothing that the model raises."""
+    started = time.perf_counter()
+    opened = Opened(choice)
+    with _lock, _modules_apart(choice):
+        try:
+            loaded = load(choice.target, choice.inputs)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            opened.problem = _why_not_loaded(choice, error)
+        else:
+            opened.inputs_note = loaded.inputs_note
+            if hasattr(loaded.model, "eval"):
+                loaded.model.eval()
+            try:
+                opened.recording = gt.run(loaded.model, *loaded.args, limits=LIMITS, **loaded.kwargs)
+            except (Exception, SystemExit, KeyboardInterrupt) as error:
+                opened.recording = getattr(error, "recording", None)
+                if opened.recording is None or opened.recording.failure is None:
+                    opened.problem = Failure(type(error).__name__, str(error))
+    opened.index = {node.name: index for index, node in enumerate(opened.operations)}
+    _keep_lines(opened)
+    opened.opened_s = time.perf_counter() - started
+    return opened
+
+
+def _why_not_loaded(choice: Choice, error: BaseException) -> Failure:
+    name = type(error).__name__
+    if isinstance(error, gt.LoadError):
+        return Failure(name, str(error))
+    if isinstance(error, SyntaxError) and error.filename:
+        return Failure(name, error.msg, source=Source(error.filename, error.lineno or 1, error.offset or 0))
+    if isinstance(error, SystemExit):
+        advice = 'Put what only a script should do under `if __name__ == "__main__":`'
+        name, message = "sys.exit", f"the file ended the process with sys.exit({error.code!r}). {advice}"
+    else:
+        message = str(error)
+    path = os.path.abspath(choice.target.partition(":")[0])
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if os.path.abspath(frame.filename) == path] or frames[-1:]
+    if not own:
+        return Failure(name, message)
+    last = own[-1]
+    return Failure(name, message, source=Source(last.filename, last.lineno or 1, (last.colno or -1) + 1, last.name))
+
+
+def _keep_lines(opened: Opened) -> None:
+    """Reads the source files now: the panel must show the lines that ran, also after the file has been edited."""
+    sources = {node.source.file for node in opened.operations if node.source}
+    if opened.failure and opened.failure.source:
+        sources.add(opened.failure.source.file)
+    for file in sources:
+        linecache.checkcache(file)
+        opened.lines[file] = [line.rstrip("\n") for line in linecache.getlines(file)]
+
+
+@contextmanager
+def _modules_apart(choice: Choice) -> Iterator[None]:
+    """Keeps a user's file and its neighbors out of the app's own modules, and reads both anew on each run.
+
+    A file that is called `session.py` would else replace the app's module of that name for everybody.
+    """
+    if choice.kind == "torchvision":
+        yield
+        return
+    folder = os.path.dirname(os.path.abspath(choice.target.partition(":")[0])) + os.sep
+    before, path = dict(sys.modules), list(sys.path)
+    here = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    hidden = {name for name, module in before.items() if (getattr(module, "__file__", None) or "").startswith(here)}
+    for name in hidden:
+        sys.modules.pop(name, None)
+    try:
+        yield
+    finally:
+        for name, module in list(sys.modules.items()):
+            if name not in before and (getattr(module, "__file__", None) or "").startswith(folder):
+                del sys.modules[name]
+        for name, module in before.items():
+            if name in hidden or (name in sys.modules and sys.modules[name] is not module and name != "__main__"):
+                sys.modules[name] = module
+        sys.path[:] = path

@@ -1,0 +1,318 @@
+"""A graph as a readable table: what `graphtools trace` and `print(graph)` show."""
+
+from __future__ import annotations
+
+import textwrap
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from graphtools.flops import count_flops
+from graphtools.fold import Group, group_tree, relative, whole_modules
+from graphtools.graph import Capture, Failure, Graph, Module, Node, Source, enclosing_scopes, module_path
+from graphtools.words import bytes_text, count_text, elide, plain, settings_text, source_line
+
+_LONG = 200  # rows from which repeated blocks are folded
+_LONGEST_MESSAGE = 20  # lines of an exception's message
+_TITLES = ("module or operation", "output", "parameters", "FLOPs", "source")
+_BOLD, _DIM, _RED, _END = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m"
+
+
+@dataclass(slots=True)
+class _Row:
+    level: int
+    name: str
+    output: str = ""
+    parameters: str = ""
+    flops: str = ""
+    source: str = ""
+    style: str = ""
+
+    def cells(self) -> tuple[str, str, str, str, str]:
+        return "  " * self.level + self.name, self.output, self.parameters, self.flops, self.source
+
+
+def format_graph(graph: Graph, depth: int | None = None, width: int | None = None, color: bool = False) -> str:
+    """The graph as text: a header, a row for each module and operation, totals, and why the run stopped if it did.
+
+    A module `depth` levels down is one row with its totals. Without `depth` everything is shown, but where that takes
+    more than 200 rows, blocks that repeat the one before are one row, and the text says so. Lines have at most `width`
+    columns (100 by default, at least 60). `color` adds ANSI codes for a terminal. Runs nothing; reads at most one line
+    of the user's source, that of the failure.
+    """
+    width = max(60, width or 100)
+    table = _Table(graph)
+    tree = group_tree(graph)
+    rows = list(table.rows(tree, depth))
+    is_folded = False
+    if depth is None and len(rows) > _LONG:
+        table = _Table(graph)
+        shorter = list(table.rows(tree, depth, fold_repeats=True))
+        is_folded, rows = len(shorter) < len(rows), shorter
+    lines = [*_header(graph, width), "", *_layout(rows, width, color), "", *_footer(graph, table, is_folded, width)]
+    if graph.failure is not None:
+        lines += ["", *_stopped(graph, graph.failure, width, color)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+class _Table:
+    """Makes the rows of one graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.whole = whole_modules(graph)
+        self.paths = sorted(graph.modules)
+        self.flops = {node.name: count_flops(graph, node) for node in graph.operations}
+        self.states = {node.name: node for node in graph.nodes if node.kind == "parameter"}
+        self.failed = graph.failure.node if graph.failure else None
+        self.used: set[str] = set()  # paths of modules and parameters that a row has counted already
+
+    def rows(
+        self, group: Group, depth: int | None, level: int = 0, fold_repeats: bool = False
+    ) -> Iterable[_Row]:
+        """The rows of what `group` holds, without one for itself unless `depth` is 0."""
+        if depth is not None and level >= depth:
+            yield self.closed([group], self.graph.capture.model or "model", 0)
+            return
+        index = 0
+        while index < len(group.parts):
+            part = group.parts[index]
+            index += 1
+            if isinstance(part, Node):
+                yield self.node(part, group.scope, level)
+                continue
+            name = relative(part.scope, group.scope)
+            if depth is not None and level + 1 >= depth:
+                yield self.closed([part], name, level)
+                continue
+            yield _Row(level, _joined(name, self.class_of(part)), style=_BOLD)
+            yield from self.rows(part, depth, level + 1, fold_repeats)
+            if not fold_repeats:
+                continue
+            repeats = []
+            while index < len(group.parts) and self.like(group.parts[index], part):
+                repeats.append(group.parts[index])
+                index += 1
+            if repeats:
+                yield self.repeated(repeats, name, group.scope, level)
+
+    def node(self, node: Node, within: str, level: int) -> _Row:
+        module = self.whole.get(node.name)
+        if node.kind != "call":
+            name = node.kind if node.kind == "output" else f"{node.name}  {node.kind}"
+        elif module is not None:
+            name = _joined(relative(node.scope, within), _class_text(module))
+        else:
+            name = node.operation
+        is_failed = node.name == self.failed
+        return _Row(
+            level,
+            name,
+            "failed here" if is_failed else _outputs_text(node),
+            self.parameters_text([node]) if node.kind == "call" else "",
+            _flops_text([self.flops.get(node.name, 0)]),
+            str(node.source) if node.source else "",
+            _RED if is_failed else "",
+        )
+
+    def closed(self, groups: Sequence[Group], name: str, level: int) -> _Row:
+        """One row with the totals of whole groups."""
+        calls = [node for group in groups for node in group.nodes() if node.kind == "call"]
+        last = self.giver(groups[-1])
+        is_failed = any(node.name == self.failed for node in calls)
+        return _Row(
+            level,
+            _joined(name, self.class_of(groups[0])) if len(groups) == 1 else name,
+            "failed in here" if is_failed else str(last.spec) if last is not None and last.spec else "",
+            self.parameters_text(calls),
+            _flops_text([self.flops[node.name] for node in calls]),
+            f"{len(calls)} operations",
+            _RED if is_failed else _BOLD,
+        )
+
+    def repeated(self, repeats: list[Group | Node], name: str, within: str, level: int) -> _Row:
+        groups = [part for part in repeats if isinstance(part, Group)]
+        names = [relative(group.scope, within) for group in groups]
+        said = f"{names[0]} … {names[-1]}  ({len(names)} × like {name})" if len(names) > 1 else f"{names[0]}  (like {name})"
+        row = self.closed(groups, "", level)
+        row.name = said
+        return row
+
+    def giver(self, group: Group) -> Node | None:
+        """The last node in a group whose value is used outside it, else the last."""
+        nodes = list(group.nodes())
+        inside = {node.name for node in nodes}
+        leaving = (n for n in reversed(nodes) if any(user.name not in inside for user in self.graph.users(n)))
+        return next(leaving, nodes[-1] if nodes else None)
+
+    def class_of(self, group: Group) -> str:
+        module = self.graph.modules.get(module_path(group.scope))
+        return _class_text(module) if module is not None and group.scope else ""
+
+    def parameters_text(self, calls: list[Node]) -> str:
+        """The elements of the parameters that the calls use; "reused" if rows before have counted them all."""
+        sizes: dict[str, int] = {}
+        for node in calls:
+            module = self.graph.modules.get(module_path(node.scope))
+            if module is not None and (node.name in self.whole or node.target == module.type):
+                sizes.update(self.sizes_below(module.path))
+            for ref in node.refs():
+                state_node = self.states.get(ref.node)
+                if state_node is not None and state_node.spec is not None:
+                    sizes[state_node.target] = state_node.spec.n_elements
+        new = sum(size for name, size in sizes.items() if name not in self.used)
+        is_reused = bool(sizes) and self.used.issuperset(sizes)
+        self.used.update(sizes)
+        return "reused" if is_reused else count_text(new) if new else ""
+
+    def sizes_below(self, path: str) -> dict[str, int]:
+        """Elements of each parameter of the module at `path` and of those below it, by full name."""
+        first, end = (path + ".", path + "/") if path else ("", "\U0010ffff")  # "/" is the letter after "."
+        below = self.paths[bisect_left(self.paths, first) : bisect_left(self.paths, end)]
+        sizes = {}
+        for inner in {path: None, **dict.fromkeys(below)}:
+            for state in self.graph.modules[inner].states:
+                if state.kind == "parameter":
+                    own = f"{inner}.{state.name}" if inner else state.name
+                    sizes[state.tied_to or own] = state.spec.n_elements
+        return sizes
+
+    def like(self, part: Group | Node, first: Group) -> bool:
+        return isinstance(part, Group) and self.signature(part) == self.signature(first)
+
+    def signature(self, part: Group | Node) -> tuple[object, ...]:
+        """What a reader sees of a part; two parts with the same signature have the same rows but for paths."""
+        if isinstance(part, Node):
+            module = self.whole.get(part.name)
+            is_failed = part.name == self.failed
+            return part.target, part.outputs, module and (module.type, module.settings), is_failed
+        module = self.graph.modules.get(module_path(part.scope))
+        names = tuple(
+            relative(inner.scope, part.scope) if isinstance(inner, Group) or inner.name in self.whole else ""
+            for inner in part.parts
+        )
+        return (module and (module.type, module.settings), names, *map(self.signature, part.parts))
+
+
+def _outputs_text(node: Node) -> str:
+    every = ", ".join(str(output.spec) for output in node.outputs)
+    return every if len(every) <= 30 or len(node.outputs) < 2 else f"{node.spec} +{len(node.outputs) - 1}"
+
+
+def _joined(*parts: str) -> str:
+    return "  ".join(part for part in parts if part)
+
+
+def _class_text(module: Module) -> str:
+    return " ".join(part for part in (module.class_name, settings_text(module.class_name, module.settings)) if part)
+
+
+def _flops_text(counts: list[int | None]) -> str:
+    known = sum(count or 0 for count in counts)
+    unknown = any(count is None for count in counts)
+    return (count_text(known) + ("+" if unknown else "")) if known else "?" if unknown else ""
+
+
+# -- the lines around the table ----------------------------------------------------------------------------------------
+
+
+def _header(graph: Graph, width: int) -> list[str]:
+    n_operations = len(graph.operations)
+    n_scopes = len({scope for node in graph.operations for scope in enclosing_scopes(node.scope)} - {""})
+    counts = f"{n_operations} operation{'s' * (n_operations != 1)} in {n_scopes} scope{'s' * (n_scopes != 1)}"
+    lines = _wrapped(f"{graph.capture.model or 'graph'}: {counts}, {_how(graph.capture)}", width, "  ")
+    if graph.capture.reason:
+        lines += _wrapped(f"a run was recorded because {graph.capture.reason}", width, "  ", "  ")
+    return lines
+
+
+def _how(capture: Capture) -> str:
+    took = f" in {capture.duration_s:.2f} s" if capture.duration_s else ""
+    if capture.method == "fx":
+        return f"traced by torch.fx{took}"
+    if capture.method == "record":
+        return f"recorded {'with fake tensors, which hold no values' if capture.fake else 'from a run'}{took}"
+    return capture.method if capture.method else "built"
+
+
+def _footer(graph: Graph, table: _Table, is_folded: bool, width: int) -> list[str]:
+    states = [s for module in graph.modules.values() for s in module.states if s.kind == "parameter" and s.tied_to is None]
+    trainable = sum(state.spec.n_elements for state in states if state.trainable)
+    total = sum(state.spec.n_elements for state in states)
+    unknown = sum(count is None for count in table.flops.values())
+    flops = sum(count or 0 for count in table.flops.values())
+    missing = f", without {unknown} operation{'s' * (unknown != 1)} of unknown shape" if unknown else ""
+    lines = [
+        ("parameters", f"{count_text(total)} ({count_text(trainable)} trainable, {count_text(total - trainable)} frozen)"),
+        ("FLOPs", f"{count_text(flops)} for one forward pass, a multiply-add counted as two{missing}"),
+        ("activations", f"{bytes_text(graph.n_activation_bytes)} if every result were kept"),
+        *(("note", note) for note in graph.capture.notes),
+    ]
+    if is_folded:
+        lines.append(("folded", "blocks that repeat the one before are one row; give a depth (depth=99) to see all rows"))
+    return [line for word, text in lines for line in _wrapped(f"{word:<12}{text}", width, " " * 12)]
+
+
+def _stopped(graph: Graph, failure: Failure, width: int, color: bool) -> list[str]:
+    where = f" at {_place(failure.source)}" if failure.source else ""
+    title = elide(f"stopped by {plain(failure.type)}{where}", width)
+    lines = [f"{_RED}{title}{_END}" if color else title]
+    if failure.source and (line := source_line(failure.source.file, failure.source.line)):
+        text = plain(line.rstrip("\n"))
+        start = len(text) - len(text.lstrip())
+        lines.append("    " + elide(text.lstrip(), width - 4))
+        if 0 < failure.source.column - start <= width - 4:
+            lines.append(" " * (4 + failure.source.column - 1 - start) + "^")
+    if failure.node is not None:
+        given = ", ".join(map(str, failure.inputs)) or "no tensor"
+        operation = graph[failure.node].operation if failure.node in graph else failure.node
+        lines += _wrapped(f"{operation} was given {given}", width, "    ", "  ")
+    message = failure.message.splitlines()
+    if len(message) > _LONGEST_MESSAGE:
+        message = [*message[:_LONGEST_MESSAGE], f"({len(message) - _LONGEST_MESSAGE} more lines)"]
+    for line in message:
+        lines += _wrapped(line, width, "    ", "  ")
+    return lines
+
+
+def _place(source: Source) -> str:
+    column = f":{source.column}" if source.column else ""
+    return plain(f"{source}{column}" + (f" in {source.function}" if source.function else ""))
+
+
+def _wrapped(text: str, width: int, indent: str, first: str = "") -> list[str]:
+    return textwrap.wrap(plain(text), width, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
+
+
+# -- columns ------------------------------------------------------------------------------------------------------------
+
+
+def _layout(rows: list[_Row], width: int, color: bool) -> list[str]:
+    """The rows in columns; a column that is empty everywhere is left out, long cells lose their middle."""
+    table = [tuple(map(plain, row.cells())) for row in rows]
+    shown = [i for i in range(5) if i == 0 or any(cells[i] for cells in table)]
+    gaps = 2 * (len(shown) - 1)
+    needed = _fit(table, shown, width - gaps)
+    lines = []
+    for cells, style in [(_TITLES, _DIM), *zip(table, (row.style for row in rows), strict=True)]:
+        parts = [_cell(elide(cells[i], needed[i], middle=i > 0), needed[i], i in (2, 3)) for i in shown]
+        line = "  ".join(parts).rstrip()
+        end = len(parts[0].rstrip())
+        lines.append(f"{style}{line[:end]}{_END}{line[end:]}" if color and style else line)
+    return lines
+
+
+def _fit(table: list[tuple[str, ...]], shown: list[int], width: int) -> list[int]:
+    """Widths of the columns that add up to at most `width`."""
+    widths = [max([len(_TITLES[i]), *(len(cells[i]) for cells in table)]) for i in range(5)]
+    for i, least in ((4, 12), (1, 20), (0, 24)):  # the source file's name gives way first
+        over = sum(widths[j] for j in shown) - width
+        if i in shown and over > 0:
+            widths[i] = max(min(widths[i], least), widths[i] - over)
+    over = sum(widths[j] for j in shown) - width
+    widths[0] -= max(0, over)
+    return widths
+
+
+def _cell(text: str, width: int, right: bool) -> str:
+    return text.rjust(width) if right else text.ljust(width)

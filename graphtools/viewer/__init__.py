@@ -1,0 +1,1 @@
+"""The interactive picture of a graph: a page, a notebook cell, and the JavaScript that draws it."""

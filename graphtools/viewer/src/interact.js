@@ -1,0 +1,141 @@
+// Pointer and keyboard on the canvas.
+
+import { boxAt, onSign } from "./scene.js";
+
+/** @typedef {import("./viewer.js").Viewer} Viewer */
+
+const CLICK_DISTANCE = 4;
+
+/** Keys and what they do, in the order in which `?` lists them. */
+export const KEYS = /** @type {[string, string][]} */ ([
+  ["drag, wheel", "move, zoom at the pointer"],
+  ["click", "select"],
+  ["double-click, Enter", "open or close a group"],
+  ["↑ ↓", "go to an input, to a user"],
+  ["← →", "go to the neighbor before, after"],
+  ["Esc", "leave the selection"],
+  ["/", "find"],
+  [". or F", "show everything"],
+  ["+ −", "zoom in, out"],
+  ["E, C", "open all, close all"],
+  ["T", "light or dark"],
+  ["?", "this list"],
+]);
+
+/** @returns {() => void} that takes the listeners away */
+export function listen(/** @type {Viewer} */ viewer) {
+  const { canvas, camera } = viewer;
+  const abort = new AbortController();
+  const { signal } = abort;
+  const at = (/** @type {MouseEvent} */ event) => {
+    const rect = canvas.getBoundingClientRect();
+    return { x: event.clientX - rect.left, y: event.clientY - rect.top };
+  };
+  const boxUnder = (/** @type {MouseEvent} */ event) => {
+    const point = at(event);
+    const { x, y } = camera.toPicture(point.x, point.y);
+    const box = boxAt(viewer.scene, x, y);
+    return { box, sign: box ? onSign(box, x, y) : false };
+  };
+  /** @type {Map<number, {x: number, y: number}>} */
+  const down = new Map();
+  let moved = 0;
+
+  canvas.addEventListener(
+    "pointerdown",
+    (event) => {
+      canvas.focus({ preventScroll: true });
+      canvas.setPointerCapture(event.pointerId);
+      down.set(event.pointerId, at(event));
+      moved = 0;
+    },
+    { signal },
+  );
+
+  canvas.addEventListener(
+    "pointermove",
+    (event) => {
+      const before = down.get(event.pointerId);
+      const now = at(event);
+      if (!before) {
+        const { box, sign } = boxUnder(event);
+        canvas.style.cursor = box && (!box.open || sign) ? "pointer" : "grab";
+        viewer.hover(box && !box.open ? box.item : -1);
+        return;
+      }
+      const others = [...down].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
+      if (others.length === 1) {
+        const spread = (/** @type {{x: number, y: number}} */ p) => Math.hypot(p.x - others[0].x, p.y - others[0].y);
+        camera.zoom(spread(now) / Math.max(1, spread(before)), (now.x + others[0].x) / 2, (now.y + others[0].y) / 2);
+      }
+      moved += Math.hypot(now.x - before.x, now.y - before.y);
+      if (moved > CLICK_DISTANCE) {
+        camera.pan((now.x - before.x) / (others.length + 1), (now.y - before.y) / (others.length + 1));
+        down.set(event.pointerId, now);
+        canvas.style.cursor = "grabbing";
+      }
+    },
+    { signal },
+  );
+
+  const release = (/** @type {PointerEvent} */ event) => {
+    if (!down.delete(event.pointerId) || event.type === "pointercancel" || moved > CLICK_DISTANCE || event.button)
+      return;
+    const { box, sign } = boxUnder(event);
+    if (box && sign) viewer.toggle(box.item);
+    else viewer.select(box ? box.item : -1, false);
+  };
+  canvas.addEventListener("pointerup", release, { signal });
+  canvas.addEventListener("pointercancel", release, { signal });
+  canvas.addEventListener("pointerleave", () => viewer.hover(-1), { signal });
+
+  canvas.addEventListener(
+    "dblclick",
+    (event) => {
+      const { box, sign } = boxUnder(event);
+      if (box && box.group && !sign) viewer.toggle(box.item);
+    },
+    { signal },
+  );
+
+  const embedded = window.parent !== window;
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      // In a notebook the wheel scrolls the notebook until the graph was clicked.
+      const focused = /** @type {ShadowRoot | Document} */ (canvas.getRootNode()).activeElement !== null;
+      if (embedded && !focused && !event.ctrlKey) return;
+      event.preventDefault();
+      const point = at(event);
+      const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
+      // A pinch on a touchpad arrives as a wheel with ctrlKey, in smaller steps.
+      const speed = event.ctrlKey ? 0.01 : 0.0015;
+      camera.zoom(Math.exp(-Math.max(-300, Math.min(300, event.deltaY * unit)) * speed), point.x, point.y);
+    },
+    { signal, passive: false },
+  );
+
+  viewer.root.addEventListener("keydown", (event) => key(viewer, /** @type {KeyboardEvent} */ (event)), { signal });
+  return () => abort.abort();
+}
+
+function key(/** @type {Viewer} */ viewer, /** @type {KeyboardEvent} */ event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const { camera, selected } = viewer;
+  const onCanvas = event.target === viewer.canvas;
+  const center = { x: camera.width / 2, y: camera.height / 2 };
+  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (name === "/") viewer.find.open();
+  else if (name === "." || name === "f") viewer.fit();
+  else if (name === "e") viewer.openAll();
+  else if (name === "c") viewer.closeAll();
+  else if (name === "t") viewer.switchTheme();
+  else if (name === "?") viewer.toggleHelp();
+  else if (name === "+" || name === "=") camera.zoom(1.25, center.x, center.y);
+  else if (name === "-") camera.zoom(0.8, center.x, center.y);
+  else if (name === "Escape") viewer.escape();
+  else if (onCanvas && name === "Enter" && selected >= 0) viewer.toggle(selected);
+  else if (onCanvas && name.startsWith("Arrow")) viewer.step(/** @type {any} */ (name));
+  else return;
+  event.preventDefault();
+}

@@ -1,0 +1,195 @@
+// x for each cell: links of a chain become one rigid block, then network simplex puts the blocks where all other links
+// are shortest. So a chain of single links is exactly straight, and nothing is wider than its links need.
+
+import { networkSimplex } from "./simplex.js";
+
+/** @typedef {import("./layers.js").Layered} Layered */
+/** @typedef {import("./layers.js").Cell} Cell */
+/** @typedef {import("./layers.js").Segment} Segment */
+
+export const BOX_GAP = 28;
+const LINE_GAP = 14; // between two lines
+const BESIDE_GAP = 20; // between a line and a box
+
+/** The least distance of two neighbors' centers. */
+function distance(/** @type {Cell} */ a, /** @type {Cell} */ b) {
+  const gap = a.box && b.box ? BOX_GAP : a.box || b.box ? BESIDE_GAP : LINE_GAP;
+  return (a.width + b.width) / 2 + gap;
+}
+
+/** Sets `x` of every cell, the leftmost edge at 0. Gives the width. */
+export function assignX(/** @type {Layered} */ layered) {
+  const { cells, layers, segments } = layered;
+  const { block, offset, count } = makeBlocks(layered);
+  const constraints = /** @type {Map<string, {a: number, b: number, least: number, weight: number}>} */ (new Map());
+  for (const layer of layers) {
+    for (let i = 1; i < layer.length; i++) {
+      const [left, right] = [cells[layer[i - 1]], cells[layer[i]]];
+      const [a, b] = [block[left.index], block[right.index]];
+      const least = distance(left, right) + offset[left.index] - offset[right.index];
+      const found = constraints.get(`${a} ${b}`);
+      if (found) found.least = Math.max(found.least, least);
+      else constraints.set(`${a} ${b}`, { a, b, least, weight: 0 });
+    }
+  }
+  const list = [...constraints.values()];
+  let points = count;
+  for (const pull of pulls(cells, segments, block, offset)) {
+    // |x[a] - x[b] - d| as two edges from an extra point that stands left of both.
+    list.push({ a: points, b: pull.a, least: Math.max(0, pull.d), weight: pull.weight });
+    list.push({ a: points, b: pull.b, least: Math.max(0, -pull.d), weight: pull.weight });
+    points++;
+  }
+  const x = networkSimplex(points, list, 3000);
+  let low = Infinity;
+  let high = -Infinity;
+  for (const cell of cells) {
+    cell.x = x[block[cell.index]] + offset[cell.index];
+    low = Math.min(low, cell.x - cell.width / 2);
+    high = Math.max(high, cell.x + cell.width / 2);
+  }
+  if (!cells.length) return 0;
+  for (const cell of cells) cell.x -= low;
+  return high - low;
+}
+
+/** Links between blocks: x[a] - x[b] should be d. Links that wish the same are one of more weight. */
+function pulls(
+  /** @type {Cell[]} */ cells,
+  /** @type {Segment[]} */ segments,
+  /** @type {Int32Array} */ block,
+  /** @type {Float64Array} */ offset,
+) {
+  const found = new Map();
+  for (const { upper, lower, upperPort, lowerPort } of segments) {
+    let [a, b] = [block[upper], block[lower]];
+    if (a === b) continue;
+    let d = offset[lower] + lowerPort - offset[upper] - upperPort;
+    if (a > b) [a, b, d] = [b, a, -d];
+    const weight = linkWeight(cells[upper], cells[lower]);
+    const key = `${a} ${b} ${d.toFixed(3)}`;
+    if (found.has(key)) found.get(key).weight += weight;
+    else found.set(key, { a, b, d, weight });
+  }
+  return found.values();
+}
+
+function linkWeight(/** @type {Cell} */ upper, /** @type {Cell} */ lower) {
+  const lines = Number(upper.type === "dummy") + Number(lower.type === "dummy");
+  return [3, 2, 8][lines];
+}
+
+/**
+ * Joins cells that shall stand exactly below each other. A cell joins at most one above and one below and joined links
+ * do not cross, so blocks never form a cycle from left to right (Brandes and Köpf 2001).
+ */
+function makeBlocks(/** @type {Layered} */ layered) {
+  const { cells, layers, segments } = layered;
+  const at = new Int32Array(cells.length);
+  for (const layer of layers) layer.forEach((cell, i) => (at[cell] = i));
+  const joinedBelow = new Map();
+  const joinedAbove = new Map();
+  const inGap = /** @type {Segment[][]} */ (layers.map(() => []));
+  for (const segment of byPriority(layered, at)) {
+    const { upper, lower } = segment;
+    if (joinedBelow.has(upper) || joinedAbove.has(lower)) continue;
+    const gap = inGap[cells[upper].rank];
+    if (gap.some((other) => (at[other.upper] - at[upper]) * (at[other.lower] - at[lower]) < 0)) continue;
+    gap.push(segment);
+    joinedBelow.set(upper, segment);
+    joinedAbove.set(lower, segment);
+  }
+  const block = new Int32Array(cells.length).fill(-1);
+  const offset = new Float64Array(cells.length);
+  let count = 0;
+  for (const layer of layers) {
+    for (const cell of layer) {
+      if (joinedAbove.has(cell)) continue;
+      let current = cell;
+      let shift = 0;
+      for (;;) {
+        block[current] = count;
+        offset[current] = shift;
+        const segment = joinedBelow.get(current);
+        if (!segment) break;
+        shift += segment.upperPort - segment.lowerPort;
+        current = segment.lower;
+      }
+      count++;
+    }
+  }
+  return { block, offset, count };
+}
+
+/** Segments in the order in which they may claim to be straight: single links, long edges, then the trunk's way. */
+function byPriority(/** @type {Layered} */ layered, /** @type {Int32Array} */ at) {
+  const { cells, segments } = layered;
+  const below = new Int32Array(cells.length);
+  const above = new Int32Array(cells.length);
+  for (const { upper, lower } of segments) {
+    below[upper]++;
+    above[lower]++;
+  }
+  const reach = longestThrough(layered);
+  const rank = (/** @type {Segment} */ { upper, lower, tensor }) => {
+    if (below[upper] === 1 && above[lower] === 1) return 0;
+    // A border port is as good as a box: were it to follow a skip edge, a stack of residual blocks would drift sideways.
+    const lines = Number(cells[upper].type === "dummy") + Number(cells[lower].type === "dummy");
+    return lines === 2 ? 1 : (tensor ? 2 : 4) + lines;
+  };
+  const middle = distanceFromMiddle(layered, at);
+  const scored = segments.map((segment, index) => ({
+    segment,
+    rank: rank(segment),
+    reach: reach(segment),
+    center: middle(segment),
+    index,
+  }));
+  scored.sort((a, b) => a.rank - b.rank || b.reach - a.reach || a.center - b.center || a.index - b.index);
+  return scored.map((entry) => entry.segment);
+}
+
+/** How far a segment is from the middle one of those that leave its upper cell, and of those that enter its lower one. */
+function distanceFromMiddle(/** @type {Layered} */ { cells, segments }, /** @type {Int32Array} */ at) {
+  const below = /** @type {number[][]} */ (cells.map(() => []));
+  const above = /** @type {number[][]} */ (cells.map(() => []));
+  for (const { upper, lower } of segments) {
+    below[upper].push(at[lower]);
+    above[lower].push(at[upper]);
+  }
+  for (const list of [...below, ...above]) list.sort((a, b) => a - b);
+  const off = (/** @type {number[]} */ list, /** @type {number} */ place) =>
+    Math.abs(list.indexOf(place) - (list.length - 1) / 2);
+  return (/** @type {Segment} */ { upper, lower }) => off(below[upper], at[lower]) + off(above[lower], at[upper]);
+}
+
+const NO_TENSOR = 1000; // more than any way is long: sizes and flags are no trunk, however much is computed with them
+
+/** How many boxes the longest way through a segment passes: the trunk has the most. */
+function longestThrough(/** @type {Layered} */ { cells, layers, segments }) {
+  const up = new Int32Array(cells.length);
+  const down = new Int32Array(cells.length);
+  const above = new Uint8Array(cells.length);
+  const below = new Uint8Array(cells.length);
+  const byRank = /** @type {Segment[][]} */ (layers.map(() => []));
+  for (const segment of segments) byRank[cells[segment.upper].rank].push(segment);
+  const length = (/** @type {Segment} */ segment, /** @type {number} */ cell) =>
+    Number(Boolean(cells[cell].box)) - (segment.tensor ? 0 : NO_TENSOR);
+  // Of several values that enter, the one made last has come the longest way.
+  const entering = cells.filter((cell) => cell.type === "in").sort((a, b) => a.key - b.key);
+  entering.forEach((cell, i) => (up[cell.index] = i));
+  for (const segment of byRank.flat()) {
+    const { upper, lower } = segment;
+    const found = up[upper] + length(segment, upper);
+    up[lower] = above[lower] ? Math.max(up[lower], found) : found;
+    above[lower] = 1;
+  }
+  for (const segment of byRank.flat().reverse()) {
+    const { upper, lower } = segment;
+    const found = down[lower] + length(segment, lower);
+    down[upper] = below[upper] ? Math.max(down[upper], found) : found;
+    below[upper] = 1;
+  }
+  return (/** @type {Segment} */ segment) =>
+    up[segment.upper] + length(segment, segment.upper) + length(segment, segment.lower) + down[segment.lower];
+}

@@ -1,0 +1,158 @@
+// One open group as layers: a rank for each child, cells for border ports and for long edges, segments between layers.
+
+import { IN, OUT } from "../fold.js";
+import { networkSimplex } from "./simplex.js";
+
+/** @typedef {import("../fold.js").Link} Link */
+
+/**
+ * @typedef {object} Box The size of a child, and where values enter and leave it, as x from its left edge.
+ * @property {number} item
+ * @property {number} width
+ * @property {number} height
+ * @property {Map<number, number> | null} inPorts null for a closed box: everything enters at its top
+ * @property {Map<number, number> | null} outPorts
+ *
+ * @typedef {object} Cell What takes a place in a layer: a child, a border port, or the passage of a long edge.
+ * @property {number} index
+ * @property {"box" | "in" | "out" | "dummy"} type
+ * @property {number} key the value that passes; -1 for a box
+ * @property {Box | null} box
+ * @property {number} rank
+ * @property {number} width
+ * @property {number} x center, set by coordinates.js
+ *
+ * @typedef {object} Segment A piece of a value's way from one layer to the next.
+ * @property {number} key
+ * @property {number} upper cell
+ * @property {number} lower cell
+ * @property {number} upperPort offset from the upper cell's center
+ * @property {number} lowerPort
+ * @property {boolean} tensor
+ * @property {number} parent index of the segment it continues; -1 where it starts at a box or at the border
+ *
+ * @typedef {{cells: Cell[], layers: number[][], segments: Segment[]}} Layered
+ */
+
+/**
+ * @param {Box[]} boxes the children, in reading order
+ * @param {Link[]} links
+ * @returns {Layered}
+ */
+export function buildLayers(boxes, links) {
+  const place = new Map(boxes.map((box, i) => [box.item, i]));
+  const ranks = assignRanks(boxes.length, links, place);
+  const cells = /** @type {Cell[]} */ ([]);
+  const layers = /** @type {number[][]} */ ([]);
+  const add = (
+    /** @type {Cell["type"]} */ type,
+    /** @type {number} */ key,
+    /** @type {Box | null} */ box,
+    /** @type {number} */ rank,
+  ) => {
+    const cell = { index: cells.length, type, key, box, rank, width: box ? box.width : 0, x: 0 };
+    cells.push(cell);
+    while (layers.length <= rank) layers.push([]);
+    layers[rank].push(cell.index);
+    return cell;
+  };
+  boxes.forEach((box, i) => add("box", -1, box, ranks.of[i]));
+  const segments = /** @type {Segment[]} */ ([]);
+  for (const [key, ends] of byKey(links)) {
+    const source = ends[0].from;
+    const start = source === IN ? add("in", key, null, 0) : cells[/** @type {number} */ (place.get(source))];
+    const targets = ends.map((end) =>
+      end.to === OUT ? add("out", key, null, ranks.out) : cells[/** @type {number} */ (place.get(end.to))],
+    );
+    route(
+      key,
+      ends.some((end) => end.tensor),
+      start,
+      targets,
+      add,
+      segments,
+    );
+  }
+  return { cells, layers, segments };
+}
+
+/** One chain of cells for all the targets of a value: each target leaves it one layer above itself. */
+function route(
+  /** @type {number} */ key,
+  /** @type {boolean} */ tensor,
+  /** @type {Cell} */ start,
+  /** @type {Cell[]} */ targets,
+  /** @type {(type: Cell["type"], key: number, box: Box | null, rank: number) => Cell} */ add,
+  /** @type {Segment[]} */ segments,
+) {
+  const last = Math.max(...targets.map((target) => target.rank));
+  let upper = start;
+  let parent = -1;
+  for (let rank = start.rank + 1; rank <= last; rank++) {
+    const push = (/** @type {Cell} */ lower) =>
+      segments.push({
+        key,
+        tensor,
+        parent,
+        upper: upper.index,
+        lower: lower.index,
+        upperPort: port(upper, key, "outPorts"),
+        lowerPort: port(lower, key, "inPorts"),
+      });
+    for (const target of targets) if (target.rank === rank) push(target);
+    if (rank === last) break;
+    const passage = add("dummy", key, null, rank);
+    const own = push(passage) - 1;
+    upper = passage;
+    parent = own;
+  }
+}
+
+function port(/** @type {Cell} */ cell, /** @type {number} */ key, /** @type {"inPorts" | "outPorts"} */ side) {
+  const at = cell.box?.[side]?.get(key);
+  return at === undefined || !cell.box ? 0 : at - cell.box.width / 2;
+}
+
+/** @returns {Map<number, Link[]>} */
+export function byKey(/** @type {Link[]} */ links) {
+  const found = new Map();
+  for (const link of links) {
+    if (!found.has(link.key)) found.set(link.key, []);
+    found.get(link.key).push(link);
+  }
+  return found;
+}
+
+/** Ranks that keep edges short in all, the border's ports above and below everything else. */
+function assignRanks(
+  /** @type {number} */ count,
+  /** @type {Link[]} */ links,
+  /** @type {Map<number, number>} */ place,
+) {
+  const top = count;
+  const bottom = count + 1;
+  const point = (/** @type {number} */ end) =>
+    end === IN ? top : end === OUT ? bottom : /** @type {number} */ (place.get(end));
+  const weights = /** @type {Map<string, {a: number, b: number, least: number, weight: number}>} */ (new Map());
+  for (const link of links) {
+    const [a, b] = [point(link.from), point(link.to)];
+    const found = weights.get(`${a} ${b}`);
+    if (found) found.weight += 1;
+    else weights.set(`${a} ${b}`, { a, b, least: 1, weight: 1 });
+  }
+  const constraints = [...weights.values()];
+  const hasIn = links.some((link) => link.from === IN);
+  const hasOut = links.some((link) => link.to === OUT);
+  const fed = new Set(constraints.map((c) => c.b));
+  const used = new Set(constraints.map((c) => c.a));
+  for (let i = 0; i < count; i++) {
+    if (!fed.has(i)) constraints.push({ a: top, b: i, least: 1, weight: 0 });
+    if (!used.has(i)) constraints.push({ a: i, b: bottom, least: 1, weight: 0 });
+  }
+  constraints.push({ a: top, b: bottom, least: 1, weight: 0 });
+  const x = networkSimplex(count + 2, constraints);
+  let low = hasIn ? x[top] : Infinity;
+  let high = hasOut ? x[bottom] : -Infinity;
+  for (let i = 0; i < count; i++) [low, high] = [Math.min(low, x[i]), Math.max(high, x[i])];
+  return { of: Array.from({ length: count }, (_, i) => Math.round(x[i] - low)), out: Math.round(high - low) };
+}

@@ -1,0 +1,156 @@
+// The order of cells in each layer: few crossings, found by sweeps of barycenters and exchanges of neighbors.
+
+/** @typedef {import("./layers.js").Layered} Layered */
+/** @typedef {import("./layers.js").Segment} Segment */
+
+const SWEEPS = 12;
+
+/** Orders `layered.layers` in place. Deterministic: equals keep the order in which they executed. */
+export function orderLayers(/** @type {Layered} */ layered) {
+  const { layers } = layered;
+  const work = new Order(layered);
+  work.startDepthFirst();
+  let best = layers.map((layer) => [...layer]);
+  let fewest = work.crossings();
+  for (let sweep = 0; sweep < SWEEPS && fewest > 0; sweep++) {
+    work.sweep(sweep % 2 === 0, sweep % 4 > 1);
+    work.exchange();
+    const found = work.crossings();
+    if (found < fewest) [best, fewest] = [layers.map((layer) => [...layer]), found];
+  }
+  best.forEach((layer, i) => (layers[i] = layer));
+  return fewest;
+}
+
+class Order {
+  constructor(/** @type {Layered} */ layered) {
+    this.layers = layered.layers;
+    this.cells = layered.cells;
+    this.above = layered.cells.map(() => /** @type {Segment[]} */ ([]));
+    this.below = layered.cells.map(() => /** @type {Segment[]} */ ([]));
+    for (const segment of layered.segments) {
+      this.below[segment.upper].push(segment);
+      this.above[segment.lower].push(segment);
+    }
+    this.at = new Int32Array(layered.cells.length);
+    this.number();
+  }
+
+  number() {
+    for (const layer of this.layers) layer.forEach((cell, i) => (this.at[cell] = i));
+  }
+
+  /** A first order in which what hangs together stands together: depth first from the top, first executed first. */
+  startDepthFirst() {
+    const seen = new Set();
+    const order = /** @type {number[][]} */ (this.layers.map(() => []));
+    const visit = (/** @type {number} */ start) => {
+      const stack = [start];
+      while (stack.length) {
+        const cell = /** @type {number} */ (stack.pop());
+        if (seen.has(cell)) continue;
+        seen.add(cell);
+        order[this.cells[cell].rank].push(cell);
+        // Passages come last on the stack's way out, so that a skip edge starts beside its trunk and not inside it.
+        const next = this.below[cell].map((segment) => segment.lower);
+        next.sort((a, b) => Number(this.cells[a].type === "dummy") - Number(this.cells[b].type === "dummy") || a - b);
+        stack.push(...next.reverse());
+      }
+    };
+    this.layers.forEach((layer) =>
+      [...layer].sort((a, b) => a - b).forEach((cell) => this.above[cell].length || visit(cell)),
+    );
+    this.layers.forEach((layer, i) => layer.splice(0, layer.length, ...order[i]));
+    this.number();
+  }
+
+  /** Where the other end of a segment stands in its layer, its port's place on a wide box included. */
+  end(/** @type {Segment} */ segment, /** @type {boolean} */ upper) {
+    const cell = this.cells[upper ? segment.upper : segment.lower];
+    const port = upper ? segment.upperPort : segment.lowerPort;
+    return this.at[cell.index] + (cell.width ? (port / cell.width) * 0.9 : 0);
+  }
+
+  sweep(/** @type {boolean} */ down, /** @type {boolean} */ lastOfEqualsFirst) {
+    const count = this.layers.length;
+    for (let step = 1; step < count; step++) {
+      const layer = this.layers[down ? step : count - 1 - step];
+      const wish = new Map();
+      for (const cell of layer) {
+        const near = down ? this.above[cell] : this.below[cell];
+        if (near.length) wish.set(cell, near.reduce((sum, segment) => sum + this.end(segment, down), 0) / near.length);
+      }
+      const movable = layer.filter((cell) => wish.has(cell));
+      const tie = lastOfEqualsFirst ? -1 : 1;
+      const sorted = [...movable].sort((a, b) => wish.get(a) - wish.get(b) || tie * (this.at[a] - this.at[b]));
+      let next = 0;
+      for (let i = 0; i < layer.length; i++) if (wish.has(layer[i])) layer[i] = sorted[next++];
+      layer.forEach((cell, i) => (this.at[cell] = i));
+    }
+  }
+
+  /** Exchanges neighbors as long as that removes crossings. */
+  exchange() {
+    for (let round = 0, better = true; better && round < 8; round++) {
+      better = false;
+      for (const layer of this.layers) {
+        for (let i = 0; i + 1 < layer.length; i++) {
+          const [a, b] = [layer[i], layer[i + 1]];
+          const gain = this.pair(this.above, a, b, true) + this.pair(this.below, a, b, false);
+          if (gain <= 0) continue;
+          layer[i] = b;
+          layer[i + 1] = a;
+          this.at[a] = i + 1;
+          this.at[b] = i;
+          better = true;
+        }
+      }
+    }
+  }
+
+  /** Crossings between the segments of neighbors a, b that an exchange would remove, less those it would make. */
+  pair(
+    /** @type {Segment[][]} */ side,
+    /** @type {number} */ a,
+    /** @type {number} */ b,
+    /** @type {boolean} */ upper,
+  ) {
+    let gain = 0;
+    for (const first of side[a]) {
+      for (const second of side[b]) {
+        const difference = this.end(first, upper) - this.end(second, upper);
+        gain += difference > 0 ? 1 : difference < 0 ? -1 : 0;
+      }
+    }
+    return gain;
+  }
+
+  crossings() {
+    let count = 0;
+    for (let rank = 1; rank < this.layers.length; rank++) {
+      const lines = this.layers[rank].flatMap((cell) =>
+        this.above[cell].map((segment) => [this.end(segment, true), this.end(segment, false)]),
+      );
+      lines.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+      count += inversions(lines.map((line) => line[1]));
+    }
+    return count;
+  }
+}
+
+/** Pairs that stand in the wrong order, by merge sort. @returns {number} */
+export function inversions(/** @type {number[]} */ values) {
+  if (values.length < 2) return 0;
+  const middle = values.length >> 1;
+  const left = values.slice(0, middle);
+  const right = values.slice(middle);
+  let count = inversions(left) + inversions(right);
+  for (let i = 0, j = 0, k = 0; k < values.length; k++) {
+    if (j >= right.length || (i < left.length && left[i] <= right[j])) values[k] = left[i++];
+    else {
+      values[k] = right[j++];
+      count += left.length - i;
+    }
+  }
+  return count;
+}

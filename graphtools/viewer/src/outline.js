@@ -1,0 +1,127 @@
+// The visible boxes as a tree for screen readers, the keyboard and tests: hidden from sight, never from focus.
+
+import { make } from "./dom.js";
+
+/** @typedef {import("./tree.js").Tree} Tree */
+
+export class Outline {
+  /**
+   * @param {HTMLElement} parent
+   * @param {Tree} tree
+   * @param {{select: (item: number) => void, setOpen: (item: number, open: boolean) => void}} actions
+   */
+  constructor(parent, tree, actions) {
+    this.tree = tree;
+    this.actions = actions;
+    this.element = make("ul", { class: "outline", role: "tree", "aria-label": "Graph" });
+    this.live = make("p", { class: "outline", role: "status", "aria-live": "polite" });
+    /** @type {Map<number, HTMLElement>} */
+    this.rows = new Map();
+    /** @type {number[]} */
+    this.order = [];
+    this.selected = -1;
+    this.element.addEventListener("keydown", (event) => this.key(event));
+    this.element.addEventListener("click", (event) => {
+      const item = this.itemOf(event.target);
+      if (item < 0) return;
+      event.stopPropagation();
+      actions.select(item);
+    });
+    this.element.addEventListener("dblclick", (event) => {
+      const item = this.itemOf(event.target);
+      if (item >= 0 && tree.items[item].node < 0)
+        actions.setOpen(item, this.rows.get(item)?.getAttribute("aria-expanded") === "false");
+    });
+    this.element.addEventListener("focusin", (event) => {
+      const item = this.itemOf(event.target);
+      if (item >= 0 && item !== this.selected) actions.select(item);
+    });
+    parent.append(this.element, this.live);
+  }
+
+  itemOf(/** @type {EventTarget | null} */ target) {
+    const row = target instanceof Element ? target.closest("[role=treeitem]") : null;
+    return row ? Number(row.getAttribute("data-item")) : -1;
+  }
+
+  /** @param {import("./scene.js").Scene} scene @param {Set<number>} open */
+  update(scene, open) {
+    const hadFocus = this.element.contains(
+      /** @type {ShadowRoot | Document} */ (this.element.getRootNode()).activeElement,
+    );
+    this.rows.clear();
+    this.order = [];
+    this.element.replaceChildren(...this.level(0, 1, scene, open));
+    this.mark(this.selected);
+    if (hadFocus) this.rows.get(this.selected)?.focus();
+  }
+
+  /** @returns {HTMLElement[]} */
+  level(
+    /** @type {number} */ parent,
+    /** @type {number} */ level,
+    /** @type {import("./scene.js").Scene} */ scene,
+    /** @type {Set<number>} */ open,
+  ) {
+    return this.tree.items[parent].children.flatMap((child) => {
+      const box = scene.ofItem.get(child);
+      if (!box) return [];
+      const item = this.tree.items[child];
+      const { title, detail, subtitle, mark } = box.words;
+      const label = [title, detail, subtitle, mark, item.failed ? "failed" : ""].filter(Boolean).join(", ");
+      const row = make(
+        "li",
+        {
+          role: "treeitem",
+          tabindex: "-1",
+          "aria-level": String(level),
+          "aria-label": label,
+          "data-item": String(child),
+          "data-id": item.id,
+        },
+        label,
+      );
+      this.rows.set(child, row);
+      this.order.push(child);
+      if (item.node < 0) {
+        row.setAttribute("aria-expanded", String(open.has(child)));
+        if (open.has(child)) row.append(make("ul", { role: "group" }, ...this.level(child, level + 1, scene, open)));
+      }
+      return [row];
+    });
+  }
+
+  /** Marks the selected item; the one row that Tab reaches is that one, or the first. */
+  mark(/** @type {number} */ item) {
+    this.rows.get(this.selected)?.removeAttribute("aria-selected");
+    for (const row of this.element.querySelectorAll('[tabindex="0"]')) row.setAttribute("tabindex", "-1");
+    this.selected = item;
+    this.rows.get(item)?.setAttribute("aria-selected", "true");
+    (this.rows.get(item) ?? this.rows.get(this.order[0]))?.setAttribute("tabindex", "0");
+  }
+
+  say(/** @type {string} */ text) {
+    this.live.textContent = text;
+  }
+
+  /** The keys of a tree view: up, down, right opens or enters, left closes or leaves, Home, End. */
+  key(/** @type {KeyboardEvent} */ event) {
+    const item = this.itemOf(event.target);
+    if (item < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+    const expanded = this.rows.get(item)?.getAttribute("aria-expanded");
+    const at = this.order.indexOf(item);
+    const go = (/** @type {number | undefined} */ next) => next !== undefined && this.rows.get(next)?.focus();
+    if (event.key === "ArrowDown") go(this.order[at + 1]);
+    else if (event.key === "ArrowUp") go(this.order[at - 1]);
+    else if (event.key === "Home") go(this.order[0]);
+    else if (event.key === "End") go(this.order.at(-1));
+    else if (event.key === "ArrowRight")
+      expanded === "false" ? this.actions.setOpen(item, true) : go(expanded ? this.order[at + 1] : undefined);
+    else if (event.key === "ArrowLeft")
+      expanded === "true" ? this.actions.setOpen(item, false) : go(this.tree.items[item].parent || undefined);
+    else if (event.key === "Enter" || event.key === " ") expanded && this.actions.setOpen(item, expanded === "false");
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}

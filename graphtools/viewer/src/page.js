@@ -1,0 +1,22 @@
+// Starts the viewer in a page that graphtools wrote: its data stands in a script element that is marked for it.
+
+/**
+ * Mounts each payload marked with `data-graphtools` into the element whose id it names. In other pages nothing is marked.
+ * @param {Document} document
+ * @param {typeof import("./main.js").mount} mount
+ */
+export function startPages(document, mount) {
+  for (const script of document.querySelectorAll('script[type="application/json"][data-graphtools]')) {
+    const el = document.getElementById(script.getAttribute("data-graphtools") ?? "");
+    if (!el) continue;
+    try {
+      const { payload, options } = JSON.parse(script.textContent ?? "");
+      const mounted = mount(el, payload, options);
+      /** @type {any} */ (el).graphtools = mounted;
+      el.dataset.ready = "true";
+    } catch (error) {
+      el.textContent = `The graph could not be shown: ${error instanceof Error ? error.message : error}`;
+      throw error;
+    }
+  }
+}

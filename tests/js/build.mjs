@@ -1,0 +1,187 @@
+// Small payloads for tests, and a page of properties that every layout must have.
+
+import { readFileSync } from "node:fs";
+import { firstOpen, fold } from "../../graphtools/viewer/src/fold.js";
+import { estimateWidth } from "../../graphtools/viewer/src/measure.js";
+import { readPayload } from "../../graphtools/viewer/src/model.js";
+import { buildScene } from "../../graphtools/viewer/src/scene.js";
+import { buildTree } from "../../graphtools/viewer/src/tree.js";
+
+/**
+ * A payload from lines `name scope input input ...`; a scope of "-" is the model itself. Names that begin with `in` are
+ * inputs, `out` the output. An input that ends in `!` is a number and no tensor.
+ */
+export function payloadOf(lines, modules = {}) {
+  const rows = lines.map((line) => line.trim().split(/\s+/));
+  const strings = [""];
+  const index = (text) => (strings.includes(text) ? strings.indexOf(text) : strings.push(text) - 1);
+  const names = rows.map(([name]) => name);
+  const kind = (name) => (/^in\d*$/.test(name) ? "input" : name === "out" ? "output" : "call");
+  const column = (of) => rows.map((row) => index(of(row)));
+  const edges = rows.flatMap(([name, , ...inputs]) =>
+    inputs.map((input) => [
+      names.indexOf(input.replace("!", "")),
+      names.indexOf(name),
+      input.endsWith("!") ? "" : "2×3",
+    ]),
+  );
+  const none = rows.map(() => 0);
+  return {
+    format: "graphtools.payload",
+    version: 1,
+    nodes: {
+      name: names,
+      kind: column(([name]) => kind(name)),
+      target: column(([name]) => `torch.${name.replace(/_?\d+$/, "")}`),
+      category: column(([name]) => (kind(name) === "call" ? "arithmetic" : kind(name))),
+      scope: column(([, scope]) => (scope === "-" ? "" : scope)),
+      specs: rows.map(() => [index("f32[2, 3]")]),
+      shape: column(() => "2×3"),
+      dtype: column(() => "f32"),
+      device: column(() => "cpu"),
+      bytes: none,
+      file: none,
+      line: none,
+      column: none,
+      function: none,
+      args: rows.map(() => ""),
+      states: rows.map(() => []),
+      writes: rows.map(() => []),
+      flags: none,
+    },
+    edges: {
+      from: edges.map(([from]) => from),
+      to: edges.map(([, to]) => to),
+      path: edges.map(() => ""),
+      shape: edges.map(([, , shape]) => index(shape)),
+    },
+    modules: {
+      path: Object.keys(modules),
+      class: Object.values(modules).map((name) => index(name)),
+      type: Object.values(modules).map((name) => index(`torch.nn.${name}`)),
+      settings: Object.values(modules).map(() => 0),
+      n_parameters: Object.values(modules).map(() => 0),
+      states: Object.values(modules).map(() => []),
+    },
+    totals: { operations: rows.length, parameters: 0, activation_bytes: 0 },
+    capture: { method: "built", model: "test", reason: null, duration_s: 0, fake: false, notes: [], versions: {} },
+    failure: null,
+    strings,
+  };
+}
+
+export function fixture(name) {
+  return JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), "utf8"));
+}
+
+export const FIXTURES = ["resnet18", "inception", "unet", "attention"];
+
+/** Everything from payload to scene. `open`: "first", "all", or a list of ids. */
+export function sceneOf(payload, open = "all") {
+  const model = readPayload(payload);
+  const tree = buildTree(model);
+  const set = openSet(tree, open);
+  const visible = fold(model, tree, set);
+  return { model, tree, visible, scene: buildScene(model, tree, visible, estimateWidth) };
+}
+
+export function openSet(tree, open) {
+  if (open === "first") return firstOpen(tree);
+  if (open === "all") return new Set(tree.items.filter((item) => item.node < 0).map((item) => item.index));
+  return new Set([0, ...tree.items.filter((item) => open.includes(item.id)).map((item) => item.index)]);
+}
+
+/** A random acyclic graph in nested scopes, from a seed. */
+export function randomPayload(seed, count = 40) {
+  let state = seed * 2654435761 + 1;
+  const random = (n) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 4294967296) * n);
+  };
+  const scopes = ["-", "a", "a.x", "a.y", "b", "b.x", "b.x.deep", "c"];
+  const lines = ["in0 -", "in1 -"];
+  for (let i = 0; i < count; i++) {
+    const inputs = new Set();
+    for (let k = 0; k <= random(3); k++)
+      inputs.add(lines[Math.max(0, lines.length - 1 - random(random(4) ? 4 : lines.length))].split(" ")[0]);
+    // Scopes mostly run in order, and now and then return, as code that calls a submodule twice does.
+    const scope =
+      scopes[random(5) ? Math.min(scopes.length - 1, Math.floor((i / count) * scopes.length)) : random(scopes.length)];
+    lines.push(`op${i} ${scope} ${[...inputs].join(" ")}`);
+  }
+  lines.push(`out - op${count - 1} op${count - 2}`);
+  return payloadOf(lines);
+}
+
+/** What is wrong with a scene, in sentences; empty if nothing is. */
+export function faults({ tree, scene, visible }) {
+  const found = [];
+  const id = (item) => tree.items[item].id || "root";
+  const overlap = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+  const byParent = Map.groupBy
+    ? Map.groupBy(scene.boxes, (box) => tree.items[box.item].parent)
+    : group(scene.boxes, (box) => tree.items[box.item].parent);
+  for (const siblings of byParent.values()) {
+    siblings.forEach((a, i) =>
+      siblings.slice(i + 1).forEach((b) => overlap(a, b) && found.push(`${id(a.item)} overlaps ${id(b.item)}`)),
+    );
+  }
+  for (const box of scene.boxes) {
+    const parent = scene.ofItem.get(tree.items[box.item].parent) ?? {
+      x: 0,
+      y: 0,
+      width: scene.width,
+      height: scene.height,
+    };
+    const inside =
+      box.x >= parent.x &&
+      box.y >= parent.y &&
+      box.x + box.width <= parent.x + parent.width + 0.01 &&
+      box.y + box.height <= parent.y + parent.height + 0.01;
+    if (!inside) found.push(`${id(box.item)} is not inside ${id(tree.items[box.item].parent)}`);
+  }
+  const closed = scene.boxes.filter((box) => !box.open);
+  scene.lines.forEach((line) => {
+    line.points.slice(1).forEach(([x1, y1], i) => {
+      const [x0, y0] = line.points[i];
+      if (x0 !== x1 && y0 !== y1) found.push(`a line of ${id(line.key)} is slanted`);
+      if (y1 < y0 - 0.01) found.push(`a line of ${id(line.key)} runs upward`);
+      for (const box of closed) {
+        const crosses =
+          Math.max(x0, x1) > box.x + 0.1 &&
+          Math.min(x0, x1) < box.x + box.width - 0.1 &&
+          Math.max(y0, y1) > box.y + 0.1 &&
+          Math.min(y0, y1) < box.y + box.height - 0.1;
+        if (crosses) found.push(`a line of ${id(line.key)} crosses ${id(box.item)}`);
+      }
+    });
+    const [startX, startY] = line.points[0];
+    if (line.parent >= 0) {
+      const before = scene.lines[line.parent].points.at(-1);
+      if (Math.abs(before[0] - startX) > 0.01 || Math.abs(before[1] - startY) > 0.01)
+        found.push(`the line of ${id(line.key)} has a gap`);
+      if (scene.lines[line.parent].key !== line.key) found.push(`the line of ${id(line.key)} continues another's`);
+    } else {
+      const box = scene.ofItem.get(line.key);
+      if (Math.abs(startY - box.y - box.height) > 0.01 || startX <= box.x || startX >= box.x + box.width)
+        found.push(`a line of ${id(line.key)} does not start at it`);
+    }
+    if (line.target >= 0) {
+      const box = scene.ofItem.get(line.target);
+      const [x, y] = line.points.at(-1);
+      if (Math.abs(y - box.y) > 0.01 || x <= box.x || x >= box.x + box.width)
+        found.push(`a line does not end at ${id(line.target)}`);
+    }
+  });
+  for (const edge of visible.edges) {
+    const arrives = scene.lines.some((line) => line.key === edge.from && line.target === edge.to);
+    if (!arrives) found.push(`no line from ${id(edge.from)} to ${id(edge.to)}`);
+  }
+  return [...new Set(found)];
+}
+
+function group(list, by) {
+  const found = new Map();
+  for (const entry of list) found.set(by(entry), [...(found.get(by(entry)) ?? []), entry]);
+  return found;
+}
