@@ -1,7 +1,7 @@
 """The Streamlit host of the graph picture: mounts the viewer's ES module and reports what was clicked.
 
 Two components share the work, because Streamlit sends a component again whenever its data change. The store holds the
-viewer and the graph, which change once for each model opened; the picture holds the selection, a few bytes for each step.
+viewer and the graph, which change once for each model opened; the picture the selection, a few bytes for each step.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -18,136 +19,23 @@ from graphtools.graph import Graph, enclosing_scopes
 from graphtools.payload import graph_payload
 from graphtools.viewer.page import bundle
 
-_PREPARE = """
-const host = (globalThis.graphtoolsHost ??= { graphs: new Map(), waiting: new Set() });
-"""
-
-# The module is loaded from a blob, so that the viewer is the same file that the HTML page and notebooks use.
-_STORE = """
-const source = %s;
-host.viewer ??= import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-
-export default function ({ data }) {
-  if (!data) return;
-  host.graphs.clear(); // one graph is open at a time
-  host.graphs.set(data.revision, data.payload);
-  for (const wake of [...host.waiting]) wake();
-}
-"""
-
-_PICTURE = """
-const mounts = new WeakMap(); // Streamlit calls this again on every rerun; the viewer stays
-
-async function show(parent, wanted, report) {
-  const state = mounts.get(parent) ?? {};
-  mounts.set(parent, state);
-  state.wanted = wanted;
-  state.report = report;
-  if (state.busy) return;
-  state.busy = true;
-  try {
-    while (state.shown !== state.wanted) {
-      const next = state.wanted;
-      if (!(await ready(next.revision, state))) continue; // something else was asked for while the graph was on its way
-      await update(parent, state, next);
-      state.shown = next;
-    }
-  } finally {
-    state.busy = false;
-  }
-}
-
-async function ready(revision, state) {
-  while (!host.viewer || !host.graphs.has(revision)) {
-    await new Promise((resolve) => {
-      const wake = () => { host.waiting.delete(wake); resolve(); };
-      host.waiting.add(wake);
-      setTimeout(wake, 100);
-    });
-    if (state.gone || state.wanted.revision !== revision) return false;
-  }
-  return true;
-}
-
-async function mountInto(parent, state, next) {
-  const { mount } = await host.viewer;
-  state.mounted?.destroy();
-  const old = parent.querySelector(".graph");
-  const el = old.cloneNode(false); // a fresh element: the viewer's shadow root stays on the old one
-  old.replaceWith(el);
-  state.mounted = mount(el, host.graphs.get(next.revision), { theme: next.theme });
-  el.graphtools = state.mounted;
-  const style = document.createElement("style");
-  style.textContent = next.style;
-  el.shadowRoot.append(style);
-  state.mounted.on("select", (detail) => {
-    if (!state.selecting && detail) state.report(detail.name);
-  });
-  state.drawn = next;
-}
-
-function select(state, { selected, follow, around }) {
-  const visible = follow ? selected : [selected, ...around].find((name) => state.mounted.rectOf(name));
-  state.selecting = true; // what Python asked for must not come back as a click
-  try {
-    state.mounted.select(visible ?? null);
-  } finally {
-    state.selecting = false;
-  }
-}
-
-// Outer modules first, so that those inside a closed one need no layout of their own.
-function foldTo(mounted, scopes, depth) {
-  for (const scope of scopes) {
-    const box = mounted.rectOf(scope);
-    const open = scope.split(".").length < depth;
-    if (box && box.open !== open) mounted.setOpen(scope, open);
-  }
-}
-
-async function update(parent, state, next) {
-  const before = state.drawn;
-  if (!before || before.revision !== next.revision || before.theme !== next.theme) {
-    state.drawn = next;
-    await mountInto(parent, state, next);
-    if (next.depth !== null) foldTo(state.mounted, next.scopes, next.depth);
-    if (next.selected) select(state, next);
-  } else {
-    if (next.folded !== before.folded && next.depth !== null) foldTo(state.mounted, next.scopes, next.depth);
-    if (next.moved !== before.moved && next.selected) select(state, next);
-    state.drawn = next;
-  }
-  parent.querySelector(".graph").dataset.ready = next.selected ?? "";
-}
-
-export default function ({ parentElement, data, setTriggerValue }) {
-  if (!data) return;
-  show(parentElement, data, (name) => setTriggerValue("select", name)).catch((error) => {
-    parentElement.querySelector(".graph").textContent = `The graph could not be shown: ${error.message}`;
-  });
-  return () => {
-    const state = mounts.get(parentElement);
-    if (!state) return;
-    state.gone = true;
-    state.mounted?.destroy();
-    mounts.delete(parentElement);
-  };
-}
-"""
-
 # The app has its own inspector beside the graph, and follows Streamlit's theme.
-_VIEWER_STYLE = ".card, .bar button[title^=Theme], .banner { display: none !important; }"
-
-_HTML = '<div class="graph"></div>'
-_CSS = """
-.graph {
-  height: calc(100vh - var(--graph-top, 210px)); min-height: 380px; overflow: hidden;
-  border: 1px solid var(--st-border-color, #8884); border-radius: 7px;
-}
+_VIEWER_STYLE = """
+.card, .bar button[title^=Theme], .banner { display: none !important; }
+.bar kbd { display: none; }
+.with-card .minimap { right: 12px; display: block; }
 """
 
-_store = st.components.v2.component("graphtools_store", js=_PREPARE + _STORE % json.dumps(bundle()))
-_picture = st.components.v2.component("graphtools_picture", html=_HTML, css=_CSS, js=_PREPARE + _PICTURE)
+_HERE = Path(__file__).parent
+_store = st.components.v2.component(
+    "graphtools_store", js=(_HERE / "store.js").read_text().replace("VIEWER_SOURCE", json.dumps(bundle()))
+)
+_picture = st.components.v2.component(
+    "graphtools_picture",
+    html='<div class="graph"></div>',
+    css=(_HERE / "picture.css").read_text(),
+    js=(_HERE / "picture.js").read_text(),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +44,8 @@ class View:
 
     `moved` and `folded` grow with each step and each choice of a depth, so that a rerun for another reason leaves the
     picture as the person has arranged it. With `follow` the modules around the selection open; else the closed module
-    that holds it is ringed. At `depth` 1 the model's own parts are closed, at 2 those inside them, and so on; None is the
-    viewer's own choice of what is open.
+    that holds it is ringed. At `depth` 1 the model's own parts are closed, at 2 those inside them, and so on; None
+    is the viewer's own choice of what is open.
     """
 
     selected: str | None

@@ -17,6 +17,7 @@ import graphtools as gt
 from graphtools.graph import Node, Output, Ref, format_arg, module_path, references
 from graphtools.picture import Picture, picture
 from graphtools.statistics import Statistics, histogram, number, statistics
+from graphtools.words import settings_text
 
 _LONGEST = 300  # characters of an argument
 _SIDE = 260  # pixels of a picture
@@ -59,26 +60,22 @@ def inspector(opened: Opened, position: int) -> None:
 
 def _heading(recording: gt.Recording, node: Node, position: int) -> None:
     module = recording.graph.modules.get(module_path(node.scope))
-    where = f"{node.scope or 'the model itself'}"
-    kind = (
-        f" <span>{escape(module.class_name)}({escape(_short(module.settings, 60))})</span>"
-        if module and node.scope
-        else ""
-    )
+    settings = settings_text(module.class_name, module.settings) if module else ""
+    kind = f" <span>{escape(f'{module.class_name} {settings}')}</span>" if module and node.scope else ""
     duration = recording.events[position].duration_s * 1000
-    marks = [f"{duration:.3g} ms"]
+    marks = [f"in {node.scope or 'the model itself'}"]
+    marks += [f"{duration:.3g} ms"] if duration else []
     marks += ["draws random numbers"] if node.random else []
     marks += [f"writes into {', '.join(node.writes)}"] if node.writes else []
     marks += ["without gradient"] if node.state.get("grad") is False else []
     marks += [f"autocast to {node.state['autocast']}"] if node.state.get("autocast") else []
     st.html(
-        f'<div class="gt"><h1>{escape(node.name)}{kind}</h1>'
-        f"<p><code>{escape(node.target)}</code></p>"
-        f'<p class="muted">{escape(where)} · {escape(" · ".join(marks))}</p></div>'
+        f'<div class="gt"><h1>{escape(node.name)}{kind}</h1><p class="muted"><code>{escape(node.target)}</code></p>'
+        f'<p class="muted">{escape(" · ".join(marks))}</p></div>'
     )
 
 
-# -- what it gave ----------------------------------------------------------------------------------------------------------
+# -- what it gave ----------------------------------------------------------------------------------------------------
 
 
 def _result(recording: gt.Recording, node: Node) -> None:
@@ -166,8 +163,12 @@ def _picture(value: torch.Tensor) -> None:
     for axis in axes:
         if axis < len(leading):
             size = value.shape[axis]
-            label = f"index {axis} of {size}" if rank != 4 else ("sample" if axis == 0 else "channel")
-            leading[axis] = st.slider(label, 0, size - 1, 0, key=f"axis {axis} of {rank}, {size}")
+            name = ("sample" if axis == 0 else "channel") if rank == 4 else f"index {axis}"
+            key = f"axis {axis} of {rank}, {size}"
+            with st.container(key=f"axis_{axis}", gap=None):
+                label = st.empty()
+                leading[axis] = st.slider(name, 0, size - 1, 0, key=key, label_visibility="collapsed")
+                label.html(f'<div class="gt muted">{name} {leading[axis]} of {size}</div>')
     shown = picture(value, leading, max_side=_SIDE, color=in_color)
     if shown.kind == "none":
         slot.html(f'<div class="gt muted">No picture: {escape(shown.caption)}</div>')
@@ -176,7 +177,7 @@ def _picture(value: torch.Tensor) -> None:
         _curve(slot, shown)
     else:
         slot.image(pixels(shown), width="stretch")
-    st.html(f'<div class="gt muted">{escape(shown.caption)}</div>')
+    st.html(f'<div class="gt muted">{escape(shown.caption.rpartition(", ")[2] if axes else shown.caption)}</div>')
 
 
 def _curve(slot: Any, shown: Picture) -> None:
@@ -206,7 +207,7 @@ def pixels(shown: Picture) -> numpy.ndarray[Any, Any]:
     return values.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-# -- what it was given -----------------------------------------------------------------------------------------------------
+# -- what it was given -----------------------------------------------------------------------------------------------
 
 
 def _arguments(recording: gt.Recording, node: Node) -> None:

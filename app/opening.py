@@ -27,7 +27,7 @@ _lock = threading.Lock()  # torch's seed and sys.modules belong to the process: 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to open. `target` and `inputs` are as for graphtools.loading.load; `run` tells a second run from the first."""
+    """What to open. `target` and `inputs` are as for graphtools.loading.load; `run` tells runs apart."""
 
     kind: Literal["example", "torchvision", "file"]
     target: str
@@ -43,7 +43,7 @@ class Choice:
 
 @dataclass(slots=True)
 class Opened:
-    """What became of a choice: a recording, complete or up to where the run stopped, or a `problem` and no recording."""
+    """What became of a choice: a recording, whole or up to where the run stopped, or a `problem` and no recording."""
 
     choice: Choice
     recording: gt.Recording | None = None
@@ -100,7 +100,7 @@ def first_choice() -> Choice:
 
 
 def open_choice(choice: Choice) -> Opened:
-    """Loads the model in evaluation mode and runs it once on its example inputs. Raises nothing that the model raises."""
+    """Loads the model in evaluation mode and runs it once on its example inputs. Never raises what the model does."""
     started = time.perf_counter()
     opened = Opened(choice)
     with _lock, _modules_apart(choice):

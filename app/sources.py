@@ -33,7 +33,7 @@ def _example() -> None:
         "Example", names, key="example", on_change=_choose_example, format_func=lambda name: titles[name]
     )
     if chosen.kind == "example":
-        st.html(f'<div class="gt"><p>{escape(_lesson(name))}</p></div>')
+        st.html(f'<div class="gt lesson"><p>{escape(_lesson(name))}</p></div>')
     else:
         st.button("Open", on_click=_choose_example, width="stretch")
 
@@ -48,10 +48,9 @@ def _torchvision() -> None:
         "Model", names, index=None, placeholder="Type to search", key="torchvision", on_change=_choose_model
     )
     side = st.selectbox("Resolution", ["usual", *map(str, _SIDES)], key="side", on_change=_choose_model)
-    st.html(
-        '<div class="gt muted"><p>Random weights: nothing is downloaded. '
-        f"{'The model runs once, on one image' + ('' if side == 'usual' else f' {side} × {side}') + '.' if name else ''}</p></div>"
-    )
+    size = "" if side == "usual" else f", {side} × {side}"
+    runs = f" The model runs once, on one image{size}." if name else ""
+    st.html(f'<div class="gt muted"><p>Random weights: nothing is downloaded.{runs}</p></div>')
 
 
 def _choose_model() -> None:
@@ -66,14 +65,13 @@ def _file() -> None:
     path = st.text_input(
         "or a path on this machine", placeholder="path/to/model.py:Net", key="path", disabled=bool(uploaded)
     )
-    shape = st.text_input("Input", placeholder="as the file says, or 1,3,224,224", key="input")
+    st.text_input("Input", placeholder="as the file says, or 1,3,224,224", key="input")
     ready = bool(uploaded or path.strip())
     st.button("Open and run", on_click=_run_file, disabled=not ready, type="primary", width="stretch")
     st.html(
-        '<div class="gt muted"><p>This executes the file, with your rights, in the process of this app. It should define '
+        '<div class="gt muted"><p>This executes the file, with your rights, in this app. It should define '
         "<code>model</code>, <code>build_model()</code> or one module class, and <code>example_input</code>.</p></div>"
     )
-    del shape
 
 
 def _run_file() -> None:
@@ -91,7 +89,7 @@ def facts(opened: Opened) -> None:
     if graph is None:
         return
     lines = [f"{len(graph.operations):,} operations, {graph.n_parameters:,} parameters"]
-    lines += [f"Input: {opened.inputs_note}"] if opened.inputs_note else []
+    lines += [f"Input: {opened.inputs_note.replace('`', '')}"] if opened.inputs_note else []
     lines.append(f"Run once in evaluation mode, in {graph.capture.duration_s or opened.opened_s:.2g} s")
     lines += list(graph.capture.notes)
     st.html('<div class="gt muted">' + "".join(f"<p>{escape(line)}</p>" for line in lines) + "</div>")

@@ -28,16 +28,14 @@ if TYPE_CHECKING:
     )
     from graphtools.graph import Graph, Node, Ref, Source, Spec
     from graphtools.recording import Event, Limits, Recording, ValueLost
-    from graphtools.replay import replay
-    from graphtools.statistics import Statistics, statistics
+    from graphtools.replaying import replay
 
 _HOMES = {
     "graphtools.capture.api": "trace run record",
     "graphtools.errors": "GraphtoolsError GraphError FormatError CaptureError LimitError LoadError MissingError",
     "graphtools.graph": "Graph Node Ref Source Spec",
     "graphtools.recording": "Recording Event Limits ValueLost",
-    "graphtools.replay": "replay",
-    "graphtools.statistics": "Statistics statistics",
+    "graphtools.replaying": "replay",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
     """A networkx.MultiDiGraph of `graph`: one node a name with its fields as attributes, one edge a reference.
 
-    A node also has `operation`, `dtype` and `shape` (None if unknown); an edge has the `path` of what it carries and the
-    `position` of the reference among those of its target. The graph's own attributes are `model`, `modules`, `capture`
-    and `failure`.
+    A node also has `operation`, `dtype` and `shape` (None if unknown); an edge has the `path` of what it carries and
+    the `position` of the reference among those of its target. The graph's own attributes are `model`, `modules`,
+    `capture` and `failure`.
     """
     import networkx
 

@@ -65,7 +65,10 @@ def to_mermaid(graph: Graph, depth: int | None = None) -> str:
         label = f'|"{_mermaid_text(edge.shape)}"|' if edge.shape else ""
         lines.append(f"  {ids[edge.source]} -->{label} {ids[edge.target]}")
     colors = {box_color(box): f"c{box_color(box)[1:]}" for box in view.leaves()}
-    lines += [f"  classDef {name} fill:#ffffff,stroke:{color},stroke-width:2px,color:#17202e" for color, name in colors.items()]
+    lines += [
+        f"  classDef {name} fill:#ffffff,stroke:{color},stroke-width:2px,color:#17202e"
+        for color, name in colors.items()
+    ]
     lines += [f"  class {ids[box.id]} {colors[box_color(box)]}" for box in view.leaves()]
     return "\n".join(lines)
 
@@ -105,4 +108,6 @@ def _dot_text(text: str) -> str:
 
 def _mermaid_text(text: str) -> str:
     """Everything but letters, digits and harmless marks as the character codes of Mermaid, `#34;` for a quote."""
-    return "".join(letter if letter.isalnum() or letter in " .,:_-+×·→()=/…" else f"#{ord(letter)};" for letter in plain(text))
+    return "".join(
+        letter if letter.isalnum() or letter in " .,:_-+×·→()=/…" else f"#{ord(letter)};" for letter in plain(text)
+    )

@@ -1,9 +1,10 @@
 """Floating-point operations of a call, from shapes alone.
 
-The convention is that of `torch.utils.flop_counter`: a multiplication and an addition count as two, and only the work of
-matrix products counts: matmul, linear, convolution, attention, einsum, recurrent layers. Bias, activation, normalization
-and everything else count 0, and so, as there, does a matrix times a vector. Causal masks do not lower the count. Counted
-here although the counter of torch misses them: `bilinear`, an LSTM that runs in oneDNN, and fused attention layers.
+The convention is that of `torch.utils.flop_counter`: a multiplication and an addition count as two, and only the work
+of matrix products counts: matmul, linear, convolution, attention, einsum, recurrent layers. Bias, activation,
+normalization and everything else count 0, and so, as there, does a matrix times a vector. Causal masks do not lower the
+count. Counted here although the counter of torch misses them: `bilinear`, an LSTM that runs in oneDNN, and fused
+attention layers.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from graphtools.graph import Graph, Node, Ref, module_path
 Shape = tuple[int, ...]
 
 
-class _UnknownShape(Exception):
+class _UnknownShapeError(Exception):
     """A shape that the count needs is not known."""
 
 
 def count_flops(graph: Graph, node: Node) -> int | None:
-    """Floating-point operations of one call: 0 for what is no matrix product or failed, None if a shape it needs is not known.
+    """Floating-point operations of one call: 0 for what is no matrix product or failed, None if a shape is not known.
 
     Reads shapes and the text of arguments. Only `torch.nn.MultiheadAttention` as one node without weights among its
     outputs may need `graph.live` too, to tell the batch from the sequence.
@@ -38,7 +39,7 @@ def count_flops(graph: Graph, node: Node) -> int | None:
         return 0
     try:
         return count(call)
-    except (_UnknownShape, IndexError, KeyError, TypeError, ValueError):
+    except (_UnknownShapeError, IndexError, KeyError, TypeError, ValueError):
         return None  # the others: arguments that do not fit, as those of the operation that a run failed in
 
 
@@ -57,12 +58,12 @@ class _Call:
         return args[position] if position < len(args) else self.node.kwargs.get(name)
 
     def shape(self, position: int, name: str) -> Shape:
-        """The shape of a tensor argument; _UnknownShape if it is open, or no tensor."""
+        """The shape of a tensor argument; _UnknownShapeError if it is open, or no tensor."""
         return self.shape_of(self.argument(position, name))
 
     def shape_of(self, ref: Any) -> Shape:
         if not isinstance(ref, Ref):
-            raise _UnknownShape
+            raise _UnknownShapeError
         outputs = self.graph.node(ref.node).outputs
         return _known(next((o.spec.shape for o in outputs if o.path == ref.path), None))
 
@@ -76,7 +77,7 @@ class _Call:
         path = ".".join(part for part in (self.path, below) if part)
         module = self.graph.modules.get(path)
         if module is None:
-            raise _UnknownShape
+            raise _UnknownShapeError
         return {s.name: _known(s.spec.shape) for s in module.states if s.kind == "parameter"}
 
     def weight(self) -> Shape:
@@ -89,17 +90,17 @@ class _Call:
 
 
 def _unknown() -> Shape:
-    raise _UnknownShape
+    raise _UnknownShapeError
 
 
 def _known(shape: tuple[int | str, ...] | None) -> Shape:
     sizes = tuple(size for size in shape or () if isinstance(size, int))
     if shape is None or len(sizes) != len(shape):
-        raise _UnknownShape
+        raise _UnknownShapeError
     return sizes
 
 
-# -- matrix products ----------------------------------------------------------------------------------------------------
+# -- matrix products ---------------------------------------------------------------------------------------------------
 
 
 def _matmul(a: Shape, b: Shape) -> int:
@@ -149,8 +150,9 @@ def _tensordot(call: _Call) -> int:
     elif isinstance(dims, tuple) and len(dims) == 2:
         summed = dims[0] if isinstance(dims[0], tuple) else (dims[0],)
     else:
-        raise _UnknownShape
-    return 2 * prod(a) * prod(b) // max(1, prod(a[axis] for axis in summed))
+        raise _UnknownShapeError
+    sizes: list[int] = [a[axis] for axis in summed]
+    return 2 * prod(a) * prod(b) // max(1, prod(sizes))
 
 
 def _inner(call: _Call) -> int:
@@ -164,7 +166,7 @@ def _einsum(call: _Call) -> int:
     if len(operands) == 1 and isinstance(operands[0], tuple):
         operands = list(operands[0])
     if not isinstance(equation, str):
-        raise _UnknownShape
+        raise _UnknownShapeError
     shapes = [call.shape_of(operand) for operand in operands]
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = [_letters(term, len(shape)) for term, shape in zip(left.split(","), shapes, strict=True)]
@@ -202,7 +204,7 @@ def _letters(term: str, n_dims: int) -> list[str]:
     return [*before, *(f".{n}" for n in reversed(range(n_dots))), *after] if dots else list(term)
 
 
-# -- convolution --------------------------------------------------------------------------------------------------------
+# -- convolution -------------------------------------------------------------------------------------------------------
 
 
 def _convolution(x: Shape, weight: Shape, out: Shape, transposed: bool) -> int:
@@ -210,7 +212,7 @@ def _convolution(x: Shape, weight: Shape, out: Shape, transposed: bool) -> int:
     n_dims = len(weight) - 2
     shape = x if transposed else out
     if n_dims < 1 or len(shape) <= n_dims:
-        raise _UnknownShape
+        raise _UnknownShapeError
     return 2 * prod(shape[: -n_dims - 1]) * prod(shape[-n_dims:]) * prod(weight)
 
 
@@ -223,7 +225,7 @@ def _conv_module(call: _Call) -> int:
     return _convolution(call.shape(0, "input"), call.weight(), call.output(), "Transpose" in call.word)
 
 
-# -- attention ----------------------------------------------------------------------------------------------------------
+# -- attention ---------------------------------------------------------------------------------------------------------
 
 
 def _scaled_dot_product_attention(call: _Call) -> int:
@@ -240,7 +242,7 @@ def _attention(query: int, key: int, batch: int, states: Mapping[str, Shape]) ->
         width = states["q_proj_weight"][0]
         inward = [(query, width)] + [(key, states[f"{name}_proj_weight"][1]) for name in "kv"]
     else:
-        raise _UnknownShape
+        raise _UnknownShapeError
     attended = key + (1 if "bias_k" in states else 0)
     projections = sum(2 * batch * positions * n_in * width for positions, n_in in inward)
     return projections + 4 * batch * query * attended * width + 2 * batch * query * width * width
@@ -275,7 +277,7 @@ def _batch_axis(call: _Call, query: Shape) -> int:
     called = getattr(call.graph.live, "modules", {}).get(call.node.name)
     batch_first = getattr(called, "batch_first", getattr(getattr(called, "self_attn", None), "batch_first", None))
     if batch_first is None:
-        raise _UnknownShape
+        raise _UnknownShapeError
     return 0 if batch_first else 1
 
 
@@ -298,15 +300,15 @@ def _layers(call: _Call, kind: str, positions: Shape, memory: Shape | None) -> i
 
 def _batch_axis_of_layer(call: _Call, positions: Shape) -> int:
     if len(positions) != 3:
-        raise _UnknownShape
+        raise _UnknownShapeError
     if positions[0] == positions[1]:
         return 0
     # A container of layers has no batch_first of its own: ask the first attention in it.
-    module = getattr(call.graph.live, "modules", {}).get(call.node.name)
-    parts = module.modules() if hasattr(module, "modules") else ()
+    module: Any = getattr(call.graph.live, "modules", {}).get(call.node.name)
+    parts = module.modules() if module is not None else ()
     batch_first = next((part.batch_first for part in parts if hasattr(part, "batch_first")), None)
     if batch_first is None:
-        raise _UnknownShape
+        raise _UnknownShapeError
     return 0 if batch_first else 1
 
 
@@ -323,7 +325,7 @@ def _transformer(call: _Call) -> int:
     return _layers(call, "Encoder", source, None) + _layers(call, "Decoder", target, source)
 
 
-# -- recurrent ----------------------------------------------------------------------------------------------------------
+# -- recurrent ---------------------------------------------------------------------------------------------------------
 
 
 def _recurrent_module(call: _Call) -> int:
@@ -336,7 +338,7 @@ def _recurrent(call: _Call) -> int:
     # lstm(input, hx, params, ...) or, packed, lstm(data, batch_sizes, hx, params, ...): the weights are the last list.
     lists = [arg for arg in call.node.args if isinstance(arg, tuple)]
     if not lists:
-        raise _UnknownShape
+        raise _UnknownShapeError
     weights = [shape for shape in map(call.shape_of, lists[-1]) if len(shape) == 2]
     return 2 * prod(call.shape(0, "input")[:-1]) * sum(map(prod, weights))
 
@@ -347,7 +349,7 @@ def _recurrent_cell(call: _Call) -> int:
 
 
 def _underivable(call: _Call) -> int:
-    raise _UnknownShape
+    raise _UnknownShapeError
 
 
 _FUNCTIONS: dict[str, Callable[[_Call], int]] = {

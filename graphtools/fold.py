@@ -88,11 +88,11 @@ class View:
         return (box for box in self.walk() if not box.children)
 
 
-def fold(graph: Graph, depth: int | None = None, open: Collection[str] | None = None) -> View:  # noqa: A002
+def fold(graph: Graph, depth: int | None = None, open: Collection[str] | None = None) -> View:
     """The view of `graph` in which modules `depth` levels down are one box each: 0 shows one box, 1 the model's parts.
 
-    `open` lists the scopes to open instead ("" is the model). With neither, whole levels are opened from the top as long
-    as no more than 40 boxes show; the operation that failed is always shown.
+    `open` lists the scopes to open instead ("" is the model). With neither, whole levels are opened from the top as
+    long as no more than 40 boxes show; the operation that failed is always shown.
     """
     root = group_tree(graph)
     folder = _Folder(graph)
@@ -205,7 +205,7 @@ class _Folder:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.parameters = parameters_by_path(graph.modules)
-        self.states = {node.name: node for node in graph.nodes if node.kind == "parameter"}
+        self.parameter_specs = {node.name: node.spec for node in graph.nodes if node.kind == "parameter"}
         self.whole = whole_modules(graph)
         self.failed = graph.failure.node if graph.failure else None
 
@@ -241,11 +241,8 @@ class _Folder:
     def node(self, node: Node, within: str) -> Box:
         module = self.whole.get(node.name)
         title, subtitle = _words(node, module, within)
-        own = sum(
-            self.states[name].spec.n_elements  # type: ignore[union-attr]
-            for name in dict.fromkeys(ref.node for ref in node.refs())
-            if name in self.states and self.states[name].spec
-        )
+        taken = dict.fromkeys(ref.node for ref in node.refs())
+        own = sum(spec.n_elements for name in taken if (spec := self.parameter_specs.get(name)) is not None)
         return Box(
             id="%" + node.name,
             title=title,
@@ -311,7 +308,7 @@ def parameters_by_path(modules: Mapping[str, Module]) -> dict[str, int]:
 def _words(node: Node, module: Module | None, within: str) -> tuple[str, str]:
     """Title and subtitle of the box of a node."""
     if node.kind in ("input", "constant"):
-        word = node.name if node.kind == "input" else node.target.rpartition(".")[2]
+        word = node.target if node.kind == "input" else node.target.rpartition(".")[2]
         return word or node.name, str(node.spec) if node.spec else node.kind
     if node.kind == "output":
         return "output", f"{len(node.outputs)} tensors" if len(node.outputs) > 1 else ""

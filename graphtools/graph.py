@@ -462,7 +462,7 @@ class Graph:
         `model` is needed where the graph was read from a file. Raises CaptureError if an argument or a function is
         known only by its text.
         """
-        from graphtools.replay import to_fx
+        from graphtools.replaying import to_fx
 
         return to_fx(self, model)
 

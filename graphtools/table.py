@@ -67,9 +67,7 @@ class _Table:
         self.failed = graph.failure.node if graph.failure else None
         self.used: set[str] = set()  # paths of modules and parameters that a row has counted already
 
-    def rows(
-        self, group: Group, depth: int | None, level: int = 0, fold_repeats: bool = False
-    ) -> Iterable[_Row]:
+    def rows(self, group: Group, depth: int | None, level: int = 0, fold_repeats: bool = False) -> Iterable[_Row]:
         """The rows of what `group` holds, without one for itself unless `depth` is 0."""
         if depth is not None and level >= depth:
             yield self.closed([group], self.graph.capture.model or "model", 0)
@@ -99,7 +97,11 @@ class _Table:
     def node(self, node: Node, within: str, level: int) -> _Row:
         module = self.whole.get(node.name)
         if node.kind != "call":
-            name = node.kind if node.kind == "output" else f"{node.name}  {node.kind}"
+            name = (
+                node.kind
+                if node.kind == "output"
+                else f"{node.target if node.kind == 'input' else node.name}  {node.kind}"
+            )
         elif module is not None:
             name = _joined(relative(node.scope, within), _class_text(module))
         else:
@@ -133,7 +135,11 @@ class _Table:
     def repeated(self, repeats: list[Group | Node], name: str, within: str, level: int) -> _Row:
         groups = [part for part in repeats if isinstance(part, Group)]
         names = [relative(group.scope, within) for group in groups]
-        said = f"{names[0]} … {names[-1]}  ({len(names)} × like {name})" if len(names) > 1 else f"{names[0]}  (like {name})"
+        said = (
+            f"{names[0]} … {names[-1]}  ({len(names)} × like {name})"
+            if len(names) > 1
+            else f"{names[0]}  (like {name})"
+        )
         row = self.closed(groups, "", level)
         row.name = said
         return row
@@ -236,20 +242,29 @@ def _how(capture: Capture) -> str:
 
 
 def _footer(graph: Graph, table: _Table, is_folded: bool, width: int) -> list[str]:
-    states = [s for module in graph.modules.values() for s in module.states if s.kind == "parameter" and s.tied_to is None]
-    trainable = sum(state.spec.n_elements for state in states if state.trainable)
-    total = sum(state.spec.n_elements for state in states)
+    states = [state for module in graph.modules.values() for state in module.states]
+    own = [state for state in states if state.kind == "parameter" and state.tied_to is None]
+    trainable = sum(state.spec.n_elements for state in own if state.trainable)
+    frozen = sum(state.spec.n_elements for state in own if not state.trainable)
     unknown = sum(count is None for count in table.flops.values())
     flops = sum(count or 0 for count in table.flops.values())
     missing = f", without {unknown} operation{'s' * (unknown != 1)} of unknown shape" if unknown else ""
+    has_shapes = not graph.operations or any(node.outputs for node in graph.operations)
+    made = f"{bytes_text(graph.n_activation_bytes)} if every result were kept"
     lines = [
-        ("parameters", f"{count_text(total)} ({count_text(trainable)} trainable, {count_text(total - trainable)} frozen)"),
+        (
+            "parameters",
+            f"{count_text(trainable + frozen)} ({count_text(trainable)} trainable, {count_text(frozen)} frozen)",
+        ),
         ("FLOPs", f"{count_text(flops)} for one forward pass, a multiply-add counted as two{missing}"),
-        ("activations", f"{bytes_text(graph.n_activation_bytes)} if every result were kept"),
+        ("activations", made if has_shapes else "unknown, as the shapes are"),
         *(("note", note) for note in graph.capture.notes),
     ]
+    if unknown and not flops:
+        lines[1] = ("FLOPs", f"unknown: {unknown} operation{'s' * (unknown != 1)} of unknown shape")
     if is_folded:
-        lines.append(("folded", "blocks that repeat the one before are one row; give a depth (depth=99) to see all rows"))
+        said = "blocks that repeat the one before are one row; give a depth (depth=99) to see all rows"
+        lines.append(("folded", said))
     return [line for word, text in lines for line in _wrapped(f"{word:<12}{text}", width, " " * 12)]
 
 
@@ -284,7 +299,7 @@ def _wrapped(text: str, width: int, indent: str, first: str = "") -> list[str]:
     return textwrap.wrap(plain(text), width, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
 
 
-# -- columns ------------------------------------------------------------------------------------------------------------
+# -- columns -----------------------------------------------------------------------------------------------------------
 
 
 def _layout(rows: list[_Row], width: int, color: bool) -> list[str]:

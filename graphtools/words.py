@@ -30,7 +30,10 @@ def bytes_text(n_bytes: int) -> str:
 
 def plain(text: str) -> str:
     """`text` on one line without control characters, which could move the cursor or color what follows."""
-    return "".join(letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    if text.isprintable():
+        return text
+    unknown = "\N{REPLACEMENT CHARACTER}"
+    return "".join(letter if letter.isprintable() else " " if letter.isspace() else unknown for letter in text)
 
 
 def elide(text: str, width: int, middle: bool = True) -> str:
@@ -55,7 +58,7 @@ def source_line(file: str, line: int) -> str:
 
 
 def settings_text(class_name: str, settings: str) -> str:
-    """The settings of a module in a few characters, from the text that its repr shows: `7×7 3→64 /2`, `512→10`, `0.5`."""
+    """The settings of a module in a few characters, from its repr: `7×7 3→64 /2`, `512→10`, `0.5`; "" for others."""
     words, named = _split(settings)
     if re.search(r"Conv|Pool", class_name):
         stride = _times(named.get("stride", ""), once=True)

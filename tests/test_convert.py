@@ -16,7 +16,11 @@ def test_nodes_carry_their_fields_and_edges_are_references():
     assert isinstance(found, nx.MultiDiGraph)
     assert found.nodes["split"]["target"] == "torch.split"
     assert (found.nodes["split"]["operation"], found.nodes["split"]["shape"]) == ("split", None)
-    assert (found.nodes["x"]["dtype"], found.nodes["x"]["shape"], found.nodes["x"]["outputs"]) == ("f32", (2, 3), x.outputs)
+    assert (found.nodes["x"]["dtype"], found.nodes["x"]["shape"], found.nodes["x"]["outputs"]) == (
+        "f32",
+        (2, 3),
+        x.outputs,
+    )
     assert [(a, b, d["path"], d["position"]) for a, b, d in found.edges(data=True)] == [
         ("x", "split", (), 0),
         ("x", "add", (), 2),

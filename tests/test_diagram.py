@@ -20,7 +20,9 @@ from graphtools.kinds import CATEGORIES
 sys.path.insert(0, str(Path(__file__).parent))
 import golden_text
 
-needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed (apt-get install graphviz)")
+needs_dot = pytest.mark.skipif(
+    shutil.which("dot") is None, reason="Graphviz is not installed (apt-get install graphviz)"
+)
 
 
 def block():
@@ -74,8 +76,8 @@ def svg_texts(dot):
 
 
 HOSTILE = [
-    '"]; evil [label="x', "\\", 'a\\"b', "\\N \\G \\l", "<b>bold</b>", "&lt;script&gt;", "{a|b}", "a\nb", "end", "%%{init}%%",
-    "`md`", "#quot;", "--> x", "]:::c", "é漢字",
+    '"]; evil [label="x', "\\", 'a\\"b', "\\N \\G \\l", "<b>bold</b>", "&lt;script&gt;", "{a|b}", "a\nb", "end",
+    "%%{init}%%", "`md`", "#quot;", "--> x", "]:::c", "é漢字",
 ]  # fmt: skip
 
 

@@ -193,8 +193,14 @@ def test_a_list_and_a_tuple_argument_stay_apart():
         ({"args": [{"complex": [1, 2]}]}, "nodes[1].args[0].complex: expected two floats"),
         ({"args": 3}, "nodes[1].args: expected an array, not 3"),
         ({"kwargs": []}, "nodes[1].kwargs: expected an object, not an array of 0"),
-        ({"kind": "layer"}, 'nodes[1].kind: expected one of input, parameter, buffer, constant, call, output, not "layer"'),
-        ({"kind": ["call"]}, "nodes[1].kind: expected one of input, parameter, buffer, constant, call, output, not an array of 1"),
+        (
+            {"kind": "layer"},
+            'nodes[1].kind: expected one of input, parameter, buffer, constant, call, output, not "layer"',
+        ),
+        (
+            {"kind": ["call"]},
+            "nodes[1].kind: expected one of input, parameter, buffer, constant, call, output, not an array of 1",
+        ),
         ({"name": None}, "nodes[1].name: expected a text, not null"),
         ({"name": "x"}, "nodes: two nodes are named 'x'; give each node a name of its own"),
         ({"random": 1}, "nodes[1].random: expected true or false, not 1"),
@@ -210,7 +216,10 @@ def test_a_list_and_a_tuple_argument_stay_apart():
             {"outputs": [{"dtype": "f32", "shape": [10**30]}]},
             "nodes[1].outputs[0].shape[0]: expected a whole number from 0 to 2**63 - 1, not a number of many digits",
         ),
-        ({"outputs": [{"dtype": "f32", "shape": [2], "path": [1.5]}]}, "nodes[1].outputs[0].path[0]: expected a whole number, not 1.5"),
+        (
+            {"outputs": [{"dtype": "f32", "shape": [2], "path": [1.5]}]},
+            "nodes[1].outputs[0].path[0]: expected a whole number, not 1.5",
+        ),
     ],
 )
 def test_a_damaged_node_is_refused_and_named(changes, expected):
@@ -222,7 +231,10 @@ def test_a_damaged_node_is_refused_and_named(changes, expected):
     [
         ({}, 'not a graph: the document lacks "format": "graphtools.graph"'),
         ([], 'not a graph: the document lacks "format": "graphtools.graph"'),
-        ({**tiny(), "version": 2}, "the document has version 2, and this graphtools reads up to 1; install a newer graphtools"),
+        (
+            {**tiny(), "version": 2},
+            "the document has version 2, and this graphtools reads up to 1; install a newer graphtools",
+        ),
         ({**tiny(), "version": True}, "version: expected a whole number from 1, not true"),
         ({**tiny(), "nodes": None}, "nodes: expected an array, not null"),
         ({**tiny(), "modules": {"": {"type": 1}}}, "modules[''].type: expected a text, not 1"),

@@ -54,8 +54,18 @@ def test_depth_0_is_one_box_depth_1_the_parts_and_depth_2_what_is_in_them():
 
 def test_a_box_says_what_it_is_and_what_it_gives():
     block = fold(residual(), 1).boxes[1]
-    assert (block.id, block.title, block.subtitle, block.class_name) == ("@block", "block", "Block · 3 operations", "Block")
-    assert (block.members, block.children, block.shape, block.n_parameters) == (("conv2d", "relu", "add"), (), "1×8", 64)
+    assert (block.id, block.title, block.subtitle, block.class_name) == (
+        "@block",
+        "block",
+        "Block · 3 operations",
+        "Block",
+    )
+    assert (block.members, block.children, block.shape, block.n_parameters) == (
+        ("conv2d", "relu", "add"),
+        (),
+        "1×8",
+        64,
+    )
     conv = next(box for box in fold(residual()).leaves() if box.title == "Conv2d")
     assert (conv.id, conv.subtitle, conv.category, conv.n_parameters) == ("%conv2d", "conv", "convolution", 64)
     assert next(box for box in fold(residual()).leaves() if box.title == "add").subtitle == "block"
@@ -138,4 +148,3 @@ def test_every_node_is_in_one_leaf_and_every_crossing_reference_is_an_edge(graph
     for box in view.walk():
         if box.children:
             assert sorted(box.members) == sorted(name for child in box.children for name in child.members)
-

@@ -39,10 +39,10 @@ def test_tensor_methods_without_a_category_are_those_that_compute_nothing():
     methods = [n for n in dir(torch.Tensor) if not n.startswith("_") and callable(getattr(torch.Tensor, n))]
     other = {name for name in methods if category(f"torch.Tensor.{name}") == "other"}
     questions = {name for name in other if name.startswith(("is_", "q_", "qscheme"))}
-    left = "apply_ as_subclass backward const_data_ptr data_ptr dense_dim dim dim_order element_size get_device hash_tensor"
-    left += " map2_ map_ module_load ndimension nelement numel record_stream register_hook reinforce requires_grad_"
-    left += " register_post_accumulate_grad_hook retain_grad share_memory_ sparse_dim storage storage_offset storage_type"
-    left += " stride symeig untyped_storage"
+    left = """apply_ as_subclass backward const_data_ptr data_ptr dense_dim dim dim_order element_size get_device
+        hash_tensor map2_ map_ module_load ndimension nelement numel record_stream register_hook reinforce
+        register_post_accumulate_grad_hook requires_grad_ retain_grad share_memory_ sparse_dim storage storage_offset
+        storage_type stride symeig untyped_storage"""
     assert other - questions - set(left.split()) == set()
 
 

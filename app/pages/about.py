@@ -13,7 +13,8 @@ directions. Nothing runs again while you step: the values are those of that one 
 - **Step** and **Back** go to the next and the previous operation, in the order in which they ran. The slider and the
   list go anywhere; so does a click in the graph.
 - The **graph** shows a module as one box until you open it with the sign in its corner, with a double click, or by
-  depth with the control above. Drag to move, turn the wheel to zoom, press `?` in it for its keys.
+  depth with the control above. With **Follow**, the modules around the current operation open by themselves. Drag to
+  move, turn the wheel to zoom, press `?` in it for its keys.
 - The **panel** shows what the operation was given and what it gave: statistics, a histogram, a picture, and the line
   that called it. Statistics are of the finite elements; NaN and infinite ones are counted.
 - If the model raises an error, the run up to there is kept, and the operation that failed is shown first.

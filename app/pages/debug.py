@@ -9,6 +9,7 @@ from failure import problem_page
 from inspector import inspector
 from opening import Opened
 from sources import downloads, facts, source_chooser
+from timeline import timeline
 
 from graphtools.graph import Graph, enclosing_scopes
 from graphtools.table import format_graph
@@ -28,12 +29,15 @@ def page() -> None:
         problem_page(opened)
         return
     session.synchronize_position()
-    _toolbar(opened)
     left, right = st.columns([0.64, 0.36], gap="small")
     with left:
+        _toolbar(opened)
         _views(opened, graph)
-    with right, st.container(key="inspector", height=760, border=False):
-        inspector(opened, session.session().position)
+        timeline(opened)
+    with right:
+        _picker(opened)
+        with st.container(key="inspector", height=760, border=False):
+            inspector(opened, session.session().position)
 
 
 def _toolbar(opened: Opened) -> None:
@@ -45,28 +49,21 @@ def _toolbar(opened: Opened) -> None:
         st.button("Step", key="step", on_click=session.step, args=(1,), disabled=at_end, shortcut="F10", type="primary")
         st.button("Last", key="last", on_click=session.place, args=(last,), disabled=at_end, shortcut="End")
         st.html(f'<div class="gt position">operation {position + 1} of {last + 1}</div>', width="content")
-        labels = _labels(opened.choice.revision, opened)
-        st.selectbox(
-            "Operation",
-            range(last + 1),
-            format_func=labels.__getitem__,
-            key=session.PICKER,
-            on_change=session.operation_picked,
-            label_visibility="collapsed",
-        )
         if opened.failure is not None and position != opened.failure_index:
             at = opened.failure_index or 0
             st.button(f"Go to the {opened.failure.type}", key="to_failure", on_click=session.place, args=(at,))
-    if last > 0:
-        with st.container(key="position"):
-            st.slider(
-                "Position",
-                1,
-                last + 1,
-                key=session.SLIDER,
-                on_change=session.slider_moved,
-                label_visibility="collapsed",
-            )
+
+
+def _picker(opened: Opened) -> None:
+    labels = _labels(opened.choice.revision, opened)
+    st.selectbox(
+        "Operation",
+        range(len(labels)),
+        format_func=labels.__getitem__,
+        key=session.PICKER,
+        on_change=session.operation_picked,
+        label_visibility="collapsed",
+    )
 
 
 @st.cache_data(scope="session", max_entries=2, show_spinner=False)
@@ -89,11 +86,11 @@ def _views(opened: Opened, graph: Graph) -> None:
             label_visibility="collapsed",
         )
         if view == "Graph":
+            st.html('<div class="gt muted">Depth</div>', width="content")
             st.segmented_control(
-                "Open modules to depth", _depths(graph), key=session.DEPTH, on_change=session.depth_chosen,
-                label_visibility="collapsed", format_func=lambda depth: f"{depth} deep" if depth == "1" else depth,
-            )  # fmt: skip
-            follow = st.toggle("Open modules on the way", value=True, key="follow")
+                "Depth", _depths(graph), key=session.DEPTH, on_change=session.depth_chosen, label_visibility="collapsed"
+            )
+            follow = st.toggle("Follow", value=True, key="follow")
     if view == "Table":
         st.code(_table(opened.choice.revision, graph), language=None, height=680)
     elif view == "Download":

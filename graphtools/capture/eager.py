@@ -463,8 +463,7 @@ class Recorder(TorchFunctionMode):
         elif self._paused:
             return
         if module is self.model and self._scopes.depth == 1 and not raised:
-            with compat.without_torch_function():
-                self.set_output(result)
+            self.set_output(result)
         self._scopes.leave()
 
     def _record_module(
@@ -539,15 +538,15 @@ class Recorder(TorchFunctionMode):
 
     def name_inputs(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Makes an input node for each tensor among the arguments, named by the function's signature."""
-        for path, tensor in tensors(_by_parameter(function, args, kwargs)):
-            known = self._values.get(id(tensor))
-            if known is None or known.held() is not tensor:  # else an operation gave it, or it is an input already
-                self._state("input", ".".join(map(str, path)), tensor)
+        with compat.without_torch_function():
+            for path, tensor in tensors(_by_parameter(function, args, kwargs)):
+                known = self._values.get(id(tensor))
+                if known is None or known.held() is not tensor:  # else an operation gave it, or it is an input already
+                    self._state("input", ".".join(map(str, path)), tensor)
 
     def _name_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.model is not None:
-            with compat.without_torch_function():
-                self.name_inputs(self.model.forward, args, kwargs)
+            self.name_inputs(self.model.forward, args, kwargs)
 
     def set_output(self, result: Any) -> None:
         """Notes what the model returned; tensors that no recorded operation gave become constants."""
@@ -556,16 +555,17 @@ class Recorder(TorchFunctionMode):
         def ref(leaf: Any) -> Any:
             return self._argument(leaf, after) if isinstance(leaf, torch.Tensor) else leaf
 
-        if self.output_name is None:
-            self.output_name = self._name("output")
-        self.output = replace_leaves(result, ref)
-        self.output_after = tuple(dict.fromkeys(after))
-        # A tensor may have been written since the operation that gave it, so the output holds values of its own.
-        self.output_values = {}
-        if self.keep_values:
-            for path, tensor in tensors(result):
-                if not compat.is_fake(tensor):
-                    self.output_values[path] = _detached(tensor)
+        with compat.without_torch_function():
+            if self.output_name is None:
+                self.output_name = self._name("output")
+            self.output = replace_leaves(result, ref)
+            self.output_after = tuple(dict.fromkeys(after))
+            # A tensor may have been written since the operation that gave it, so the output holds values of its own.
+            self.output_values = {}
+            if self.keep_values:
+                for path, tensor in tensors(result):
+                    if not compat.is_fake(tensor):
+                        self.output_values[path] = _detached(tensor)
 
     def _fail(self, call: Call, error: BaseException | None) -> None:
         call.raised = True

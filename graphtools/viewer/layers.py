@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
+
+from graphtools.viewer.ranks import Link, closing_links, ranks
 
 Point = tuple[float, float]
 
 GAP_X, GAP_Y, LANE = 26.0, 40.0, 18.0  # between boxes, between layers, and between an edge and what it passes
 PAD, HEAD = 16.0, 34.0  # inside an open group: around its content, and above it for its title
 _SWEEPS = 12  # passes over the layers; more changed nothing on the torchvision models
-
-
-class Link(NamedTuple):
-    """Inside one group: the value of the visible box `key` goes from a child, or "in", to a child, or "out"."""
-
-    key: str
-    source: str
-    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +98,11 @@ class _Layers:
         self.links = links
         self.has_border = has_border
         self.vertices = {name: _Vertex(name, item) for name, item in items.items()}
-        self.order = {name: index for index, name in enumerate(items)}
-        self.backward = self._backward()
-        self.last = 0
-        self._rank()
+        self.backward = closing_links(list(items), links)
+        first = 1 if has_border else 0
+        for name, rank in ranks(list(items), links, self.backward).items():
+            self.vertices[name].layer = first + rank
+        self.last = max((v.layer for v in self.vertices.values()), default=first) + first
         self.layers: list[list[_Vertex]] = [[] for _ in range(self.last + 1)]
         for vertex in self.vertices.values():
             self.layers[vertex.layer].append(vertex)
@@ -117,63 +112,9 @@ class _Layers:
         self._sort()
         self._align()
 
-    # -- ranks ------------------------------------------------------------------------------------------------------
-
     def _ends(self, link: Link) -> tuple[str, str]:
         """Source and target, exchanged for a link that closes a cycle."""
         return (link.target, link.source) if link in self.backward else (link.source, link.target)
-
-    def _inner(self) -> list[Link]:
-        return [link for link in self.links if link.source in self.items and link.target in self.items]
-
-    def _backward(self) -> set[Link]:
-        """The links that close a cycle, found depth first in the order of the items."""
-        users: dict[str, list[Link]] = {name: [] for name in self.items}
-        for link in self._inner():
-            users[link.source].append(link)
-        backward: set[Link] = set()
-        state: dict[str, int] = {}
-        for root in self.items:
-            stack = [(root, iter(users[root]))] if root not in state else []
-            state.setdefault(root, 1)
-            while stack:
-                name, rest = stack[-1]
-                link = next(rest, None)
-                if link is None:
-                    state[name] = 2
-                    stack.pop()
-                elif link.target not in state:
-                    state[link.target] = 1
-                    stack.append((link.target, iter(users[link.target])))
-                elif state[link.target] == 1:
-                    backward.add(link)
-        return backward
-
-    def _rank(self) -> None:
-        """The longest way from the top, then each item that nothing in the group feeds as low as its users allow."""
-        first = 1 if self.has_border else 0
-        users: dict[str, list[str]] = {name: [] for name in self.items}
-        waiting = dict.fromkeys(self.items, 0)
-        for link in self._inner():
-            source, target = self._ends(link)
-            users[source].append(target)
-            waiting[target] += 1
-        fed = {name for name, count in waiting.items() if count}
-        fed.update(link.target for link in self.links if link.source not in self.items)
-        layer = dict.fromkeys(self.items, first)
-        ready = [name for name, count in waiting.items() if not count]
-        for name in ready:
-            for user in users[name]:
-                layer[user] = max(layer[user], layer[name] + 1)
-                waiting[user] -= 1
-                if not waiting[user]:
-                    ready.append(user)
-        for name in reversed(ready):
-            if name not in fed and users[name]:
-                layer[name] = min(layer[user] for user in users[name]) - 1
-        for name, vertex in self.vertices.items():
-            vertex.layer = layer[name]
-        self.last = max(layer.values(), default=first) + (1 if self.has_border else 0)
 
     # -- vertices for edges -------------------------------------------------------------------------------------------
 
@@ -190,7 +131,7 @@ class _Layers:
                 self.layers[vertex.layer].append(vertex)
                 chain.append(vertex)
             path = [*chain[: max(1, end.layer - start.layer)], end]
-            for upper, lower in zip(path, path[1:], strict=False):
+            for upper, lower in pairwise(path):
                 if (upper, lower) not in joined:
                     joined.add((upper, lower))
                     out = upper.item.ports_out.get(link.key, 0.0) if upper.item else 0.0
@@ -211,7 +152,7 @@ class _Layers:
     # -- order in the layers ------------------------------------------------------------------------------------------
 
     def _sort(self) -> None:
-        """Orders each layer by the mean position of its neighbors, up and down, and keeps the order with fewest crossings."""
+        """Orders each layer by the mean position of its neighbors; keeps the order with the fewest crossings."""
         self._number()
         best, fewest = [list(layer) for layer in self.layers], self._crossings()
         for sweep in range(_SWEEPS):
@@ -223,7 +164,7 @@ class _Layers:
                 for vertex in layer:
                     places = [n.position for n, _ in (vertex.above if downward else vertex.below)]
                     means[vertex] = sum(places) / len(places) if places else vertex.position
-                layer.sort(key=lambda vertex: means[vertex])  # noqa: B023
+                layer.sort(key=lambda vertex: means[vertex])
                 for position, vertex in enumerate(layer):
                     vertex.position = position
             crossings = self._crossings()
@@ -362,7 +303,7 @@ class _Layers:
         return self.has_border and index == self.last - 1
 
     def _axis(self) -> float:
-        """The x that the group is hung by: where its first value comes in, else where one goes out, else its first box."""
+        """The x that the group hangs by: where its first value comes in, else where one goes out, else a box."""
         ports = [*(v for (side, _), v in self.ports.items() if side == "in"), *self.ports.values()]
         vertices = ports or list(self.vertices.values())
         return _block(vertices[0]).x if vertices else 0.0
@@ -376,12 +317,22 @@ class _Layers:
             if vertex.item is None:
                 is_port = vertex.name != ""
                 points += [(x, -HEAD if vertex.layer == 0 else height + PAD)] if is_port else [(x, top), (x, bottom)]
+            elif link in self.backward and (vertex.item.ports_in or vertex.item.ports_out):
+                points += self._around(vertex, link, x, top)
             elif vertex is path[0]:
                 x += vertex.item.ports_out.get(link.key, 0.0)
                 points += [(x, top + vertex.item.height), (x, bottom)]
             else:
                 points.append((x + vertex.item.ports_in.get(link.key, 0.0), top))
         return tuple(reversed(points)) if link in self.backward else tuple(points)
+
+    def _around(self, vertex: _Vertex, link: Link, x: float, top: float) -> list[Point]:
+        """From where a link that closes a cycle enters (or leaves) a group, round its side, to the other border."""
+        assert vertex.item is not None
+        bottom, side = top + vertex.item.height, x + vertex.right + LANE / 2
+        if vertex.name == link.target:
+            return [(x + vertex.item.ports_in.get(link.key, 0.0), top), (side, top - LANE / 2), (side, bottom)]
+        return [(side, top), (side, bottom + LANE / 2), (x + vertex.item.ports_out.get(link.key, 0.0), bottom)]
 
 
 def _block(vertex: _Vertex) -> _Block:

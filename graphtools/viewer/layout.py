@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from graphtools.fold import Box, Edge, View
-from graphtools.viewer.layers import HEAD, PAD, Item, Link, Placed, Point, place
+from graphtools.viewer.layers import HEAD, PAD, Item, Placed, Point, place
+from graphtools.viewer.ranks import Link
 
 _IN, _OUT = "in", "out"  # the borders of a group, as ends of links
 
@@ -59,7 +61,11 @@ def layout(view: View) -> Layout:
 
 def heading(box: Box) -> str:
     """The first line in a box: its title, with the class of a closed module."""
-    return f"{box.title} · {box.class_name}" if box.is_group and box.class_name != box.title and box.class_name else box.title
+    return (
+        f"{box.title} · {box.class_name}"
+        if box.is_group and box.class_name != box.title and box.class_name
+        else box.title
+    )
 
 
 def box_size(box: Box) -> tuple[float, float]:
@@ -115,8 +121,10 @@ class _Tree:
             found.append(self.parent[found[-1]])
         return found
 
-    def cut(self, edges: tuple[Edge, ...]) -> tuple[dict[str, list[Link]], dict[tuple[str, str], list[tuple[str, Link]]]]:
-        """The edges cut at the borders that they cross: the links of each group, and the links that make up each edge."""
+    def cut(
+        self, edges: tuple[Edge, ...]
+    ) -> tuple[dict[str, list[Link]], dict[tuple[str, str], list[tuple[str, Link]]]]:
+        """The edges cut at the borders that they cross: the links of each group, and those that make up each edge."""
         links: dict[str, dict[Link, None]] = {group: {} for group in self.children}
         ways = {}
         for edge in edges:
@@ -124,9 +132,9 @@ class _Tree:
             while len(up) > 1 and len(down) > 1 and up[-2:] == down[-2:]:
                 up.pop()
                 down.pop()
-            way = [(group, Link(edge.source, inner, _OUT)) for inner, group in zip(up, up[1:-1], strict=False)]
+            way = [(group, Link(edge.source, inner, _OUT)) for inner, group in pairwise(up[:-1])]
             way.append((up[-1], Link(edge.source, up[-2], down[-2])))
-            into = [(group, Link(edge.source, _IN, inner)) for inner, group in zip(down, down[1:-1], strict=False)]
+            into = [(group, Link(edge.source, _IN, inner)) for inner, group in pairwise(down[:-1])]
             way += reversed(into)
             ways[edge.source, edge.target] = way
             for group, link in way:
@@ -147,7 +155,7 @@ class _Tree:
             width, height = box_size(box)
             return Item(width / 2, width / 2, height, is_tensor=bool(box.shape))
         inner = placed[box.id]
-        title = 7.6 * len(box.title) + 6.8 * len(box.class_name) + 30
+        title = 8.6 * len(box.title) + 7.4 * len(box.class_name) + 36
         left, right = inner.left + PAD, inner.right + PAD
         ports_in = {key: x for (side, key), x in inner.ports.items() if side == _IN}
         ports_out = {key: x for (side, key), x in inner.ports.items() if side == _OUT}

@@ -1,9 +1,10 @@
-"""A graph as a pyvis Network: fixed layered positions, module boxes behind the nodes, and no network needed to draw it."""
+"""A graph as a pyvis Network: fixed layered positions, module boxes behind the nodes, drawn without any request."""
 
 from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ _DARK = {
     "frames": ["#171f2b", "#1d2735", "#243041", "#2b394c"],
 }  # fmt: skip
 
-# Frames, strips and shape labels are drawn by hooks, because vis-network has no boxes within boxes. All text reaches the
-# page as JSON data and the canvas as text, never as markup.
+# Frames, strips and shape labels are drawn by hooks, because vis-network has no boxes within boxes. All text reaches
+# the page as JSON data and the canvas as text, never as markup.
 _SCRIPT = """
 (() => {
   const drawing = JSON.parse(document.getElementById("graphtools-drawing").textContent);
@@ -131,8 +132,8 @@ def to_pyvis(graph: Graph, depth: int | None = None, height: str = "720px", dark
     """A pyvis Network of the view of `graph` at `depth` (see `graphtools.fold.fold`), ready to `show` or to add to.
 
     Nodes have the name of the operation, or `@` and the scope of a closed module, as their id. They stand where the
-    layered layout puts them; physics is off. Edges that pass other boxes go through invisible nodes whose ids begin with
-    `~`. Nothing is loaded when the page is opened.
+    layered layout puts them; physics is off. Edges that pass other boxes go through invisible nodes whose ids begin
+    with `~`. Nothing is loaded when the page is opened.
     """
     colors = _DARK if dark else _LIGHT
     view = fold(graph, depth)
@@ -157,7 +158,11 @@ def _add_box(network: Network, box: Box, node_id: str, places: Layout, colors: d
         label="\n".join(lines) or " ",
         title=_tooltip(box),
         shape="box",
-        color={"background": colors["box"], "border": color, "highlight": {"background": colors["box"], "border": color}},
+        color={
+            "background": colors["box"],
+            "border": color,
+            "highlight": {"background": colors["box"], "border": color},
+        },
         borderWidth=1.5,
         x=round(rect.x + rect.width / 2, 2),
         y=round(rect.y + rect.height / 2, 2),
@@ -196,11 +201,11 @@ def _add_edge(
         stops.append((stop, (x, y)))
         if stop not in network.node_map:
             network.add_node(
-                stop, label=" ", shape="dot", size=0, borderWidth=0, color="rgba(0,0,0,0)", x=round(x, 2), y=round(y, 2),
-                fixed=True, physics=False, chosen=False, font={"size": 1},
+                stop, label=" ", shape="dot", size=0, borderWidth=0, color="rgba(0,0,0,0)", x=round(x, 2),
+                y=round(y, 2), fixed=True, physics=False, chosen=False, font={"size": 1},
             )  # fmt: skip
     stops.append((ids[edge.target], points[-1]))
-    for (source, (x1, _)), (target, (x2, _)) in zip(stops, stops[1:], strict=False):
+    for (source, (x1, _)), (target, (x2, _)) in pairwise(stops):
         if (source, target) in ways:
             continue
         ways.add((source, target))

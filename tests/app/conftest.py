@@ -1,0 +1,19 @@
+"""Makes the app importable as `streamlit run app/main.py` does: with app/ itself on sys.path."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+streamlit = pytest.importorskip("streamlit", reason="streamlit is not installed")
+
+APP = Path(__file__).parent.parent.parent / "app"
+sys.path.insert(0, str(APP))
+
+
+@pytest.fixture(autouse=True)
+def empty_caches():
+    """Each test opens its models itself."""
+    yield
+    streamlit.cache_resource.clear()
+    streamlit.cache_data.clear()

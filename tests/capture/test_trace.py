@@ -1,0 +1,123 @@
+"""`trace`: torch.fx first, a run where it cannot, and the model as it was."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import graphtools as gt
+from tests.zoo.case import same
+
+
+class Branch(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.sum() > 0:
+            x = -x
+        return self.linear(x)
+
+
+def test_fx_comes_first_and_needs_no_data() -> None:
+    graph = gt.trace(nn.Sequential(nn.Linear(3, 4), nn.ReLU()))
+    assert graph.capture.method == "fx"
+    assert [(node.scope, node.target) for node in graph.operations] == [("0", "torch.nn.Linear"), ("1", "torch.nn.ReLU")]
+    assert graph["0"].spec is None
+    assert graph.capture.notes == ("shapes are open: no example input was given, and nothing was run",)
+
+
+def test_fx_with_an_input_knows_the_shapes() -> None:
+    graph = gt.trace(nn.Sequential(nn.Linear(3, 4), nn.LSTM(4, 5)), torch.zeros(2, 3))
+    assert str(graph["0"].spec) == "f32[2, 4]"
+    assert [str(output.spec) for output in graph["1"].outputs] == ["f32[2, 5]", "f32[1, 5]", "f32[1, 5]"]
+
+
+def test_where_fx_cannot_a_run_is_recorded_and_the_reason_is_said() -> None:
+    graph = gt.trace(Branch(), torch.ones(1, 3))
+    assert graph.capture.method == "record"
+    assert graph.capture.reason is not None
+    assert "torch.fx cannot trace Branch.forward: test_trace.py:" in graph.capture.reason
+    assert graph.capture.reason.endswith("depends on the value of a tensor (`if x.sum() > 0:`)")
+
+
+def test_fx_alone_says_how_to_go_on() -> None:
+    with pytest.raises(gt.CaptureError, match=r'Record a run instead.*graphtools.trace\(model, x, method="record"\)$'):
+        gt.trace(Branch(), torch.ones(1, 3), method="fx")
+    with pytest.raises(gt.CaptureError, match=r"Give example inputs, so that a run can be recorded: .*\(model, x\)$"):
+        gt.trace(Branch())
+
+
+def test_a_random_tensor_is_not_frozen_into_a_constant() -> None:
+    class Model(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + torch.rand(3)
+
+    graph = gt.trace(Model(), torch.zeros(3))
+    assert graph.capture.method == "record"
+    assert "would freeze the random numbers of rand" in (graph.capture.reason or "")
+    assert graph["rand"].random
+
+
+@pytest.mark.parametrize("method", ["fx", "record"])
+def test_tracing_leaves_the_model_as_it_was(method: str) -> None:
+    class Remembers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bn = nn.BatchNorm1d(3)
+            self.last = None
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.last = x
+            self.extra = x + 1
+            return nn.functional.dropout(self.bn(x))
+
+    model, x = Remembers(), torch.randn(4, 3)
+    before, rng = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    gt.trace(model, x, method=method)
+    assert same(before, model.state_dict()) is None
+    assert torch.equal(rng, torch.get_rng_state())
+    assert model.last is None and not hasattr(model, "extra")
+
+
+def test_fake_tracing_finds_shapes_without_computing() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Softmax(-1))
+    graph = gt.trace(model, torch.zeros(2, 3), fake=True)
+    assert graph.capture.fake
+    assert [str(node.spec) for node in graph.operations] == ["f32[2, 4]", "f32[2, 4]"]
+
+
+def test_a_failing_trace_carries_the_graph_so_far() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(5, 2))
+    with pytest.raises(RuntimeError) as caught:
+        gt.trace(model, torch.zeros(2, 3))
+    graph = caught.value.graph
+    assert graph.failure.type == "RuntimeError"
+    assert graph[graph.failure.node].scope == "1"
+
+
+def test_an_unknown_method_is_refused() -> None:
+    with pytest.raises(gt.CaptureError, match="^no capture method 'jit'; the methods are 'auto', 'fx' and 'record'$"):
+        gt.trace(nn.ReLU(), method="jit")
+
+
+def test_getitem_of_a_tuple_is_a_path_not_a_node() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = nn.LSTM(2, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y, (h, _) = self.lstm(x)
+            return y + h
+
+    graph = gt.trace(Model(), torch.zeros(4, 2))
+    assert graph.capture.method == "fx"
+    assert [node.operation for node in graph.operations] == ["LSTM", "add"]
+    assert [str(ref) for ref in graph["add"].refs()] == ["%lstm.0", "%lstm.1.0"]
+    x = torch.randn(4, 2)
+    assert torch.equal(graph.to_fx()(x), graph.live.model(x))
