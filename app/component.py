@@ -32,7 +32,7 @@ _store = st.components.v2.component(
 )
 _picture = st.components.v2.component(
     "graphtools_picture",
-    html='<div class="graph"></div>',
+    html='<div class="graph-host"></div>',
     css=(_HERE / "picture.css").read_text(),
     js=(_HERE / "picture.js").read_text(),
 )

@@ -37,7 +37,7 @@ async function ready(revision, state) {
 async function mountInto(parent, state, next) {
   const { mount } = await host.viewer;
   state.mounted?.destroy();
-  const old = parent.querySelector(".graph");
+  const old = parent.querySelector(".graph-host");
   const el = old.cloneNode(false); // a fresh element: the viewer's shadow root stays on the old one
   old.replaceWith(el);
   state.mounted = mount(el, host.graphs.get(next.revision), { theme: next.theme });
@@ -82,13 +82,13 @@ async function update(parent, state, next) {
     if (next.moved !== before.moved && next.selected) select(state, next);
     state.drawn = next;
   }
-  parent.querySelector(".graph").dataset.ready = next.selected ?? "";
+  parent.querySelector(".graph-host").dataset.ready = next.selected ?? "";
 }
 
 export default function ({ parentElement, data, setTriggerValue }) {
   if (!data) return;
   show(parentElement, data, (name) => setTriggerValue("select", name)).catch((error) => {
-    parentElement.querySelector(".graph").textContent = `The graph could not be shown: ${error.message}`;
+    parentElement.querySelector(".graph-host").textContent = `The graph could not be shown: ${error.message}`;
   });
   return () => {
     const state = mounts.get(parentElement);

@@ -35,7 +35,7 @@ def _example() -> None:
     if chosen.kind == "example":
         st.html(f'<div class="gt lesson"><p>{escape(_lesson(name))}</p></div>')
     else:
-        st.button("Open", on_click=_choose_example, width="stretch")
+        st.button("Open this example", on_click=_choose_example, width="stretch")
 
 
 def _choose_example() -> None:

@@ -47,6 +47,8 @@ def timeline(opened: Opened) -> None:
         f'<div class="gt gt-timeline"><p><b>Timeline</b> <span class="muted">{facts}</span>'
         f'<span class="muted right">{escape(here)}</span></p>'
         f'<img alt="" src="data:image/svg+xml;base64,{image}"></div>'
+        # The slider's ends stand under the middle of the first and of the last bar.
+        f"<style>.st-key-position {{ padding: 0 max(0px, calc(50% / {count} - 5px)); }}</style>"
     )
     if count > 1:
         with st.container(key="position"):

@@ -145,6 +145,9 @@ def public_name(func: Any) -> str:
         module = getattr(func, "__module__", None) or type(func).__module__
         name = f"{module}.{getattr(func, '__qualname__', type(func).__qualname__)}"
         return name.replace(".<locals>", "").replace("torch._VariableFunctionsClass.", "torch.")
+    own = getattr(func, "__name__", "")
+    if name.count(".") == 1 and own and not name.endswith("." + own) and getattr(torch, own, None) == func:
+        name = f"torch.{own}"  # torch.mm and torch.spmm are equal, and either may be found first
     if name.startswith("torch.functional."):
         name = "torch." + name.removeprefix("torch.functional.")
     return name

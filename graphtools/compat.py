@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,6 +97,22 @@ def set_rng_state(state: RandomState) -> None:
     torch.set_rng_state(state.cpu)
     if state.cuda:
         torch.cuda.set_rng_state_all(state.cuda)
+
+
+def host_random_state() -> tuple[Any, Any]:
+    """The states of Python's `random` and, where it is loaded, of numpy's global generator; compares with ==."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return random.getstate(), None
+    kind, keys, *rest = numpy.random.get_state()
+    return random.getstate(), (kind, tuple(keys.tolist()), *rest)
+
+
+def set_host_random_state(state: tuple[Any, Any]) -> None:
+    """Puts both back to what `host_random_state` gave."""
+    random.setstate(state[0])
+    if state[1] is not None:
+        sys.modules["numpy"].random.set_state(state[1])
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from math import prod
 from typing import Any
 
 from graphtools.graph import Graph, Node, Ref, module_path
+from graphtools.kinds import category
 
 Shape = tuple[int, ...]
 
@@ -23,15 +24,19 @@ class _UnknownShapeError(Exception):
 
 
 def count_flops(graph: Graph, node: Node) -> int | None:
-    """Floating-point operations of one call: 0 for what is no matrix product or failed, None if a shape is not known.
+    """Floating-point operations of one call: 0 for what is no matrix product or failed, None if it cannot be known.
 
-    Reads shapes and the text of arguments. Only `torch.nn.MultiheadAttention` as one node without weights among its
-    outputs may need `graph.live` too, to tell the batch from the sequence.
+    That is where a shape is open, and where the user's own function was kept whole (`torch.fx.wrap`, an
+    `autograd.Function`). Reads shapes and the text of arguments. Only attention kept as one node without weights among
+    its outputs may need `graph.live` too, to tell the batch from the sequence.
     """
-    if node.kind != "call" or not node.target.startswith(("torch.", "operator.")):
+    if node.kind != "call":
         return 0
     if graph.failure is not None and graph.failure.node == node.name:
         return 0  # it raised before it gave anything
+    if not node.target.startswith(("torch.", "operator.", "builtins.", "math.", "_operator.")):
+        # The user's own function, kept whole: what it computes is not known, unless its name says enough.
+        return 0 if category(node.target) == "dropout" else None
     call = _Call(graph, node)
     is_module = call.word[:1].isupper() and node.target.startswith("torch.nn.")
     count = (_MODULES if is_module else _FUNCTIONS).get(call.word)

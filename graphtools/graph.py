@@ -246,6 +246,9 @@ class Graph:
     live: Any = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        for path, module in self.modules.items():
+            if module.path != path:
+                raise GraphError(f"module {module.path!r} stands under the path {path!r}")
         seen: set[str] = set()
         rank = 0
         for node in self.nodes:

@@ -248,7 +248,7 @@ def _footer(graph: Graph, table: _Table, is_folded: bool, width: int) -> list[st
     frozen = sum(state.spec.n_elements for state in own if not state.trainable)
     unknown = sum(count is None for count in table.flops.values())
     flops = sum(count or 0 for count in table.flops.values())
-    missing = f", without {unknown} operation{'s' * (unknown != 1)} of unknown shape" if unknown else ""
+    missing = f", without {unknown} operation{'s' * (unknown != 1)} of unknown cost" if unknown else ""
     has_shapes = not graph.operations or any(node.outputs for node in graph.operations)
     made = f"{bytes_text(graph.n_activation_bytes)} if every result were kept"
     lines = [
@@ -261,7 +261,7 @@ def _footer(graph: Graph, table: _Table, is_folded: bool, width: int) -> list[st
         *(("note", note) for note in graph.capture.notes),
     ]
     if unknown and not flops:
-        lines[1] = ("FLOPs", f"unknown: {unknown} operation{'s' * (unknown != 1)} of unknown shape")
+        lines[1] = ("FLOPs", f"unknown: {unknown} operation{'s' * (unknown != 1)} of unknown cost")
     if is_folded:
         said = "blocks that repeat the one before are one row; give a depth (depth=99) to see all rows"
         lines.append(("folded", said))

@@ -121,7 +121,7 @@ def test_a_module_called_twice_counts_its_parameters_once():
 def test_a_graph_without_shapes_drops_the_empty_columns_and_says_what_is_unknown():
     text = format_graph(steady(gt.trace(Stack().eval())))
     assert text.splitlines()[2].split() == ["module", "or", "operation", "parameters", "FLOPs", "source"]
-    assert "FLOPs       unknown: 8 operations of unknown shape\nactivations unknown, as the shapes are\n" in text
+    assert "FLOPs       unknown: 8 operations of unknown cost\nactivations unknown, as the shapes are\n" in text
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -14,12 +14,13 @@ from graphtools import compat
 
 @contextmanager
 def preserved(model: Any) -> Iterator[None]:
-    """Restores buffers, attributes of the modules, and torch's random state when the block ends.
+    """Restores buffers, attributes of the modules, and the random states of torch, numpy and Python when the block ends.
 
     Copies the buffers (not the parameters, which a forward pass does not write). Attributes are restored to the same
     objects; a list or dict of the user's that was changed inside stays changed.
     """
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
+    modules = [module for module in modules if not isinstance(module, torch.jit.ScriptModule)]
     tables = ("_parameters", "_buffers", "_modules")
     attributes = [(vars(module), dict(vars(module)), [dict(vars(module)[t]) for t in tables]) for module in modules]
     with compat.without_torch_function(), torch.no_grad():
@@ -27,9 +28,9 @@ def preserved(model: Any) -> Iterator[None]:
             (buffer, compat.version(buffer), buffer.detach().clone())
             for module in modules
             for buffer in module._buffers.values()
-            if buffer is not None and not compat.is_fake(buffer)
+            if buffer is not None and not compat.is_fake(buffer) and not nn.parameter.is_lazy(buffer)
         ]
-    rng_state = compat.rng_state()
+    rng_state, host_state = compat.rng_state(), compat.host_random_state()
     try:
         yield
     finally:
@@ -46,6 +47,7 @@ def preserved(model: Any) -> Iterator[None]:
                 if compat.version(buffer) != version or _may_write_silently(buffer, copy):
                     buffer.copy_(copy)
         compat.set_rng_state(rng_state)
+        compat.set_host_random_state(host_state)
 
 
 def _may_write_silently(buffer: torch.Tensor, copy: torch.Tensor) -> bool:

@@ -83,6 +83,8 @@ class ModuleNames:
             settings = module.extra_repr()
         except Exception:  # the user's extra_repr may read what does not exist yet
             settings = ""
+        if not settings and isinstance(module, nn.MultiheadAttention):  # its repr tells nothing
+            settings = f"{module.embed_dim}, num_heads={module.num_heads}, batch_first={module.batch_first}"
         return Module(path, type_name(type(module)), " ".join(settings.split()), tuple(states))
 
 

@@ -6,6 +6,8 @@ follow, or would follow wrongly (a random tensor frozen into a constant), raises
 
 from __future__ import annotations
 
+import logging
+import operator
 import re
 import sys
 import time
@@ -25,7 +27,7 @@ from graphtools.capture.preserve import preserved
 from graphtools.capture.scopes import ModuleNames, ScopeStack, type_name
 from graphtools.capture.source import Place, resolve, user_place, user_place_of_traceback
 from graphtools.capture.specs import spec_of
-from graphtools.errors import CaptureError, LimitError
+from graphtools.errors import CaptureError, GraphError, LimitError
 from graphtools.graph import Capture, Failure, Graph, Node, Output, Ref, freeze
 from graphtools.recording import Limits
 from graphtools.structure import replace_leaves, tensors
@@ -55,14 +57,19 @@ def trace_symbolically(
             failure = Failure(type(error).__name__, str(error), None, resolve(place))
             error.graph = _assemble(tracer, tracer.graph, model, {}, None, started, failure)  # type: ignore[union-attr]
             raise
+        _refuse_frozen_writes(tracer, fx_graph)
         specs, note = _propagate(tracer, fx_graph, model, args, kwargs) if args or kwargs else ({}, None)
-        return _assemble(tracer, fx_graph, model, specs, note, started)
+        try:
+            return _assemble(tracer, fx_graph, model, specs, note, started)
+        except GraphError as error:
+            raise Untraceable(f"what torch.fx gave is no valid graph: {error}") from error
 
 
 @dataclass(slots=True)
 class _Met:
     scope: str
     place: Place | None
+    grad: bool = True
 
 
 class _Tracer(torch.fx.Tracer):
@@ -72,7 +79,9 @@ class _Tracer(torch.fx.Tracer):
         super().__init__()
         self.limits = limits
         self.started = time.perf_counter()
+        self.grad = torch.is_grad_enabled()
         self.met: dict[str, _Met] = {}
+        self.fixed: frozenset[str] = frozenset()  # arguments that stand for one value, not for any tensor
         self.names = ModuleNames(None)
         self.scopes = ScopeStack(self.names)
 
@@ -80,13 +89,24 @@ class _Tracer(torch.fx.Tracer):
         """The fx graph of `model`; Untraceable if there is none."""
         if isinstance(model, nn.Module):
             self.names.add(model, "")
+        self.fixed = frozenset(concrete)
+        buffers = [(name, b, compat.version(b)) for name, b in _buffers(model)]
+        drawn = compat.host_random_state()
         try:
             with _Frozen():
-                return self.trace(model, concrete_args=concrete or None)
+                fx_graph = self.trace(model, concrete_args=concrete or None)
         except (Untraceable, LimitError):
             raise
         except Exception as error:
             raise Untraceable(_why(model, error)) from error
+        for name, buffer, version in buffers:
+            if compat.version(buffer) != version:
+                raise Untraceable(f"torch.fx would leave out that forward writes the buffer {name!r}")
+        if any(isinstance(value, torch.fx.Proxy) for m in _modules(model) for value in m._buffers.values()):
+            raise Untraceable("torch.fx would leave out that forward replaces a buffer")
+        if compat.host_random_state() != drawn:
+            raise Untraceable("torch.fx would freeze the random numbers that forward takes from numpy or random")
+        return fx_graph
 
     def create_node(self, *args: Any, **kwargs: Any) -> torch.fx.Node:
         limits = self.limits
@@ -94,8 +114,12 @@ class _Tracer(torch.fx.Tracer):
             raise LimitError(f"tracing was stopped at its limit of {limits.events} operations")
         if limits.seconds is not None and time.perf_counter() - self.started > limits.seconds:
             raise LimitError(f"tracing was stopped at its limit of {limits.seconds:g} s")
+        if compat.is_any_autocast_enabled():
+            place = resolve(user_place(sys._getframe(1)))
+            raise Untraceable(f"torch.fx would drop the autocast that is on at {place}")
         node = super().create_node(*args, **kwargs)
-        self.met[node.name] = _Met(self.scopes.scope, user_place(sys._getframe(1)))
+        place = user_place(sys._getframe(1))
+        self.met[node.name] = _Met(self.scopes.scope, place, torch.is_grad_enabled() or not self.grad)
         return node
 
     def call_module(
@@ -106,6 +130,28 @@ class _Tracer(torch.fx.Tracer):
             return super().call_module(m, forward, args, kwargs)
         finally:
             self.scopes.leave()
+
+
+def _modules(model: Any) -> list[nn.Module]:
+    modules = list(model.modules()) if isinstance(model, nn.Module) else []
+    return [module for module in modules if not isinstance(module, torch.jit.ScriptModule)]
+
+
+def _buffers(model: Any) -> list[tuple[str, torch.Tensor]]:
+    buffers = model.named_buffers() if isinstance(model, nn.Module) else ()
+    return [(name, buffer) for name, buffer in buffers if not nn.parameter.is_lazy(buffer)]
+
+
+def _refuse_frozen_writes(tracer: _Tracer, fx_graph: torch.fx.Graph) -> None:
+    """Untraceable if the graph writes into a tensor that forward makes: fx keeps one for all runs, already written."""
+    for node in fx_graph.nodes:
+        written = node.kwargs.get("out")
+        name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+        if node.args and (name.strip("_") == "setitem" or (name.endswith("_") and not name.endswith("__"))):
+            written = node.args[0]
+        if isinstance(written, torch.fx.Node) and written.op == "get_attr":
+            place = resolve((tracer.met.get(node.name) or _Met("", None)).place)
+            raise Untraceable(f"torch.fx would freeze the tensor that {place} writes into")
 
 
 class _Frozen(TorchFunctionMode):
@@ -157,7 +203,8 @@ def _concrete(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
             if any(True for _ in tensors(value)):
                 raise Untraceable(f"torch.fx takes no tensors inside a {type(value).__name__} (argument {name!r})")
             fixed[name] = value
-        elif parameter.default is not inspect.Parameter.empty and (args or kwargs):
+        elif parameter.default is not inspect.Parameter.empty:
+            # A proxy in its place would send `if mask is not None:` down the branch that a plain call does not take.
             fixed[name] = parameter.default
     if any(name for name in fixed if signature.parameters[name].kind.name.startswith("VAR")):
         raise Untraceable("torch.fx takes no *args or **kwargs here")
@@ -175,7 +222,6 @@ def _propagate(
     function = model.forward if isinstance(model, nn.Module) else model
     bound = inspect.signature(function).bind_partial(*args, **kwargs)
     found: dict[str, tuple[Output, ...]] = {}
-    module = torch.fx.GraphModule(tracer.root, fx_graph)
     with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True) as mode:
 
         class Propagate(torch.fx.Interpreter):
@@ -188,17 +234,28 @@ def _propagate(
             return mode.from_tensor(leaf, static_shapes=True) if isinstance(leaf, torch.Tensor) else leaf
 
         given = [
-            replace_leaves(bound.arguments.get(str(node.target).lstrip("*")), fake)
+            replace_leaves(_argument(bound.arguments, node), fake)
             for node in fx_graph.nodes
             if node.op == "placeholder"
         ]
+        log = logging.getLogger("torch._subclasses.fake_tensor")
+        level = log.level
+        log.setLevel(logging.CRITICAL)  # it would print the error that is reported here
         try:
-            Propagate(module, garbage_collect_values=False).run(*given)
+            Propagate(tracer.root, garbage_collect_values=False, graph=fx_graph).run(*given)
         except Exception as error:
+            message = " ".join(str(error).partition("While executing")[0].split())
             if not isinstance(error, NotImplementedError) and _is_users_fault(error):
-                raise Untraceable(f"the shapes do not fit: {' '.join(str(error).split())[:200]}") from error
-            return found, f"shapes are known up to where fake tensors failed: {' '.join(str(error).split())[:120]}"
+                raise Untraceable(f"the shapes do not fit: {message[:200]}") from error
+            return found, f"shapes are known up to where fake tensors failed: {message[:120]}"
+        finally:
+            log.setLevel(level)
     return found, None
+
+
+def _argument(arguments: dict[str, Any], placeholder: torch.fx.Node) -> Any:
+    name = str(placeholder.target).lstrip("*")
+    return arguments[name] if name in arguments else arguments.get(name.rpartition("_")[0])
 
 
 def _is_users_fault(error: Exception) -> bool:
@@ -231,12 +288,18 @@ def _assemble(
             return type(arg)([refer(item) for item in arg]) if type(arg) in (list, tuple) else tuple(map(refer, arg))
         return arg
 
-    late_inputs = [n for n in fx_graph.nodes if n.op == "placeholder"]
-    for node in (*late_inputs, *(n for n in fx_graph.nodes if n.op != "placeholder")):
+    dropped: set[str] = set()  # arguments fixed to a value, and fx's assertions about them
+    inputs = [n for n in fx_graph.nodes if n.op == "placeholder"]
+    for node in (*inputs, *(n for n in fx_graph.nodes if n.op != "placeholder")):
         met = tracer.met.get(node.name) or _Met("", None)
         if node.op == "placeholder":
-            if not specs or outputs.get(node.name):
+            if _is_fixed(node, tracer.fixed):
+                dropped.add(node.name)
+            else:
                 nodes.append(Node(node.name, "input", str(node.target), outputs=outputs.get(node.name, ())))
+            continue
+        if node.op != "output" and any(given.name in dropped for given in node.all_input_nodes):
+            dropped.add(node.name)
             continue
         if node.op == "output":
             result = freeze_arg(refer(node.args[0]), live)
@@ -248,7 +311,7 @@ def _assemble(
             continue
         producer = node.args[0] if node.args else None
         if (
-            node.target is _getitem
+            node.target is operator.getitem
             and isinstance(producer, torch.fx.Node)
             and isinstance(node.args[1], int)
             and producer.name in outputs
@@ -276,7 +339,10 @@ def _assemble(
     )
 
 
-_getitem = __import__("operator").getitem
+def _is_fixed(placeholder: torch.fx.Node, fixed: frozenset[str]) -> bool:
+    # fx names them depth_1, or mask_1 and mask_2 where a container was fixed; `target` carries the same name.
+    name = str(placeholder.target).lstrip("*")
+    return name in fixed or name.rpartition("_")[0] in fixed
 
 
 def _state_node(tracer: _Tracer, node: torch.fx.Node, live: Live) -> Node:
@@ -324,8 +390,9 @@ def _call_node(
             target = target.removeprefix("_")
     present = {ref for ref in (refer(a) for a in node.all_input_nodes)}
     writes = tuple(name for name in writes if Ref(name) in present)
+    state = freeze(() if met.grad else [("grad", False)])
     return Node(
-        node.name, "call", target, args, kwargs, outputs, scope, resolve(met.place), writes, (), random
+        node.name, "call", target, args, kwargs, outputs, scope, resolve(met.place), writes, (), random, state
     )
 
 
