@@ -10,20 +10,24 @@ from typing import Any
 import streamlit as st
 from opening import Choice, Opened, first_choice, open_choice
 
-SLIDER = "position_slider"
-PICKER = "operation_picker"
-DEPTH = "depth"
-
 
 @dataclass(slots=True)
 class Session:
-    """The state of a tab. `moved` and `folded` count steps and depth choices, for the picture (see component.View)."""
+    """The state of a tab. `moved` and `folded` count steps and depth choices, for the picture (see component.View).
+
+    `slider`, `picker` and `opening` number the widgets that show the position and the depth: a widget whose value is
+    changed from outside gets a new number and so a new key. Setting it under its old key would be a race: a click
+    that comes before the browser has the new value brings back the old one, as if the person had moved the widget.
+    """
 
     choice: Choice = field(default_factory=first_choice)
     position: int = 0
     moved: int = 0
     depth: int | None = None
     folded: int = 0
+    slider: int = 0
+    picker: int = 0
+    opening: int = 0
     n_runs: int = 0
     is_new: bool = True
     folder: tempfile.TemporaryDirectory[str] | None = None
@@ -58,7 +62,7 @@ def choose(choice: Choice) -> None:
         return
     state.choice, state.is_new, state.depth = choice, True, None
     state.folded += 1
-    st.session_state.pop(DEPTH, None)
+    state.opening += 1
 
 
 def choose_file(target: str, inputs: tuple[str, ...] = ()) -> None:
@@ -82,13 +86,16 @@ def keep_upload(name: str, content: bytes) -> str:
 def place(position: int) -> None:
     """Goes to an operation by its index and takes the picture along."""
     state = session()
-    state.position = position
     state.moved += 1
+    look_at(position)
 
 
 def look_at(position: int) -> None:
     """Goes to an operation that was clicked in the picture, which is there already."""
-    session().position = position
+    state = session()
+    state.position = position
+    state.slider += 1
+    state.picker += 1
 
 
 def step(by: int) -> None:
@@ -97,28 +104,47 @@ def step(by: int) -> None:
     place(min(max(0, session().position + by), last))
 
 
-def synchronize_position() -> None:
-    """Sets the slider and the picker to the position, before they are drawn."""
+def slider_key() -> str:
+    """The key of the slider, whose value counts operations from 1."""
+    return f"position {session().slider}"
+
+
+def slider_moved(key: str) -> None:
+    """The slider's callback. A slider of the past, which the browser may still send, moves nothing."""
     state = session()
-    st.session_state[SLIDER] = state.position + 1
-    st.session_state[PICKER] = state.position
+    if key != slider_key():
+        return
+    state.position = st.session_state[key] - 1
+    state.moved += 1
+    state.picker += 1
 
 
-def slider_moved() -> None:
-    """The slider's callback."""
-    place(st.session_state[SLIDER] - 1)
+def picker_key() -> str:
+    """The key of the list of operations, whose value is an index."""
+    return f"operation {session().picker}"
 
 
-def operation_picked() -> None:
-    """The picker's callback."""
-    if st.session_state[PICKER] is not None:
-        place(st.session_state[PICKER])
+def operation_picked(key: str) -> None:
+    """The list's callback; as for the slider, only the present list counts."""
+    state = session()
+    if key != picker_key():
+        return
+    state.position = st.session_state[key]
+    state.moved += 1
+    state.slider += 1
 
 
-def depth_chosen() -> None:
+def depth_key() -> str:
+    """The key of the depth control."""
+    return f"depth {session().opening}"
+
+
+def depth_chosen(key: str) -> None:
     """The depth control's callback."""
     state = session()
-    chosen = st.session_state[DEPTH]
+    if key != depth_key():
+        return
+    chosen = st.session_state[key]
     state.depth = 99 if chosen == "All" else int(chosen) if chosen else None
     state.folded += 1
 

@@ -56,8 +56,10 @@ def timeline(opened: Opened) -> None:
                 "Position",
                 1,
                 count,
-                key=session.SLIDER,
+                position + 1,
+                key=session.slider_key(),
                 on_change=session.slider_moved,
+                args=(session.slider_key(),),
                 label_visibility="collapsed",
             )
 

@@ -187,8 +187,9 @@ def written(callee: Callee, args: tuple[Any, ...], kwargs: dict[str, Any]) -> It
             yield from _tensors(args[0] if args else kwargs.get("input"))
     elif callee.writes == "statistics":
         # Position 5 is `training` (or `use_input_stats`) in torch.batch_norm and F.batch_norm alike.
-        training = kwargs.get("training", kwargs.get("use_input_stats", args[5] if len(args) > 5 else False))
-        if training:
+        # instance_norm copies its statistics back even where it did not change them.
+        training = kwargs.get("training", args[5] if len(args) > 5 else False)
+        if training or callee.target.endswith("instance_norm"):
             yield from _tensors([*args[callee.position : callee.position + 2]])
             yield from _tensors([kwargs.get("running_mean"), kwargs.get("running_var")])
     elif callee.writes == "weight":

@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 import torch
+import torch.backends.opt_einsum
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -19,6 +20,15 @@ def counted(function, *args):
     with FlopCounterMode(display=False) as counter:
         function(*args)
     return counter.get_total_flops()
+
+
+# torch 2.8's counter leaves out the fused attention of the CPU.
+TORCH_COUNTS_ATTENTION = counted(F.scaled_dot_product_attention, *[r(1, 1, 2, 2)] * 3) > 0
+
+
+def skip_unless_torch_counts_attention():
+    if not TORCH_COUNTS_ATTENTION:
+        pytest.skip(f"the FlopCounterMode of torch {torch.__version__} does not count attention on the CPU")
 
 
 class Wrapped(nn.Module):
@@ -119,6 +129,8 @@ def test_a_packed_sequence_counts_its_real_steps():
 @pytest.mark.parametrize("need_weights", [False, True])
 @pytest.mark.parametrize("options", [{}, {"kdim": 6, "vdim": 10}, {"add_bias_kv": True}], ids=str)
 def test_multihead_attention_counts_as_torch_counts(batch_first, need_weights, options):
+    if not need_weights:
+        skip_unless_torch_counts_attention()
     part = nn.MultiheadAttention(8, 2, batch_first=batch_first, **options)
     q, k, v = r(3, 5, 8), r(3, 4, options.get("kdim", 8)), r(3, 4, options.get("vdim", 8))
     if not batch_first:
@@ -178,6 +190,8 @@ FUNCTIONS = [
 
 @pytest.mark.parametrize(("function", "inputs"), FUNCTIONS)
 def test_a_function_counts_as_torch_counts(function, inputs):
+    if len(inputs[0].shape) == 4 and inputs[0].shape[-1] == 8:  # the two calls of attention in the list
+        skip_unless_torch_counts_attention()
     graph = gt.trace(function, *inputs, method="record")
     assert graph.flops == counted(function, *inputs)
 
@@ -232,6 +246,8 @@ def test_an_open_shape_gives_none_and_the_rest_of_the_graph_still_counts():
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "vit_b_16", "googlenet", "convnext_tiny"])
 def test_torchvision_models_count_as_torch_counts(name):
+    if "vit" in name:
+        skip_unless_torch_counts_attention()
     torchvision = pytest.importorskip("torchvision")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

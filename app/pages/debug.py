@@ -28,7 +28,6 @@ def page() -> None:
     if graph is None or not opened.operations:
         problem_page(opened)
         return
-    session.synchronize_position()
     left, right = st.columns([0.64, 0.36], gap="small")
     with left:
         _toolbar(opened)
@@ -60,8 +59,10 @@ def _picker(opened: Opened) -> None:
         "Operation",
         range(len(labels)),
         format_func=labels.__getitem__,
-        key=session.PICKER,
+        index=session.session().position,
+        key=session.picker_key(),
         on_change=session.operation_picked,
+        args=(session.picker_key(),),
         label_visibility="collapsed",
     )
 
@@ -87,8 +88,14 @@ def _views(opened: Opened, graph: Graph) -> None:
         )
         if view == "Graph":
             st.html('<div class="gt muted">Depth</div>', width="content")
+            key = session.depth_key()
             st.segmented_control(
-                "Depth", _depths(graph), key=session.DEPTH, on_change=session.depth_chosen, label_visibility="collapsed"
+                "Depth",
+                _depths(graph),
+                key=key,
+                on_change=session.depth_chosen,
+                args=(key,),
+                label_visibility="collapsed",
             )
             follow = st.toggle("Follow", value=True, key="follow")
     if view == "Table":

@@ -28,7 +28,7 @@ def preserved(model: Any) -> Iterator[None]:
             (buffer, compat.version(buffer), buffer.detach().clone())
             for module in modules
             for buffer in module._buffers.values()
-            if buffer is not None and not compat.is_fake(buffer) and not nn.parameter.is_lazy(buffer)
+            if buffer is not None and not compat.is_fake(buffer) and not buffer.is_meta and not nn.parameter.is_lazy(buffer)
         ]
     rng_state, host_state = compat.rng_state(), compat.host_random_state()
     try:

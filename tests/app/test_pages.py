@@ -22,6 +22,14 @@ def press(app, key):
     return app.button(key=key).click().run()
 
 
+def slider(app):
+    return next(slider for slider in app.slider if slider.label == "Position")
+
+
+def picker(app):
+    return next(box for box in app.selectbox if box.label == "Operation")
+
+
 def fine(app):
     return not app.exception and not app.error
 
@@ -30,7 +38,7 @@ def test_it_starts_with_an_example_and_no_click(app):
     assert fine(app)
     assert "operation 1 of 10" in text(app)
     assert "torch.nn.functional.conv2d" in text(app)
-    assert app.selectbox(key="operation_picker").value == 0
+    assert picker(app).value == 0
 
 
 def test_stepping_goes_forward_and_back_and_stops_at_the_ends(app):
@@ -44,12 +52,21 @@ def test_stepping_goes_forward_and_back_and_stops_at_the_ends(app):
 
 def test_the_slider_and_the_list_follow_and_lead(app):
     press(app, "step")
-    assert app.slider(key="position_slider").value == 2
-    app.slider(key="position_slider").set_value(7).run()
+    assert slider(app).value == 2
+    slider(app).set_value(7).run()
     assert "operation 7 of 10" in text(app)
-    app.selectbox(key="operation_picker").set_value(3).run()
+    picker(app).set_value(3).run()
     assert "operation 4 of 10" in text(app)
-    assert app.slider(key="position_slider").value == 4
+    assert slider(app).value == 4
+
+
+def test_a_slider_of_the_past_moves_nothing(app):
+    """A click that comes before the browser has the new slider is sent along with the old one."""
+    key = slider(app).key
+    press(app, "step")
+    app.session_state[key] = 9
+    assert slider(app).key != key
+    assert "operation 3 of 10" in text(press(app, "step"))
 
 
 def test_stepping_does_not_run_the_model_again(app, monkeypatch):
@@ -132,9 +149,9 @@ def test_a_scalar_and_the_table_and_the_downloads_show(app):
 def test_operations_of_many_kinds_have_a_panel(app):
     for name in ("small_transformer", "rnn_loop", "residual_net"):
         app.selectbox(key="example").set_value(name).run()
-        count = len(app.selectbox(key="operation_picker").options)
+        count = len(picker(app).options)
         for position in range(0, count, 3):
-            app.selectbox(key="operation_picker").set_value(position).run()
+            picker(app).set_value(position).run()
             assert fine(app), (name, position)
 
 
