@@ -39,7 +39,28 @@ _HOMES = {
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-__all__ = sorted(_HOME)  # noqa: PLE0605
+__all__ = [
+    "CaptureError",
+    "Event",
+    "FormatError",
+    "Graph",
+    "GraphError",
+    "GraphtoolsError",
+    "LimitError",
+    "Limits",
+    "LoadError",
+    "MissingError",
+    "Node",
+    "Recording",
+    "Ref",
+    "Source",
+    "Spec",
+    "ValueLost",
+    "record",
+    "replay",
+    "run",
+    "trace",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -50,6 +50,7 @@ def load(target: str, inputs: Sequence[str] = (), device: str = "cpu", seed: int
     torch.manual_seed(seed)
     path, _, wanted = target.partition(":") if not _is_drive(target) else (target, "", "")
     module: ModuleType | None = None
+    model: Callable[..., Any]
     if path == "torchvision":
         model, name = _torchvision_model(wanted), wanted
     elif path.endswith(".py") or os.sep in path or os.path.exists(path):

@@ -60,13 +60,13 @@ def trace(
     started = time.perf_counter()
     with preserved(model), fake_tensors(model, args, kwargs) if fake else nullcontext((args, kwargs)) as (args, kwargs):
         recorder = Recorder(model, limits, keep_values=False)
-        error = _run(recorder, model, args, kwargs)
+        raised = _run(recorder, model, args, kwargs)
     graph = make_graph(
         recorder, _name(model), reason=reason, fake=fake, duration_s=time.perf_counter() - started
     )
-    if error is not None:
-        _attach(error, "graph", graph)
-        raise error
+    if raised is not None:
+        _attach(raised, "graph", graph)
+        raise raised
     return graph
 
 

@@ -115,8 +115,8 @@ class _Tracer(torch.fx.Tracer):
         if limits.seconds is not None and time.perf_counter() - self.started > limits.seconds:
             raise LimitError(f"tracing was stopped at its limit of {limits.seconds:g} s")
         if compat.is_any_autocast_enabled():
-            place = resolve(user_place(sys._getframe(1)))
-            raise Untraceable(f"torch.fx would drop the autocast that is on at {place}")
+            source = resolve(user_place(sys._getframe(1)))
+            raise Untraceable(f"torch.fx would drop the autocast that is on at {source}")
         node = super().create_node(*args, **kwargs)
         place = user_place(sys._getframe(1))
         self.met[node.name] = _Met(self.scopes.scope, place, torch.is_grad_enabled() or not self.grad)
@@ -363,7 +363,8 @@ def _call_node(
 ) -> Node:
     args = tuple(freeze_arg(refer(arg), live) for arg in node.args)
     kwargs = freeze((key, freeze_arg(refer(arg), live)) for key, arg in node.kwargs.items())
-    scope, random, writes = met.scope, False, ()
+    scope, random = met.scope, False
+    writes: tuple[str, ...] = ()
     if node.op == "call_module":
         module = tracer.root.get_submodule(str(node.target))
         target = type_name(type(module))
@@ -373,7 +374,9 @@ def _call_node(
         inplace = bool(getattr(module, "inplace", False))
         writes = tuple(n.name for n in node.args[:1] if isinstance(n, torch.fx.Node)) if inplace else ()
     else:
-        function = getattr(torch.Tensor, node.target, node.target) if node.op == "call_method" else node.target
+        function: Any = node.target
+        if node.op == "call_method":
+            function = getattr(torch.Tensor, str(node.target), node.target)
         if isinstance(function, str):  # a method of something that is no tensor
             target = f"torch.Tensor.{function}"
         elif function is getattr:
