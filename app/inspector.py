@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from html import escape
+from io import BytesIO
 from typing import Any
 
 import altair
@@ -12,6 +14,7 @@ import style
 import torch
 from failure import failure_panel
 from opening import Opened
+from PIL import Image
 
 import graphtools as gt
 from graphtools.graph import Node, Output, Ref, format_arg, module_path, references
@@ -158,8 +161,7 @@ def _picture(value: torch.Tensor) -> None:
     first = picture(value, [0] * rank, max_side=_SIDE)
     in_color = first.kind == "image" and st.toggle("Color", value=True, key="picture in color")
     leading = [0] * max(0, rank - (3 if in_color else 2))
-    with st.container(key="inspector_picture"):
-        slot = st.empty()
+    slot = st.empty()
     for axis in axes:
         if axis < len(leading):
             size = value.shape[axis]
@@ -176,7 +178,8 @@ def _picture(value: torch.Tensor) -> None:
     if shown.kind == "curve":
         _curve(slot, shown)
     else:
-        slot.image(pixels(shown), width="stretch")
+        # In the page: a file of its own may be gone from the server before the browser asks, after a quick step.
+        slot.html(f'<img class="gt-picture" alt="{escape(shown.caption)}" src="{_data_url(pixels(shown))}">')
     st.html(f'<div class="gt muted">{escape(shown.caption.rpartition(", ")[2] if axes else shown.caption)}</div>')
 
 
@@ -194,7 +197,7 @@ def _curve(slot: Any, shown: Picture) -> None:
 
 
 def pixels(shown: Picture) -> numpy.ndarray[Any, Any]:
-    """The picture as u8[height, width, 3], enlarged to whole pixels; what is not finite is red."""
+    """The picture as u8[height, width, 3]; what is not finite is red."""
     values = shown.values.numpy()
     if shown.kind == "heat map":
         finite = numpy.isfinite(values)
@@ -203,8 +206,13 @@ def pixels(shown: Picture) -> numpy.ndarray[Any, Any]:
         stops = numpy.linspace(0, 1, len(_HEAT))
         values = numpy.stack([numpy.interp(level, stops, _HEAT[:, i]) for i in range(3)], axis=-1).astype(numpy.uint8)
         values[~finite] = (255, 0, 64)
-    factor = max(1, _SIDE // max(values.shape[:2]))
-    return values.repeat(factor, axis=0).repeat(factor, axis=1)
+    return values
+
+
+def _data_url(values: numpy.ndarray[Any, Any]) -> str:
+    stream = BytesIO()
+    Image.fromarray(values).save(stream, "PNG")
+    return "data:image/png;base64," + b64encode(stream.getvalue()).decode()
 
 
 # -- what it was given -----------------------------------------------------------------------------------------------

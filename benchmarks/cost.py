@@ -4,7 +4,7 @@
 
 All variants of one model run interleaved; the figure is the median over the rounds of CPU time (user + system of the
 process), as a ratio to plain eager of the same round. The spread (lowest and highest ratio) is printed beside it. Two
-plain columns show the noise. Every recorded variant keeps every value. Peers (TorchLens, torchview, nnsight) take part
+plain columns show the noise. `--keep-memory` lets glibc keep freed memory in all variants alike, which is how the app runs. Every recorded variant keeps every value. Peers (TorchLens, torchview, nnsight) take part
 where they are installed. With `--train`, forward + backward.
 """
 
@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 import graphtools as gt
+from graphtools.compat import keep_freed_memory
 
 Variant = Callable[[nn.Module, Any], Any]
 
@@ -161,7 +162,10 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=7)
     parser.add_argument("--peers", action="store_true", help="TorchLens, torchview and nnsight too")
     parser.add_argument("--train", action="store_true", help="forward and backward, in training mode")
+    parser.add_argument("--keep-memory", action="store_true", help="glibc keeps freed memory, as in the app")
     arguments = parser.parse_args()
+    if arguments.keep_memory and not keep_freed_memory():
+        parser.error("--keep-memory needs glibc")
     warnings.simplefilter("ignore")
     variants: dict[str, Variant] = {"plain": plain, "plain again": plain}
     variants["graphtools"] = recorded_step if arguments.train else recorded

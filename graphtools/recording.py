@@ -61,7 +61,7 @@ class Recording:
     def __init__(
         self,
         build_graph: Callable[[], Graph],
-        values: Mapping[str, Mapping[Path, Kept]],
+        kept_values: Callable[[], Mapping[str, Mapping[Path, Kept]]],
         durations_s: Mapping[str, float],
         rng_states: Mapping[str, Any],
         error: BaseException | None = None,
@@ -69,12 +69,16 @@ class Recording:
         read_version: Callable[[Any], int | None] = lambda value: None,
     ) -> None:
         self._build_graph = build_graph
-        self._values = values
+        self._kept_values = kept_values
         self._durations_s = durations_s
         self._rng_states = rng_states
         self._read_version = read_version
         self.error = error
         self.duration_s = duration_s
+
+    @cached_property
+    def _values(self) -> Mapping[str, Mapping[Path, Kept]]:
+        return self._kept_values()
 
     @cached_property
     def graph(self) -> Graph:

@@ -47,10 +47,23 @@ class Live:
 
 def make_recording(recorder: Recorder, name: str, **capture: Any) -> Recording:
     """The Recording of a Recorder whose block has ended. Cheap: the graph itself is made when it is asked for."""
-    values: dict[str, Mapping[Path, Kept]] = {}
+    durations_s = {call.name: call.duration_s for call in recorder.calls if call.kind == "call"}
+    return Recording(
+        lambda: make_graph(recorder, name, **capture),
+        lambda: _kept_values(recorder),
+        durations_s,
+        {call.name: call.rng_state for call in recorder.calls if call.rng_state is not None},
+        recorder.error,
+        recorder.duration_s,
+        lambda value: compat.version(value) if isinstance(value, torch.Tensor) else None,
+    )
+
+
+def _kept_values(recorder: Recorder) -> dict[str, dict[Path, Kept]]:
+    values: dict[str, dict[Path, Kept]] = {}
     for call in (*recorder.inputs, *recorder.calls):
         kept = {
-            value.ref.path: Kept(value.copy, compat.version(value.copy), value.requires_grad)
+            value.ref.path: Kept(value.copy, value.final_version, value.requires_grad)
             for value in call.values
             if value.kept and value.copy is not None
         }
@@ -60,17 +73,9 @@ def make_recording(recorder: Recorder, name: str, **capture: Any) -> Recording:
             values[call.name] = kept
     if recorder.output_name is not None and recorder.output_values:
         values[recorder.output_name] = {
-            path: Kept(value, compat.version(value)) for path, value in recorder.output_values.items()
+            path: Kept(value, version) for path, (value, version) in recorder.output_values.items()
         }
-    return Recording(
-        lambda: make_graph(recorder, name, **capture),
-        values,
-        {call.name: call.duration_s for call in recorder.calls if call.kind == "call"},
-        {call.name: call.rng_state for call in recorder.calls if call.rng_state is not None},
-        recorder.error,
-        recorder.duration_s,
-        lambda value: compat.version(value) if isinstance(value, torch.Tensor) else None,
-    )
+    return values
 
 
 def make_graph(recorder: Recorder, name: str, method: str = "record", **capture: Any) -> Graph:

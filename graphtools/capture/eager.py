@@ -39,7 +39,7 @@ class Value:
     tensor's own any more.
     """
 
-    __slots__ = ("copy", "index", "kept", "ref", "requires_grad", "spec", "storage", "tensor", "version", "weak")
+    __slots__ = ("copy", "final_version", "index", "kept", "ref", "requires_grad", "spec", "storage", "tensor", "version", "weak")
 
     def __init__(self, tensor: torch.Tensor, ref: Ref, index: int, kept: bool) -> None:
         self.tensor: torch.Tensor | None = tensor if kept else None
@@ -50,6 +50,7 @@ class Value:
         self.kept = kept
         self.storage: int | None = None
         self.version = compat.version(tensor)
+        self.final_version: int | None = None  # when the recording ended, if the memory is not ours alone
         self.requires_grad = tensor.requires_grad
         try:
             self.spec: Any = raw_spec(tensor)
@@ -109,7 +110,7 @@ class Recorder(TorchFunctionMode):
         self.inputs: list[Call] = []
         self.output_name: str | None = None
         self.output_after: tuple[str, ...] = ()
-        self.output_values: dict[Path, torch.Tensor] = {}
+        self.output_values: dict[Path, tuple[torch.Tensor, int | None]] = {}
         self.output: Any = None  # the model's result with a Ref for each tensor
         self.unknown: list[Place | None] = []  # where a tensor of unknown origin was first used
         self.overwritten: list[str] = []  # functions that wrote their arguments without a name that says so
@@ -153,6 +154,7 @@ class Recorder(TorchFunctionMode):
             self._removers.append(hook)
         self._function_apply = compat.function_apply_replaced(self._custom_function)
         self._function_apply.__enter__()
+        compat.pause_collector()
         super().__enter__()
         self._started = time.perf_counter()
         return self
@@ -169,6 +171,7 @@ class Recorder(TorchFunctionMode):
             self.error = error
             self.error_place = user_place_of_traceback(traceback)
         self._let_go()
+        compat.resume_collector()
 
     def _let_go(self) -> None:
         # Recorded values must not keep the autograd graph alive, nor share what is only a tensor's own (its shape).
@@ -180,6 +183,7 @@ class Recorder(TorchFunctionMode):
                         continue
                     try:
                         value.copy = _detached(value.tensor)
+                        value.final_version = compat.version(value.copy)
                     except RuntimeError:  # a wrapper of a transform that has ended
                         value.kept = False
                 value.tensor = None
@@ -565,7 +569,8 @@ class Recorder(TorchFunctionMode):
             if self.keep_values:
                 for path, tensor in tensors(result):
                     if not compat.is_fake(tensor):
-                        self.output_values[path] = _detached(tensor)
+                        value = _detached(tensor)
+                        self.output_values[path] = (value, compat.version(value))
 
     def _fail(self, call: Call, error: BaseException | None) -> None:
         call.raised = True

@@ -40,9 +40,9 @@ def test_a_heat_map_shows_what_is_not_finite_in_red():
     values[0, 1] = float("nan")
     found = pixels(picture(values))
     assert found.dtype == numpy.uint8
-    assert found.shape == (172, 258, 3)
-    assert found[10, 100].tolist() == [255, 0, 64]
-    assert pixels(picture(torch.full((2, 2), float("inf")))).shape == (260, 260, 3)
+    assert found.shape == (2, 3, 3)
+    assert found[0, 1].tolist() == [255, 0, 64]
+    assert pixels(picture(torch.full((2, 2), float("inf")))).shape == (2, 2, 3)
 
 
 def test_the_host_and_the_viewer_agree_on_names():
