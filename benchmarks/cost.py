@@ -4,8 +4,9 @@
 
 All variants of one model run interleaved; the figure is the median over the rounds of CPU time (user + system of the
 process), as a ratio to plain eager of the same round. The spread (lowest and highest ratio) is printed beside it. Two
-plain columns show the noise. `--keep-memory` lets glibc keep freed memory in all variants alike, which is how the app runs. Every recorded variant keeps every value. Peers (TorchLens, torchview, nnsight) take part
-where they are installed. With `--train`, forward + backward.
+plain columns show the noise. `--keep-memory` lets glibc keep freed memory in all variants alike, which is how the app runs.
+Every recorded variant keeps every value. Peers (TorchLens, torchview, nnsight) take part where they are installed.
+With `--train`, forward + backward.
 """
 
 from __future__ import annotations

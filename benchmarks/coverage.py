@@ -1,4 +1,4 @@
-"""Which models graphtools captures, bit for bit: torchvision's zoo, transformers, timm, and the hand-written hard cases.
+"""Which models graphtools captures, bit for bit: torchvision, transformers, timm, and the hand-written hard cases.
 
     python -m benchmarks.coverage [torchvision] [transformers] [timm] [hard] [--only NAME] [--fast]
 
@@ -18,7 +18,6 @@ import warnings
 
 import torch
 import torch.fx
-from torch import nn
 
 from tests.oracle import check
 from tests.zoo import hard_cases, timm_models, torchvision_models, transformers_models
@@ -82,7 +81,7 @@ def traced_by_fx(case: Case) -> bool:
     try:
         with case.silenced():
             model = case.build(False)[0]
-            torch.fx.symbolic_trace(model if isinstance(model, nn.Module) else model)
+            torch.fx.symbolic_trace(model)
     except Exception:
         return False
     return True
@@ -91,7 +90,9 @@ def traced_by_fx(case: Case) -> bool:
 def print_table(rows: list[tuple[str, dict[str, int], float]]) -> None:
     """One line a zoo."""
     print(f"torch {torch.__version__}")
-    print(f"{'zoo':14}{'models':>8}{'eval exact':>12}{'train exact':>13}{'fx alone':>10}{'operations':>12}{'seconds':>9}")
+    print(
+        f"{'zoo':14}{'models':>8}{'eval exact':>12}{'train exact':>13}{'fx alone':>10}{'operations':>12}{'seconds':>9}"
+    )
     for zoo, row, seconds in rows:
         trainable = row["models"] - row["no train"]
         print(

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -51,8 +52,8 @@ def main() -> int:
     print(f"torch {torch.__version__}\n{'operations':>12}{'plain µs/op':>14}{'recorder µs/op':>17}{'graph µs/op':>14}")
     for count in (100, 1_000, 10_000, 100_000):
         function = loop(count)
-        plain = median_s(lambda: function(x))
-        recorded = median_s(lambda: gt.run(function, x))
+        plain = median_s(partial(function, x))
+        recorded = median_s(partial(gt.run, function, x))
         building = []
         for _ in range(3):
             recording = gt.run(function, x)
@@ -60,7 +61,9 @@ def main() -> int:
             len(recording.graph)
             building.append(time.process_time() - started)
         per = 1e6 / count
-        print(f"{count:12,}{plain * per:14.2f}{(recorded - plain) * per:17.2f}{statistics.median(building) * per:14.2f}")
+        print(
+            f"{count:12,}{plain * per:14.2f}{(recorded - plain) * per:17.2f}{statistics.median(building) * per:14.2f}"
+        )
     print()
     for code in ("import torch", "import torch, graphtools", "import graphtools"):
         started = time.perf_counter()

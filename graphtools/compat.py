@@ -1,4 +1,4 @@
-"""The private torch API that graphtools relies on, in one place. Tested on the oldest and the newest torch supported."""
+"""The private torch API that graphtools relies on, in one place. Tested on the oldest and the newest torch."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class Symbol:
         return self.text if self.kind != "opaque" else f"<{self.text}>"
 
 
-class ListArg(tuple):  # noqa: SLOT001
+class ListArg(tuple):
     """An argument that was a list. `x[[0, 2]]` and `x[0, 2]` differ, so lists and tuples are told apart."""
 
     __slots__ = ()
@@ -315,7 +315,7 @@ class Graph:
         return len(self.nodes)
 
     def in_scope(self, scope: str) -> tuple[Node, ...]:
-        """Operations called in `scope` or below it, in order; "" gives all. Raises MissingError for an unknown scope."""
+        """Operations called in `scope` or below it, in order; "" gives all. Raises MissingError if there is none."""
         if not scope:
             return self.operations
         found = tuple(n for n in self.operations if n.scope == scope or n.scope.startswith(scope + "."))

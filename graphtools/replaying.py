@@ -157,9 +157,7 @@ def to_fx(graph: Graph, model: Any = None) -> torch.fx.GraphModule:
                 if wanted is not None:
                     dtype = getattr(torch, wanted.removeprefix("torch."))
                     device = next((o.spec.device for o in node.outputs), "cpu").split(":")[0]
-                    entered = built.call_function(
-                        torch.amp.autocast_mode._enter_autocast, (device, dtype, True, None)
-                    )
+                    entered = built.call_function(torch.amp.autocast_mode._enter_autocast, (device, dtype, True, None))
                 autocast = wanted
             environment[node.name] = _add_call(node, graph, built, root, model, look_up)
     module = torch.fx.GraphModule(root, built, graph.capture.model or "GraphModule")

@@ -1,4 +1,4 @@
-"""Checks a recording against plain PyTorch: the same results, gradients, buffers, random state and hooks, bit for bit."""
+"""Checks a recording against plain PyTorch: results, gradients, buffers, random state and hooks, bit for bit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Report:
 
 
 def check(case: Case, train: bool) -> Report:
-    """Runs the case plainly and recorded, from equal models and equal seeds, and compares everything that can differ."""
+    """Runs the case plainly and recorded, from equal models and seeds, and compares everything that can differ."""
     report = Report()
     with case.silenced():
         try:
@@ -95,7 +95,12 @@ class _Observed:
             self.gradients = _gradients(module, self.result)
         self.state = {name: value.detach().clone() for name, value in module.state_dict(keep_vars=True).items()}
         self.hooks = [
-            (len(m._forward_hooks), len(m._forward_pre_hooks), len(m._backward_hooks), type(m).__call__ is nn.Module.__call__)
+            (
+                len(m._forward_hooks),
+                len(m._forward_pre_hooks),
+                len(m._backward_hooks),
+                type(m).__call__ is nn.Module.__call__,
+            )
             for m in module.modules()
         ]
         self.hooks.append((len(torch_module._global_forward_hooks), len(torch_module._global_forward_pre_hooks)))

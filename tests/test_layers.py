@@ -21,7 +21,19 @@ LAYERS = [
     {"loading"},
     {"cli"},
 ]
-TORCH_FREE = ["errors", "graph", "kinds", "words", "flops", "fold", "encoding", "recording", "table", "diagram", "payload"]
+TORCH_FREE = [
+    "errors",
+    "graph",
+    "kinds",
+    "words",
+    "flops",
+    "fold",
+    "encoding",
+    "recording",
+    "table",
+    "diagram",
+    "payload",
+]
 
 
 def modules() -> dict[str, str]:

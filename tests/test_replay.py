@@ -40,7 +40,7 @@ def test_a_replay_takes_other_inputs() -> None:
 
 def test_a_replay_with_the_wrong_number_of_inputs_says_both_numbers() -> None:
     recording = gt.run(lambda x: x + 1, torch.zeros(2))
-    with pytest.raises(gt.CaptureError, match="^the recorded run had 1 input tensors, 2 were given$"):
+    with pytest.raises(gt.CaptureError, match=r"^the recorded run had 1 input tensors, 2 were given$"):
         gt.replay(recording, torch.zeros(2), torch.zeros(2))
 
 
@@ -61,7 +61,9 @@ def test_a_graph_from_json_runs_with_the_model_given() -> None:
     x = torch.randn(2, 4)
     graph = gt.Graph.from_json(gt.trace(model, x, method="record").to_json())
     assert torch.equal(graph.to_fx(model)(x), model(x))
-    with pytest.raises(gt.CaptureError, match=r"^parameter '0.weight' has no value here; give the model: graph.to_fx\(model\)$"):
+    with pytest.raises(
+        gt.CaptureError, match=r"^parameter '0.weight' has no value here; give the model: graph.to_fx\(model\)$"
+    ):
         graph.to_fx()
 
 

@@ -1,7 +1,7 @@
 """Recordings equal plain PyTorch, bit for bit, over models nobody here wrote and over the hard cases.
 
-All of torchvision and timm take too long for every run: `python -m benchmarks.coverage` covers them; here is one of each
-torchvision family.
+All of torchvision and timm take too long for every run: `python -m benchmarks.coverage` covers them. Here is one of
+each torchvision family.
 """
 
 from __future__ import annotations

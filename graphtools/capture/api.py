@@ -61,9 +61,7 @@ def trace(
     with preserved(model), fake_tensors(model, args, kwargs) if fake else nullcontext((args, kwargs)) as (args, kwargs):
         recorder = Recorder(model, limits, keep_values=False)
         raised = _run(recorder, model, args, kwargs)
-    graph = make_graph(
-        recorder, _name(model), reason=reason, fake=fake, duration_s=time.perf_counter() - started
-    )
+    graph = make_graph(recorder, _name(model), reason=reason, fake=fake, duration_s=time.perf_counter() - started)
     if raised is not None:
         _attach(raised, "graph", graph)
         raise raised

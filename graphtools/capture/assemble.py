@@ -36,7 +36,7 @@ from graphtools.structure import leaves
 
 @dataclass(slots=True)
 class Live:
-    """What a graph needs to run and JSON cannot hold: by node name its tensor, function or module; by text its object."""
+    """What JSON cannot hold of a graph: by node name its tensor, function or module; by text its object."""
 
     model: Any = None
     tensors: dict[str, torch.Tensor] = field(default_factory=dict)

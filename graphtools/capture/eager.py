@@ -39,7 +39,19 @@ class Value:
     tensor's own any more.
     """
 
-    __slots__ = ("copy", "final_version", "index", "kept", "ref", "requires_grad", "spec", "storage", "tensor", "version", "weak")
+    __slots__ = (
+        "copy",
+        "final_version",
+        "index",
+        "kept",
+        "ref",
+        "requires_grad",
+        "spec",
+        "storage",
+        "tensor",
+        "version",
+        "weak",
+    )
 
     def __init__(self, tensor: torch.Tensor, ref: Ref, index: int, kept: bool) -> None:
         self.tensor: torch.Tensor | None = tensor if kept else None
@@ -66,8 +78,26 @@ class Call:
     """One operation, as raw as it was met; `graphtools.capture.assemble` makes a Node of it."""
 
     __slots__ = (
-        "after", "args", "autocast", "duration_s", "func", "grad", "index", "kwargs", "kind", "module", "name", "place",
-        "raised", "random", "result", "rng_state", "scope", "target", "values", "writes",
+        "after",
+        "args",
+        "autocast",
+        "duration_s",
+        "func",
+        "grad",
+        "index",
+        "kind",
+        "kwargs",
+        "module",
+        "name",
+        "place",
+        "raised",
+        "random",
+        "result",
+        "rng_state",
+        "scope",
+        "target",
+        "values",
+        "writes",
     )  # fmt: skip
 
     def __init__(self, index: int, kind: str, name: str, target: str, scope: str, place: Place | None) -> None:
@@ -222,7 +252,9 @@ class Recorder(TorchFunctionMode):
         if limits.events is not None and self._n_events >= limits.events:
             raise LimitError(f"the run was stopped at its limit of {limits.events} operations")
         if limits.seconds is not None and time.perf_counter() - self._started > limits.seconds:
-            raise LimitError(f"the run was stopped at its limit of {limits.seconds:g} s, after {self._n_events} operations")
+            raise LimitError(
+                f"the run was stopped at its limit of {limits.seconds:g} s, after {self._n_events} operations"
+            )
         if limits.bytes is not None and self._n_bytes > limits.bytes:
             raise LimitError(
                 f"the run was stopped after {self._n_events} operations: their results take {self._n_bytes} bytes, "
@@ -451,7 +483,8 @@ class Recorder(TorchFunctionMode):
             self._name_inputs((), kwargs)
 
     def _leave_module(self, module: nn.Module, args: tuple[Any, ...], *kwargs_and_result: Any) -> None:
-        # A hook's return value would replace the result, so this returns None. After an exception torch gives no kwargs.
+        # A hook's return value would replace the result, so this returns None. Where the module raised, torch leaves
+        # out the kwargs.
         if threading.get_ident() != self._thread or compat.in_backward():
             return
         raised = len(kwargs_and_result) == 1

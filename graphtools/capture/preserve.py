@@ -14,7 +14,7 @@ from graphtools import compat
 
 @contextmanager
 def preserved(model: Any) -> Iterator[None]:
-    """Restores buffers, attributes of the modules, and the random states of torch, numpy and Python when the block ends.
+    """Restores buffers, the modules' attributes, and the random states of torch, numpy and Python when the block ends.
 
     Copies the buffers (not the parameters, which a forward pass does not write). Attributes are restored to the same
     objects; a list or dict of the user's that was changed inside stays changed.
@@ -28,7 +28,10 @@ def preserved(model: Any) -> Iterator[None]:
             (buffer, compat.version(buffer), buffer.detach().clone())
             for module in modules
             for buffer in module._buffers.values()
-            if buffer is not None and not compat.is_fake(buffer) and not buffer.is_meta and not nn.parameter.is_lazy(buffer)
+            if buffer is not None
+            and not compat.is_fake(buffer)
+            and not buffer.is_meta
+            and not nn.parameter.is_lazy(buffer)
         ]
     rng_state, host_state = compat.rng_state(), compat.host_random_state()
     try:

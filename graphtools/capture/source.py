@@ -12,7 +12,8 @@ import torch
 
 from graphtools.graph import Source
 
-_HIDDEN = tuple(os.path.dirname(os.path.dirname(path)) + os.sep for path in (__file__,)) + (
+_HIDDEN = (
+    os.path.dirname(os.path.dirname(__file__)) + os.sep,
     os.path.dirname(torch.__file__) + os.sep,
     "<frozen ",
 )

@@ -275,7 +275,7 @@ def _assemble(
     live = Live(model if isinstance(model, nn.Module) else None)
     nodes: list[Node] = []
     folded: dict[str, Ref] = {}  # getitem of a tuple is a path of its producer's reference
-    outputs = {name: found for name, found in specs.items()}
+    outputs = dict(specs)
 
     def refer(arg: Any) -> Any:
         if isinstance(arg, torch.fx.Node):
@@ -391,12 +391,10 @@ def _call_node(
                 writes = tuple(n.name for n in node.args[:1] if isinstance(n, torch.fx.Node))
         if target.startswith("_operator."):
             target = target.removeprefix("_")
-    present = {ref for ref in (refer(a) for a in node.all_input_nodes)}
+    present = {refer(given) for given in node.all_input_nodes}
     writes = tuple(name for name in writes if Ref(name) in present)
     state = freeze(() if met.grad else [("grad", False)])
-    return Node(
-        node.name, "call", target, args, kwargs, outputs, scope, resolve(met.place), writes, (), random, state
-    )
+    return Node(node.name, "call", target, args, kwargs, outputs, scope, resolve(met.place), writes, (), random, state)
 
 
 def _scope_of_leaf(tracer: _Tracer, met: _Met, module: nn.Module) -> str:

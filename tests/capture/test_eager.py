@@ -208,7 +208,10 @@ def test_an_exception_that_the_model_catches_leaves_no_trace_in_the_graph() -> N
     [
         (gt.Limits(events=10), "the run was stopped at its limit of 10 operations"),
         (gt.Limits(seconds=0.05), "the run was stopped at its limit of 0.05 s, after "),
-        (gt.Limits(bytes=9_999), "the run was stopped after 25 operations: their results take 10000 bytes, the limit is 9999"),
+        (
+            gt.Limits(bytes=9_999),
+            "the run was stopped after 25 operations: their results take 10000 bytes, the limit is 9999",
+        ),
     ],
 )
 def test_a_model_that_never_ends_is_stopped_with_the_graph_so_far(limits: gt.Limits, message: str) -> None:
@@ -250,7 +253,12 @@ def test_two_threads_record_apart() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {name: len(recording.events) for name, recording in recordings.items()} == {"1": 50, "2": 100, "3": 150, "4": 200}
+    assert {name: len(recording.events) for name, recording in recordings.items()} == {
+        "1": 50,
+        "2": 100,
+        "3": 150,
+        "4": 200,
+    }
 
 
 def test_a_recording_inside_a_recording_records_both() -> None:

@@ -26,7 +26,10 @@ class Branch(nn.Module):
 def test_fx_comes_first_and_needs_no_data() -> None:
     graph = gt.trace(nn.Sequential(nn.Linear(3, 4), nn.ReLU()))
     assert graph.capture.method == "fx"
-    assert [(node.scope, node.target) for node in graph.operations] == [("0", "torch.nn.Linear"), ("1", "torch.nn.ReLU")]
+    assert [(node.scope, node.target) for node in graph.operations] == [
+        ("0", "torch.nn.Linear"),
+        ("1", "torch.nn.ReLU"),
+    ]
     assert graph["0"].spec is None
     assert graph.capture.notes == ("shapes are open: no example input was given, and nothing was run",)
 
@@ -101,7 +104,7 @@ def test_a_failing_trace_carries_the_graph_so_far() -> None:
 
 
 def test_an_unknown_method_is_refused() -> None:
-    with pytest.raises(gt.CaptureError, match="^no capture method 'jit'; the methods are 'auto', 'fx' and 'record'$"):
+    with pytest.raises(gt.CaptureError, match=r"^no capture method 'jit'; the methods are 'auto', 'fx' and 'record'$"):
         gt.trace(nn.ReLU(), method="jit")
 
 
