@@ -4,7 +4,7 @@
 
 All variants of one model run interleaved; the figure is the median over the rounds of CPU time (user + system of the
 process), as a ratio to plain eager of the same round. The spread (lowest and highest ratio) is printed beside it. Two
-plain columns show the noise. `--keep-memory` lets glibc keep freed memory in all variants alike, which is how the app runs.
+plain columns show the noise. `--keep-memory` lets glibc keep freed memory in all variants alike, as the app does.
 Every recorded variant keeps every value. Peers (TorchLens, torchview, nnsight) take part where they are installed.
 With `--train`, forward + backward.
 """

@@ -20,32 +20,34 @@ Treatment = Literal["record", "pass", "exit"]
 
 # Reads of a tensor's type and switches of torch's state: most of the traffic, and no step of the computation.
 _PASSED = frozenset(
-    "dim ndim size shape device dtype layout stride numel nelement element_size itemsize nbytes names storage_offset "
-    "requires_grad requires_grad_ retain_grad retains_grad is_leaf grad_fn output_nr _version _base is_contiguous "
-    "is_floating_point is_complex is_signed is_cuda is_cpu is_quantized is_sparse is_sparse_csr is_meta is_mkldnn is_mps "
-    "is_xpu is_xla is_ipu is_maia is_vulkan is_mtia is_nested is_inference is_conj is_neg is_shared is_pinned "
-    "is_same_size is_set_to is_distributed is_coalesced get_device data_ptr storage untyped_storage _typed_storage "
-    "storage_type type_ has_names __len__ __repr__ __str__ __format__ __hash__ __dir__ __reduce_ex__ __deepcopy__ "
-    "__setstate__ backward register_hook register_post_accumulate_grad_hook _backward_hooks _post_accumulate_grad_hooks "
-    "grad _grad qscheme q_scale q_zero_point result_type promote_types can_cast get_default_dtype set_default_dtype "
-    "is_tensor is_storage is_grad_enabled _set_grad_enabled set_grad_enabled _cdata __cuda_array_interface__ "
-    "_is_view _has_symbolic_sizes_strides dim_order __torch_dispatch__ name volatile _indices_dim sparse_dim dense_dim "
-    "has_torch_function broadcast_shapes iinfo finfo _assert __iter__ __subclasscheck__ imag_ share_memory_ pin_memory_ "
-    "_is_zerotensor is_conj_ is_autocast_enabled _C _nnz _dimI _dimV module_load _use_count manual_seed".split()
+    "dim ndim size shape device dtype layout stride numel nelement element_size itemsize nbytes names "
+    "storage_offset requires_grad requires_grad_ retain_grad retains_grad is_leaf grad_fn output_nr _version _base "
+    "is_contiguous is_floating_point is_complex is_signed is_cuda is_cpu is_quantized is_sparse is_sparse_csr "
+    "is_meta is_mkldnn is_mps is_xpu is_xla is_ipu is_maia is_vulkan is_mtia is_nested is_inference is_conj is_neg "
+    "is_shared is_pinned is_same_size is_set_to is_distributed is_coalesced get_device data_ptr storage "
+    "untyped_storage _typed_storage storage_type type_ has_names __len__ __repr__ __str__ __format__ __hash__ "
+    "__dir__ __reduce_ex__ __deepcopy__ __setstate__ backward register_hook register_post_accumulate_grad_hook "
+    "_backward_hooks _post_accumulate_grad_hooks grad _grad qscheme q_scale q_zero_point result_type promote_types "
+    "can_cast get_default_dtype set_default_dtype is_tensor is_storage is_grad_enabled _set_grad_enabled "
+    "set_grad_enabled _cdata __cuda_array_interface__ _is_view _has_symbolic_sizes_strides dim_order "
+    "__torch_dispatch__ name volatile _indices_dim sparse_dim dense_dim has_torch_function broadcast_shapes iinfo "
+    "finfo _assert __iter__ __subclasscheck__ imag_ share_memory_ pin_memory_ _is_zerotensor is_conj_ "
+    "is_autocast_enabled _C _nnz _dimI _dimV module_load _use_count manual_seed".split()
 )
 # Values leave the graph for Python here; control flow may depend on them.
 _EXITS = frozenset(
-    "item __bool__ __int__ __float__ __index__ __complex__ __contains__ tolist numpy __array__ equal allclose is_nonzero "
-    "__array_wrap__ __dlpack__".split()
+    "item __bool__ __int__ __float__ __index__ __complex__ __contains__ tolist numpy __array__ equal allclose "
+    "is_nonzero __array_wrap__ __dlpack__".split()
 )
 _RANDOM = frozenset(
     "rand randn randint rand_like randn_like randint_like randperm bernoulli bernoulli_ multinomial normal normal_ "
-    "uniform_ poisson exponential_ geometric_ log_normal_ cauchy_ random_ dropout dropout_ dropout1d dropout2d dropout3d "
-    "alpha_dropout alpha_dropout_ feature_dropout feature_dropout_ feature_alpha_dropout feature_alpha_dropout_ "
-    "native_dropout rrelu rrelu_ gumbel_softmax fractional_max_pool2d fractional_max_pool3d "
-    "fractional_max_pool2d_with_indices fractional_max_pool3d_with_indices binomial _standard_gamma _sample_dirichlet "
-    "kaiming_uniform_ kaiming_normal_ xavier_uniform_ xavier_normal_ trunc_normal_ orthogonal_ sparse_ "
-    "scaled_dot_product_attention multi_head_attention_forward lstm gru rnn_tanh rnn_relu svd_lowrank pca_lowrank".split()
+    "uniform_ poisson exponential_ geometric_ log_normal_ cauchy_ random_ dropout dropout_ dropout1d dropout2d "
+    "dropout3d alpha_dropout alpha_dropout_ feature_dropout feature_dropout_ feature_alpha_dropout "
+    "feature_alpha_dropout_ native_dropout rrelu rrelu_ gumbel_softmax fractional_max_pool2d fractional_max_pool3d "
+    "fractional_max_pool2d_with_indices fractional_max_pool3d_with_indices binomial _standard_gamma "
+    "_sample_dirichlet kaiming_uniform_ kaiming_normal_ xavier_uniform_ xavier_normal_ trunc_normal_ orthogonal_ "
+    "sparse_ scaled_dot_product_attention multi_head_attention_forward lstm gru rnn_tanh rnn_relu svd_lowrank "
+    "pca_lowrank".split()
 )
 _WRITERS = frozenset(
     "__setitem__ __iadd__ __isub__ __imul__ __itruediv__ __idiv__ __ifloordiv__ __imod__ __ipow__ __iand__ __ior__ "
@@ -59,8 +61,8 @@ _REFLECTED = {
 }  # fmt: skip
 _OPERATORS = {
     "__getitem__": "getitem", "__setitem__": "setitem", "__pow__": "pow", "__eq__": "eq", "__ne__": "ne",
-    "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge", "__and__": "and_", "__or__": "or_", "__xor__": "xor",
-    "__invert__": "invert", "__floordiv__": "floordiv", "__mod__": "mod", "__add__": "add", "__sub__": "sub",
+    "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge", "__and__": "and_", "__or__": "or_",
+    "__xor__": "xor", "__invert__": "invert", "__floordiv__": "floordiv", "__mod__": "mod", "__add__": "add", "__sub__": "sub",
     "__mul__": "mul", "__truediv__": "truediv", "__matmul__": "matmul", "__neg__": "neg", "__abs__": "abs",
     "__lshift__": "lshift", "__rshift__": "rshift",
 }  # fmt: skip

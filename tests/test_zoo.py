@@ -15,8 +15,8 @@ from tests.zoo import hard_cases, torchvision_models
 from tests.zoo.case import Case
 
 _FAMILIES = (
-    "alexnet densenet121 efficientnet_b0 googlenet inception_v3 mnasnet0_5 mobilenet_v2 mobilenet_v3_small regnet_y_400mf "
-    "resnet18 shufflenet_v2_x0_5 squeezenet1_1 swin_t vit_b_32 lraspp_mobilenet_v3_large "
+    "alexnet densenet121 efficientnet_b0 googlenet inception_v3 mnasnet0_5 mobilenet_v2 mobilenet_v3_small "
+    "regnet_y_400mf resnet18 shufflenet_v2_x0_5 squeezenet1_1 swin_t vit_b_32 lraspp_mobilenet_v3_large "
     "fasterrcnn_mobilenet_v3_large_320_fpn ssdlite320_mobilenet_v3_large raft_small r3d_18 quantized_mobilenet_v2"
 ).split()
 

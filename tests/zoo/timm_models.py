@@ -27,7 +27,7 @@ gcvit_xxtiny hiera_tiny_224 mvitv2_tiny nest_tiny nextvit_small pvt_v2_b0 rdnet_
 swiftformer_xs tiny_vit_5m_224 tnt_s_patch16_224 twins_pcpvt_small twins_svt_small visformer_tiny vitamin_small_224
 volo_d1_224 halonet26t botnet26t_256 lambda_resnet26t bat_resnext26ts selecsls42 tresnet_m gernet_s efficientvim_m1
 csatv2 sam2_hiera_tiny naflexvit_base_patch16_gap nasnetalarge
-""".split()  # noqa: SIM905
+""".split()
 
 # Side of the image where 32 pixels are too few. The models listed with the side they were made for take no other.
 _SIDE = {

@@ -20,11 +20,11 @@ vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l
 quantized_googlenet quantized_inception_v3 quantized_mobilenet_v2 quantized_mobilenet_v3_large quantized_resnet18
 quantized_resnet50 quantized_resnext101_32x8d quantized_resnext101_64x4d quantized_shufflenet_v2_x0_5
 quantized_shufflenet_v2_x1_0 quantized_shufflenet_v2_x1_5 quantized_shufflenet_v2_x2_0
-""".split()  # noqa: SIM905
+""".split()
 
 _SEGMENTATION = """
 deeplabv3_mobilenet_v3_large deeplabv3_resnet101 deeplabv3_resnet50 fcn_resnet101 fcn_resnet50 lraspp_mobilenet_v3_large
-""".split()  # noqa: SIM905
+""".split()
 
 # Random weights score every class about alike, so the default thresholds would keep no box at all; with the default
 # number of proposals, training takes seconds.
