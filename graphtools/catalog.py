@@ -62,7 +62,8 @@ _REFLECTED = {
 _OPERATORS = {
     "__getitem__": "getitem", "__setitem__": "setitem", "__pow__": "pow", "__eq__": "eq", "__ne__": "ne",
     "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge", "__and__": "and_", "__or__": "or_",
-    "__xor__": "xor", "__invert__": "invert", "__floordiv__": "floordiv", "__mod__": "mod", "__add__": "add", "__sub__": "sub",
+    "__xor__": "xor", "__invert__": "invert", "__floordiv__": "floordiv",
+    "__mod__": "mod", "__add__": "add", "__sub__": "sub",
     "__mul__": "mul", "__truediv__": "truediv", "__matmul__": "matmul", "__neg__": "neg", "__abs__": "abs",
     "__lshift__": "lshift", "__rshift__": "rshift",
 }  # fmt: skip
