@@ -268,7 +268,7 @@ class Recorder(TorchFunctionMode):
     def _name(self, word: str) -> str:
         stem = word.strip("_")
         if not stem.isidentifier():
-            stem = re.sub(r"\W", "_", stem) or "call"
+            stem = re.sub(r"^(?=\d)|\W", "_", stem) or "call"
         count = self._counts.get(stem, 0)
         name = f"{stem}_{count}" if count else stem
         while name in self._taken:
