@@ -135,7 +135,9 @@ def _required_tensors(model: nn.Module) -> list[str]:
         return ["x"]
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return ["x"]
-    return [p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [
+        p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
 
 
 def _guesses(model: nn.Module) -> Iterator[InputSpec]:

@@ -72,7 +72,7 @@ def load(target: str, inputs: Sequence[str] = (), device: str = "cpu", seed: int
     return loaded
 
 
-# -- finding the code ---------------------------------------------------------------------------------------------------
+# -- finding the code ---------------------------------------------------------------------------------------------
 
 
 def _is_drive(target: str) -> bool:  # C:\model.py
@@ -239,7 +239,7 @@ def _article(noun: str) -> str:
     return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
 
 
-# -- inputs -------------------------------------------------------------------------------------------------------------
+# -- inputs -------------------------------------------------------------------------------------------------------
 
 
 def _give_inputs(loaded: Loaded, module: ModuleType | None, parsed: list[Any], torchvision: bool, target: str) -> None:

@@ -43,7 +43,7 @@ def _add_trace(commands: Any) -> None:
     command = commands.add_parser(
         "trace",
         help="print the graph of a model, or write it as HTML, JSON, DOT or Mermaid",
-        description="Prints the graph of a model as a table grouped by module. The file is run, in a process of its own.",
+        description="Prints the graph of a model as a table grouped by module. The file runs in a process of its own.",
         epilog=_INPUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -51,14 +51,18 @@ def _add_trace(commands: Any) -> None:
     target = command.add_argument("target", metavar="MODEL", help=_TARGET)
     target.complete = shtab.FILE  # type: ignore[attr-defined]
     capture = command.add_argument_group("capturing")
-    capture.add_argument("-i", "--input", action="append", default=[], metavar="SPEC", help="an example input, see below")
+    capture.add_argument(
+        "-i", "--input", action="append", default=[], metavar="SPEC", help="an example input, see below"
+    )
     capture.add_argument(
         "--method",
         choices=["auto", "fx", "record"],
         default="auto",
-        help="fx: torch.fx, before any data; record: run the model and watch; auto: fx, record where fx cannot (default)",
+        help="fx: torch.fx, before any data; record: watch a run; auto: fx, record where fx cannot (default)",
     )
-    capture.add_argument("--fake", action="store_true", help="shapes only: no weights are allocated, nothing is computed")
+    capture.add_argument(
+        "--fake", action="store_true", help="shapes only: no weights are allocated, nothing is computed"
+    )
     capture.add_argument("--train", action="store_true", help="trace in training mode (default: eval mode)")
     capture.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda, cuda:1, ...")
     capture.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and inputs (default: 0)")

@@ -1,7 +1,7 @@
 """Runs the user's file in a process of its own and turns whatever becomes of it into an answer.
 
-What the file prints goes to stderr, so that stdout holds nothing but the result. A crash, `sys.exit` or exhausted memory
-there ends that process only.
+What the file prints goes to stderr, so that stdout holds nothing but the result. A crash, `sys.exit` or exhausted
+memory there ends that process only.
 """
 
 from __future__ import annotations

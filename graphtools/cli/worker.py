@@ -21,7 +21,8 @@ def main(folder: str, request: dict[str, Any]) -> int:
         except KeyboardInterrupt:
             answer = {"exit_code": 1, "message": f"interrupted while {request['target']} was being loaded"}
         except MemoryError:
-            answer = {"exit_code": 1, "message": f"memory ran out in {request['target']}; use a smaller input or --fake"}
+            message = f"memory ran out in {request['target']}; use a smaller input or --fake"
+            answer = {"exit_code": 1, "message": message}
         path = os.path.join(folder, "answer.json")
         with open(path + ".part", "w", encoding="utf-8") as file:
             json.dump(answer, file)
@@ -96,13 +97,17 @@ def _trace(loaded: Any, request: dict[str, Any], fault: Any) -> Any:
 def _left(target: str, error: SystemExit) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     at = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
-    return f"{target} ended the process with sys.exit({error.code!r}){at}. Put what only a script should do under `if __name__ == \"__main__\":`"
+    return (
+        f"{target} ended the process with sys.exit({error.code!r}){at}. "
+        'Put what only a script should do under `if __name__ == "__main__":`'
+    )
 
 
 def _raised_while_loading(target: str, error: Exception) -> str:
     path = os.path.abspath(target.partition(":")[0])
     if isinstance(error, SyntaxError):
-        return f"{target} is not valid Python: {os.path.basename(error.filename or path)}:{error.lineno}: {error.msg}\n    {(error.text or '').strip()}"
+        where = f"{os.path.basename(error.filename or path)}:{error.lineno}"
+        return f"{target} is not valid Python: {where}: {error.msg}\n    {(error.text or '').strip()}"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if os.path.abspath(frame.filename) == path] or frames[-1:]
     where = f"{os.path.basename(own[-1].filename)}:{own[-1].lineno}" if own else target
