@@ -18,7 +18,7 @@ NET += "    def forward(self, x):\n        return self.fc(x)\n"
 
 
 @pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: ANN201
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Writes a file and gives its path; sys.path and sys.modules are restored."""
     import sys
 
@@ -176,7 +176,7 @@ def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(gt.LoadError, match=r"^no device 'gpu'; the devices are cpu, cuda, cuda:1, \.\.\.$"):
         load("torch.nn:ReLU", ["1"], device="gpu")
     if not torch.cuda.is_available():
-        with pytest.raises(gt.LoadError, match="^torch sees no CUDA device on this machine"):
+        with pytest.raises(gt.LoadError, match=r"^torch sees no CUDA device on this machine"):
             load("torch.nn:ReLU", ["1"], device="cuda")
 
 

@@ -1,4 +1,4 @@
-"""The `graphtools` command as a user runs it: output, errors, exit codes. Each call costs the start of two processes."""
+"""The `graphtools` command as a user runs it: output, errors, exit codes. A call starts two processes."""
 
 from __future__ import annotations
 
