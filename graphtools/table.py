@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from graphtools.flops import count_flops
 from graphtools.fold import Group, group_tree, relative, whole_modules
 from graphtools.graph import Capture, Failure, Graph, Module, Node, Source, enclosing_scopes, module_path
-from graphtools.words import bytes_text, count_text, elide, plain, settings_text, source_line
+from graphtools.words import bytes_text, count_text, elide, plain, seconds_text, settings_text, source_line
 
 _LONG = 200  # rows from which repeated blocks are folded
 _LONGEST_MESSAGE = 20  # lines of an exception's message
@@ -233,7 +233,7 @@ def _header(graph: Graph, width: int) -> list[str]:
 
 
 def _how(capture: Capture) -> str:
-    took = f" in {capture.duration_s:.2f} s" if capture.duration_s else ""
+    took = f" in {seconds_text(capture.duration_s)}" if capture.duration_s else ""
     if capture.method == "fx":
         return f"traced by torch.fx{took}"
     if capture.method == "record":

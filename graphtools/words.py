@@ -28,6 +28,11 @@ def bytes_text(n_bytes: int) -> str:
     return f"{n_bytes} B" if unit == "B" else f"{value:.1f} {unit}"
 
 
+def seconds_text(duration_s: float) -> str:
+    """A duration as "2.31 s", below a tenth of a second as "4.2 ms"."""
+    return f"{duration_s:.2f} s" if duration_s >= 0.1 else f"{duration_s * 1000:.2g} ms"
+
+
 def plain(text: str) -> str:
     """`text` on one line without control characters, which could move the cursor or color what follows."""
     if text.isprintable():
