@@ -57,6 +57,8 @@ def main() -> int:
                 row["operations"] += count
                 row[mode] += not problems
                 failures += [f"{zoo} {case.name} ({mode}): {problem}" for problem in problems]
+                for problem in problems:
+                    print(f"\r{zoo} {case.name} ({mode}): {problem}", file=sys.stderr, flush=True)
             gc.collect()
             print(f"\r{zoo}: {case.name:60.60}", end="", file=sys.stderr, flush=True)
         rows.append((zoo, row, time.perf_counter() - started))
