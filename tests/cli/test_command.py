@@ -35,7 +35,7 @@ example_input = torch.ones(3, 6)
 def command(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Runs `graphtools` with the words."""
     return subprocess.run(
-        [sys.executable, "-m", "graphtools", *words], capture_output=True, text=True, cwd=cwd, timeout=120, check=False
+        [sys.executable, "-m", "graphtools", *words], capture_output=True, text=True, cwd=cwd, timeout=300, check=False
     )
 
 
@@ -227,7 +227,7 @@ def test_a_closed_pipe_is_no_error(folder: Path) -> None:
         capture_output=True,
         text=True,
         cwd=folder,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.stdout.startswith("Net: 3 operations")
