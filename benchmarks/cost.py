@@ -4,8 +4,9 @@
 
 All variants of one model run interleaved; the figure is the median over the rounds of CPU time (user + system of the
 process), as a ratio to plain eager of the same round. The spread (lowest and highest ratio) is printed beside it. Two
-plain columns show the noise. `--keep-memory` lets glibc keep freed memory in all variants alike, as the app does.
-Every recorded variant keeps every value. Peers (TorchLens, torchview, nnsight) take part where they are installed.
+plain columns show the noise. graphtools lets glibc keep freed memory, from which all variants profit alike;
+`--return-memory` measures with glibc's own setting. Every recorded variant keeps every value. Peers (TorchLens,
+torchview, nnsight) take part where they are installed.
 With `--train`, forward + backward.
 """
 
@@ -13,11 +14,14 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
+import signal
 import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -124,7 +128,26 @@ def recorded_step(model: nn.Module, x: Any) -> Any:
     return result, recording
 
 
-def measure(name: str, variants: dict[str, Variant], repeat: int, train: bool) -> None:
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Raises TimeoutError in the block once it has run so long."""
+    if seconds is None:
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError(f"more than {seconds:g} s for one pass")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def measure(name: str, variants: dict[str, Variant], repeat: int, train: bool, limit_s: float) -> None:
     """Prints one row a variant."""
     torch.manual_seed(0)
     model, x = MODELS[name]()
@@ -137,7 +160,8 @@ def measure(name: str, variants: dict[str, Variant], repeat: int, train: bool) -
                 if variant in failed:
                     continue
                 try:
-                    spent = cpu_seconds(run, model, x, train and variant in ("plain", "plain again", "graphtools"))
+                    with time_limit(limit_s if variant in PEERS else None):
+                        spent = cpu_seconds(run, model, x, train and variant not in PEERS)
                 except Exception as error:
                     failed[variant] = f"{type(error).__name__}: {' '.join(str(error).split())[:70]}"
                     continue
@@ -163,10 +187,13 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=7)
     parser.add_argument("--peers", action="store_true", help="TorchLens, torchview and nnsight too")
     parser.add_argument("--train", action="store_true", help="forward and backward, in training mode")
-    parser.add_argument("--keep-memory", action="store_true", help="glibc keeps freed memory, as in the app")
+    parser.add_argument("--return-memory", action="store_true", help="glibc gives freed memory back, as by default")
+    parser.add_argument("--limit", type=float, default=60.0, metavar="SECONDS", help="for one pass of a peer")
     arguments = parser.parse_args()
-    if arguments.keep_memory and not keep_freed_memory():
-        parser.error("--keep-memory needs glibc")
+    if arguments.return_memory:
+        os.environ["MALLOC_TRIM_THRESHOLD_"] = "131072"  # read by graphtools, which then leaves glibc alone
+    elif not keep_freed_memory():
+        print("freed memory is not kept: this is not glibc, or the environment says otherwise")
     warnings.simplefilter("ignore")
     variants: dict[str, Variant] = {"plain": plain, "plain again": plain}
     variants["graphtools"] = recorded_step if arguments.train else recorded
@@ -175,7 +202,7 @@ def main() -> int:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, median of {arguments.repeat}")
     print(f"{'model':12}{'variant':14}{'CPU time':>12}{'ratio':>10}   lowest to highest")
     for name in arguments.models or MODELS:
-        measure(name, variants, arguments.repeat, arguments.train)
+        measure(name, variants, arguments.repeat, arguments.train, arguments.limit)
     return 0
 
 

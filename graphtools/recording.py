@@ -45,11 +45,13 @@ class Limits:
 @dataclass(slots=True)
 class Kept:
     """A value held by a recording. `version` is the tensor's in-place counter when the recording ended;
-    `requires_grad` says whether the run's own tensor took part in gradients."""
+    `requires_grad` says whether the run's own tensor took part in gradients; `recipe`, where there is one, computes the
+    value when it is looked at, in place of `value`."""
 
     value: Any
     version: int | None = None
     requires_grad: bool = False
+    recipe: Callable[[], Any] | None = None
 
 
 class Recording:
@@ -110,8 +112,9 @@ class Recording:
         """The value that `of` (a node, its name, or a scope) gave: a tensor without gradient, on its own device.
 
         A node that gave several tensors gives a tuple of them, or the one at `path`. `.item()` and its like give the
-        Python value. The tensor is the recorded one, not a copy: do not write into it. Raises MissingError for an
-        unknown name and ValueLost if the value was not kept.
+        Python value. The tensor is the recorded one, not a copy: do not write into it. A batch norm or addition that
+        was overwritten in place is computed again from its inputs, to the same bits. Raises MissingError for an unknown
+        name and ValueLost if the value was not kept.
         """
         node = self.graph.node(of)
         kept = self._values.get(node.name)
@@ -140,6 +143,8 @@ class Recording:
                 yield Ref(node.name, path), self._read(node.name, kept)
 
     def _read(self, name: str, kept: Kept) -> Any:
+        if kept.recipe is not None:
+            return kept.recipe()
         if kept.version is not None and self._read_version(kept.value) != kept.version:
             raise ValueLost(
                 f"the value of {name!r} was overwritten in place after the recording ended; "

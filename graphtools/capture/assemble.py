@@ -63,9 +63,9 @@ def _kept_values(recorder: Recorder) -> dict[str, dict[Path, Kept]]:
     values: dict[str, dict[Path, Kept]] = {}
     for call in (*recorder.inputs, *recorder.calls):
         kept = {
-            value.ref.path: Kept(value.copy, value.final_version, value.requires_grad)
+            value.ref.path: Kept(value.copy, value.final_version, value.requires_grad, value.recipe)
             for value in call.values
-            if value.kept and value.copy is not None
+            if value.kept and value.is_safe
         }
         if call.result is not None:
             kept[()] = Kept(call.result)

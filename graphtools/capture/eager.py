@@ -1,8 +1,8 @@
 """Records a run while it happens: every operation as the user wrote it, with its value, place and scope.
 
 A TorchFunctionMode sees the operations, global module hooks see which module is running. Both belong to one thread and
-are gone when the block ends. Values are kept by reference; a copy is made only of what a later operation is about to
-overwrite in place, so a recorded forward pass costs little more than a plain one.
+are gone when the block ends. Values are kept by reference (`graphtools.capture.values` knows what happens when their
+memory is overwritten), so a recorded forward pass costs little more than a plain one.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import re
 import sys
 import threading
 import time
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -25,53 +25,11 @@ from torch.overrides import TorchFunctionMode
 from graphtools import catalog, compat
 from graphtools.capture.scopes import ModuleNames, ScopeStack, attribute_name, type_name
 from graphtools.capture.source import Place, user_place, user_place_of_traceback
-from graphtools.capture.specs import raw_spec, spec_of
+from graphtools.capture.values import Memory, Value, detached
 from graphtools.errors import LimitError
 from graphtools.graph import Path, Ref, enclosing_scopes, module_path
 from graphtools.recording import Limits
 from graphtools.structure import replace_leaves, tensors
-
-
-class Value:
-    """One tensor that was met: `ref` names it, `index` is the call that gave it (-1: it was there before the run).
-
-    `tensor` (or `weak`, where values are not kept) holds its identity; `copy` is its value once that is not the
-    tensor's own any more.
-    """
-
-    __slots__ = (
-        "copy",
-        "final_version",
-        "index",
-        "kept",
-        "ref",
-        "requires_grad",
-        "spec",
-        "storage",
-        "tensor",
-        "version",
-        "weak",
-    )
-
-    def __init__(self, tensor: torch.Tensor, ref: Ref, index: int, kept: bool) -> None:
-        self.tensor: torch.Tensor | None = tensor if kept else None
-        self.weak = None if kept else weakref.ref(tensor)
-        self.ref = ref
-        self.index = index
-        self.copy: torch.Tensor | None = None
-        self.kept = kept
-        self.storage: int | None = None
-        self.version = compat.version(tensor)
-        self.final_version: int | None = None  # when the recording ended, if the memory is not ours alone
-        self.requires_grad = tensor.requires_grad
-        try:
-            self.spec: Any = raw_spec(tensor)
-        except RuntimeError:  # a nested tensor has no single shape
-            self.spec = spec_of(tensor)
-
-    def held(self) -> torch.Tensor | None:
-        """The tensor itself; None once it is gone."""
-        return self.weak() if self.weak is not None else self.tensor
 
 
 class Call:
@@ -152,11 +110,7 @@ class Recorder(TorchFunctionMode):
         self._scopes = ScopeStack(self.names)
         self._thread = threading.get_ident()
         self._values: dict[int, Value] = {}
-        self._all_values: list[Value] = []
-        self._indexed = 0  # how many of `_all_values` stand in `_by_storage`
-        self._by_storage: dict[int, list[Value]] = {}
-        self._writers: dict[int, Call] = {}
-        self._exposed: set[int] = set()  # storages that numpy shares
+        self._memory = Memory()
         self._counts: dict[str, int] = {}
         self._taken: set[str] = set()
         self._paused = 0
@@ -172,6 +126,8 @@ class Recorder(TorchFunctionMode):
 
     def __enter__(self) -> Recorder:
         self._thread = threading.get_ident()
+        if self.keep_values:
+            compat.keep_freed_memory()
         self._removers = [
             register_module_forward_pre_hook(self._enter_module),
             register_module_forward_hook(self._leave_module, with_kwargs=True, always_call=True),
@@ -200,27 +156,9 @@ class Recorder(TorchFunctionMode):
         if error is not None:
             self.error = error
             self.error_place = user_place_of_traceback(traceback)
-        self._let_go()
-        compat.resume_collector()
-
-    def _let_go(self) -> None:
-        # Recorded values must not keep the autograd graph alive, nor share what is only a tensor's own (its shape).
-        with compat.without_torch_function(), torch.no_grad():
-            for value in self._all_values:
-                if value.copy is None and value.tensor is not None and value.kept:
-                    if self._is_overwritten_unseen(value, value.tensor):
-                        value.kept = False
-                        continue
-                    try:
-                        value.copy = _detached(value.tensor)
-                        value.final_version = compat.version(value.copy)
-                    except RuntimeError:  # a wrapper of a transform that has ended
-                        value.kept = False
-                value.tensor = None
+        self._memory.let_go()
         self._values.clear()
-        self._writers.clear()
-        self._by_storage.clear()
-        self._all_values.clear()
+        compat.resume_collector()
 
     # -- operations -------------------------------------------------------------------------------------------------
 
@@ -266,9 +204,7 @@ class Recorder(TorchFunctionMode):
         return Call(len(self.calls), "call", name, target, self._scopes.scope, place)
 
     def _name(self, word: str) -> str:
-        stem = word.strip("_")
-        if not stem.isidentifier():
-            stem = re.sub(r"^(?=\d)|\W", "_", stem) or "call"
+        stem = _stem(word)
         count = self._counts.get(stem, 0)
         name = f"{stem}_{count}" if count else stem
         while name in self._taken:
@@ -288,7 +224,7 @@ class Recorder(TorchFunctionMode):
         if kwargs:
             call.kwargs = {key: self._argument(arg, after) for key, arg in kwargs.items()}
         if callee.writes or (kwargs and "out" in kwargs):
-            call.writes = self._protect(catalog.written(callee, args, kwargs), call)
+            call.writes = self._memory.protect(catalog.written(callee, args, kwargs), call)
         if after:
             call.after = tuple(dict.fromkeys(after))
         if callee.draws and catalog.draws(callee, args, kwargs):
@@ -307,11 +243,11 @@ class Recorder(TorchFunctionMode):
             value = self._values.get(id(arg))
             if value is None or value.held() is not arg:
                 value = self._meet(arg)
-            elif self._is_overwritten_unseen(value, arg):
+            elif self._memory.is_overwritten_unseen(value, arg):
                 value = self._meet_again(value, arg)
-            if self._writers:
-                writer = self._writers.get(self._storage(value) or -1)
-                if writer is not None and writer.index > value.index:
+            if self._memory.writers:
+                writer = self._memory.writer_after(value)
+                if writer is not None:
                     after.append(writer.name)
             return value.ref
         kind = type(arg)
@@ -338,33 +274,14 @@ class Recorder(TorchFunctionMode):
         self.unknown.append(place)
         return self._state(kind, kind, tensor, place)
 
-    def _is_overwritten_unseen(self, value: Value, tensor: torch.Tensor) -> bool:
-        """True if the tensor changed since it was met and no recorded operation did it: numpy, an optimizer, C++."""
-        if self._exposed and self._storage(value) in self._exposed:
-            return value.copy is not None and not _same_bits(value.copy, tensor)
-        if value.version is None or value.version == compat.version(tensor):
-            return False
-        writer = self._writers.get(self._storage(value) or -1)
-        if writer is not None and writer.index > value.index:
-            value.version = compat.version(tensor)
-            return False
-        return True
-
     def _meet_again(self, value: Value, tensor: torch.Tensor) -> Value:
         """A new Value for a tensor that was changed unseen; what it held before is lost unless it was copied."""
-        if value.copy is None:
+        if not value.is_safe:
             value.kept = False
         met = self._meet(tensor)
         with torch.no_grad():
-            met.copy = _detached(tensor).clone()
+            met.copy = detached(tensor).clone()
         return met
-
-    def _expose(self, tensor: torch.Tensor) -> None:
-        """Notes that Python shares the tensor's memory from now on and may write it without a trace."""
-        key = compat.storage_key(tensor)
-        if key is not None:
-            self._protect(iter([tensor]), None)
-            self._exposed.add(key)
 
     def _state(self, kind: str, target: str, tensor: torch.Tensor, place: Place | None = None) -> Value:
         call = Call(len(self.calls), kind, self._name(target.replace(".", "_")), target, "", place)
@@ -380,13 +297,10 @@ class Recorder(TorchFunctionMode):
         return None
 
     def _bind(self, call: Call, tensor: torch.Tensor, ref: Ref, index: int) -> Value:
-        value = Value(tensor, ref, index, self.keep_values and not compat.is_fake(tensor))
+        value = Value(tensor, ref, call, index, self.keep_values and not compat.is_fake(tensor))
         call.values.append(value)
         self._values[id(tensor)] = value
-        self._all_values.append(value)
-        if self._exposed and value.kept and self._storage(value) in self._exposed:
-            with torch.no_grad():
-                value.copy = _detached(tensor).clone()
+        self._memory.add(value, tensor)
         return value
 
     def _take_result(self, call: Call, callee: catalog.Callee, args: tuple[Any, ...], result: Any) -> None:
@@ -394,7 +308,7 @@ class Recorder(TorchFunctionMode):
             changed = [tensor for tensor, before in call.result if compat.version(tensor) != before]
             if changed:  # too late to keep what was there before
                 self.overwritten.append(call.target)
-                call.writes = self._protect(iter(changed), call, lost=True)
+                call.writes = self._memory.protect(iter(changed), call, lost=True)
         call.result = None
         self._append(call)
         if isinstance(result, torch.Tensor):
@@ -403,7 +317,7 @@ class Recorder(TorchFunctionMode):
                 self._count_bytes(result)
         elif callee.treatment == "exit":
             if args and isinstance(args[0], torch.Tensor) and callee.target.endswith(_SHARING):
-                self._expose(args[0])
+                self._memory.expose(args[0])
             call.result = result if isinstance(result, int | float | complex | bool | list | str) else None
         else:
             found = False
@@ -431,38 +345,6 @@ class Recorder(TorchFunctionMode):
         if key not in self._storages_counted:
             self._storages_counted.add(key)
             self._n_bytes += tensor.numel() * tensor.element_size()
-
-    # -- what is overwritten ----------------------------------------------------------------------------------------
-
-    def _storage(self, value: Value) -> int | None:
-        if value.storage is None:
-            tensor = value.held()
-            value.storage = None if tensor is None else compat.storage_key(tensor)
-        return value.storage
-
-    def _protect(self, overwritten: Iterator[torch.Tensor], call: Call | None, lost: bool = False) -> tuple[str, ...]:
-        """Copies every kept value that lives in the memory about to be overwritten; returns the nodes that lose it."""
-        for value in self._all_values[self._indexed :]:
-            key = self._storage(value)
-            if key is not None:
-                self._by_storage.setdefault(key, []).append(value)
-        self._indexed = len(self._all_values)
-        writes: dict[str, None] = {}
-        for tensor in overwritten:
-            key = compat.storage_key(tensor)
-            if key is None:
-                continue
-            for value in self._by_storage.pop(key, ()):
-                writes[value.ref.node] = None
-                if value.kept and value.copy is None and value.tensor is not None:
-                    if lost:
-                        value.kept = False
-                    else:
-                        with torch.no_grad():
-                            value.copy = _detached(value.tensor).clone()
-            if call is not None:
-                self._writers[key] = call
-        return tuple(writes)
 
     # -- modules ----------------------------------------------------------------------------------------------------
 
@@ -564,7 +446,7 @@ class Recorder(TorchFunctionMode):
         if threading.get_ident() == self._thread:
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             with compat.without_torch_function():
-                self._protect(iter(parameters), None)
+                self._memory.protect(iter(parameters), None)
             self._paused += 1
 
     def _leave_optimizer(self, *_: Any) -> None:
@@ -602,7 +484,7 @@ class Recorder(TorchFunctionMode):
             if self.keep_values:
                 for path, tensor in tensors(result):
                     if not compat.is_fake(tensor):
-                        value = _detached(tensor)
+                        value = detached(tensor)
                         self.output_values[path] = (value, compat.version(value))
 
     def _fail(self, call: Call, error: BaseException | None) -> None:
@@ -612,17 +494,11 @@ class Recorder(TorchFunctionMode):
             self.failed = (call, error)
 
 
-def _detached(tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor's values without its gradient, of the same class (a parameter becomes a plain tensor)."""
-    kind = type(tensor)
-    detached = tensor.detach()
-    return detached if kind in (torch.Tensor, nn.Parameter, type(detached)) else detached.as_subclass(kind)
-
-
-def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    return bool(((one == other) | ((one != one) & (other != other))).all())
+@lru_cache(maxsize=65536)
+def _stem(word: str) -> str:
+    """The word as part of a Python name."""
+    stem = word.strip("_")
+    return stem if stem.isidentifier() else re.sub(r"^(?=\d)|\W", "_", stem) or "call"
 
 
 def _generator(kwargs: dict[str, Any]) -> torch.Generator | None:

@@ -283,3 +283,49 @@ def test_reflected_operators_read_as_they_were_written() -> None:
 def test_values_are_on_no_autograd_graph() -> None:
     recording = gt.run(Net(), torch.randn(2, 1, 8, 8))
     assert all(value.grad_fn is None for _, value in recording.values() if isinstance(value, torch.Tensor))
+
+
+class Block(nn.Module):
+    """conv, bn and ReLU in place, and a sum in place, as in a ResNet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.bn = nn.BatchNorm2d(3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.bn(self.conv(x))
+        y += x
+        return F.relu(y, inplace=True)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_what_an_in_place_operation_overwrites_is_computed_again_to_the_same_bits(training: bool) -> None:
+    block, x = Block().train(training), torch.randn(2, 3, 32, 32)
+    recording = gt.run(block, x)
+    copy = Block().train(training)
+    copy.load_state_dict({**block.state_dict(), "bn.running_mean": torch.zeros(3), "bn.running_var": torch.ones(3)})
+    normalized = copy.bn(copy.conv(x))
+    assert torch.equal(recording.value("batch_norm"), normalized)
+    assert torch.equal(recording.value("add_1" if training else "add"), normalized + x)
+    assert torch.equal(recording.value("relu"), (normalized + x).relu())
+
+
+def test_a_value_computed_again_survives_a_later_training_step() -> None:
+    block, x = Block().eval(), torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        expected = block.bn(block.conv(x))
+    recording = gt.run(block, x)
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter.add_(1)
+        block.bn.running_var.mul_(2)
+    assert torch.equal(recording.value("batch_norm"), expected)
+    assert recording.has_value("batch_norm")
+
+
+def test_looking_at_a_value_computed_again_is_not_recorded() -> None:
+    recording = gt.run(Block(), torch.randn(2, 3, 32, 32))
+    with gt.record() as outer:
+        recording.value("batch_norm")
+    assert len(outer.events) == 0
