@@ -1,16 +1,17 @@
-"""What happened in a run: a Graph, its events in order, and the values that flowed."""
+"""What happened in a run: a Graph, its events in order, and the values and gradients that flowed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
 from graphtools.errors import GraphtoolsError, missing
 from graphtools.graph import Failure, Graph, Node, Path, Ref, Source
 
-Phase = Literal["forward"]
+Phase = Literal["forward", "backward", "update"]
+StageKind = Literal["forward", "zero_grad", "backward", "step"]
 
 
 class ValueLost(GraphtoolsError, LookupError):
@@ -19,9 +20,13 @@ class ValueLost(GraphtoolsError, LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One operation as it ran. `duration_s` is the time of the call on the CPU, without what the recorder adds.
+    """One thing that happened: an operation ran, its derivative ran, or an optimizer updated a parameter.
 
-    `rng_state` is the state of torch's CPU generator just before an operation that draws random numbers, else None.
+    `node` is the graph's node that it belongs to: the operation, or the parameter; "" for a derivative of no recorded
+    operation. `name` is what ran: `conv2d`, `ConvolutionBackward0`, `SGD`. `step` counts the optimizer steps that had
+    ended before. `duration_s` is the time on the CPU, without what the recorder adds; of a derivative, the time since
+    the backward event before it. `rng_state` is the state of torch's generators just before an operation that draws
+    random numbers, else None.
     """
 
     index: int
@@ -31,6 +36,26 @@ class Event:
     source: Source | None
     duration_s: float
     rng_state: Any = None
+    name: str = ""
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One part of a training step as it really happened: the events from index `start` up to, not including, `stop`.
+
+    `kind` is "forward" (a run of operations), "zero_grad", "backward" or "step" (of an optimizer). `name` is the model,
+    the node that `backward` started from, or the optimizer's class. `before` are the parameters that had a gradient
+    when the stage began, `changed` those whose gradient ("zero_grad", "backward") or value ("step") it changed.
+    """
+
+    kind: StageKind
+    start: int
+    stop: int
+    name: str = ""
+    source: Source | None = None
+    before: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,54 +79,99 @@ class Kept:
     recipe: Callable[[], Any] | None = None
 
 
-class Recording:
-    """A run that was watched. Made by `graphtools.run` and `graphtools.record`; never changes once the run has ended.
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The gradients of one backward event, a None where there was none.
 
-    `graph` is built when first asked for. `error` is the exception that ended the run, or None.
+    `incoming[i]` is ∂L/∂(output i of the operation), the whole gradient of each of the values `of[i]`; `outgoing[i]` is
+    what it sends on to the values `to[i]`, which may get more from elsewhere. `accumulated` is a parameter's `.grad`
+    after this event, for the events that accumulate one.
+    """
+
+    incoming: tuple[Kept | None, ...]
+    outgoing: tuple[Kept | None, ...]
+    of: tuple[tuple[Ref, ...], ...]
+    to: tuple[tuple[Ref, ...], ...]
+    accumulated: Kept | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What one optimizer step did to one parameter: tensors shaped as the parameter, on its device.
+
+    `settings` are those of its parameter group (`lr`, `momentum`, ...), `state` what the optimizer holds for it after
+    the step (`momentum_buffer`, `exp_avg`, `step`, ...). In a recording's own tables the tensors are `Kept`.
+    """
+
+    parameter: str
+    optimizer: str
+    group: int
+    before: Any
+    after: Any
+    grad: Any
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ratio(self) -> float:
+        """‖after − before‖ / ‖before‖, about 1e-3 where training goes well (Karpathy, CS231n notes); inf from zero."""
+        before = float(self.before.double().norm())
+        change = float((self.after.double() - self.before.double()).norm())
+        return change / before if before else float("inf") if change else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All that a recording holds; `flows` and `updates` are by event index, `values` by node name and path."""
+
+    graph: Graph
+    events: tuple[Event, ...]
+    values: Mapping[str, Mapping[Path, Kept]]
+    flows: Mapping[int, Flow] = field(default_factory=dict)
+    updates: Mapping[int, Update] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = ()
+
+
+class Recording:
+    """A run that was watched. Made by `graphtools.run`, `record` and `training_step`, or loaded; never changes.
+
+    What it holds is put together when first asked for, at about 10 µs an event. `error` is the exception that ended the
+    run, or None; a loaded recording knows only its `failure`.
     """
 
     def __init__(
         self,
-        build_graph: Callable[[], Graph],
-        kept_values: Callable[[], Mapping[str, Mapping[Path, Kept]]],
-        durations_s: Mapping[str, float],
-        rng_states: Mapping[str, Any],
+        build: Callable[[], Content],
         error: BaseException | None = None,
         duration_s: float = 0.0,
         read_version: Callable[[Any], int | None] = lambda value: None,
+        program: Any = None,
     ) -> None:
-        self._build_graph = build_graph
-        self._kept_values = kept_values
-        self._durations_s = durations_s
-        self._rng_states = rng_states
+        self._build = build
         self._read_version = read_version
+        self._program = program  # how to run it again; see graphtools.editing
         self.error = error
         self.duration_s = duration_s
 
     @cached_property
-    def _values(self) -> Mapping[str, Mapping[Path, Kept]]:
-        return self._kept_values()
+    def content(self) -> Content:
+        """The tables behind everything else here."""
+        return self._build()
 
-    @cached_property
+    @property
     def graph(self) -> Graph:
-        """The operations that ran, with the types of their results. Costs about 10 µs an operation, once."""
-        return self._build_graph()
+        """The operations that ran, with the types of their results."""
+        return self.content.graph
 
-    @cached_property
+    @property
     def events(self) -> tuple[Event, ...]:
-        """The operations in the order they ran, an operation that raised included."""
-        return tuple(
-            Event(
-                index,
-                "forward",
-                node.name,
-                node.scope,
-                node.source,
-                self._durations_s.get(node.name, 0.0),
-                self._rng_states.get(node.name),
-            )
-            for index, node in enumerate(self.graph.operations)
-        )
+        """What happened, in order; an operation that raised included."""
+        return self.content.events
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The structure of the training step or steps: forward, zero_grad, backward and step, as they happened."""
+        return self.content.stages
 
     @property
     def failure(self) -> Failure | None:
@@ -117,7 +187,7 @@ class Recording:
         name and ValueLost if the value was not kept.
         """
         node = self.graph.node(of)
-        kept = self._values.get(node.name)
+        kept = self.content.values.get(node.name)
         if not kept:
             why = "it raised" if self.failure and self.failure.node == node.name else "the recording keeps none"
             raise ValueLost(f"no value of {node.name!r}: {why}")
@@ -139,8 +209,93 @@ class Recording:
     def values(self) -> Iterator[tuple[Ref, Any]]:
         """All values kept, in the order of the graph, each with the reference that names it."""
         for node in self.graph.nodes:
-            for path, kept in self._values.get(node.name, {}).items():
+            for path, kept in self.content.values.get(node.name, {}).items():
                 yield Ref(node.name, path), self._read(node.name, kept)
+
+    def grad(self, of: Node | str, path: Path | None = None, before: int | None = None) -> Any:
+        """Gradient of the loss with respect to what `of` gave, shaped as that value; None if none arrived.
+
+        `of` is a node, its name, or a scope. Of a parameter it is the accumulated `.grad`. With several backward passes
+        it is that of the last one before event index `before`. For a node that gave several tensors, `path` picks one.
+        The tensor is the recorded one: do not write into it. Raises MissingError and ValueLost as `value` does.
+        """
+        index = self.grad_event(of, path, before)
+        if index is None:
+            return None
+        node = self.graph.node(of)
+        flow = self.content.flows[index]
+        if flow.accumulated is not None:
+            return self._read(f"{node.name}.grad", flow.accumulated)
+        place = next(i for i, refs in enumerate(flow.of) if self._is_of(refs, node.name, path))
+        kept = flow.incoming[place]
+        return None if kept is None else self._read(f"the gradient of {node.name}", kept)
+
+    def grad_event(self, of: Node | str, path: Path | None = None, before: int | None = None) -> int | None:
+        """Index of the backward event at which the whole gradient of `of` had arrived; None if it never did."""
+        name = self.graph.node(of).name
+        for index in reversed(self._grad_events.get(name, ())):
+            if before is not None and index >= before:
+                continue
+            flow = self.content.flows[index]
+            if any(
+                flow.incoming[place] is not None for place, refs in enumerate(flow.of) if self._is_of(refs, name, path)
+            ):
+                return index
+        return None
+
+    @staticmethod
+    def _is_of(refs: tuple[Ref, ...], name: str, path: Path | None) -> bool:
+        return any(ref.node == name and (path is None or ref.path == path) for ref in refs)
+
+    @cached_property
+    def _grad_events(self) -> Mapping[str, tuple[int, ...]]:
+        found: dict[str, list[int]] = {}
+        for index, flow in self.content.flows.items():
+            for refs in flow.of:
+                for ref in refs:
+                    events = found.setdefault(ref.node, [])
+                    if not events or events[-1] != index:
+                        events.append(index)
+        return {name: tuple(sorted(indexes)) for name, indexes in found.items()}
+
+    def incoming(self, event: Event | int) -> tuple[Any, ...]:
+        """The gradients that came into a backward event, ∂L/∂output, None where there was none. () for other events."""
+        return self._flow(event, "incoming")
+
+    def outgoing(self, event: Event | int) -> tuple[Any, ...]:
+        """The gradients that a backward event sent on, ∂L/∂input as far as this operation goes. () for other events."""
+        return self._flow(event, "outgoing")
+
+    def _flow(self, event: Event | int, side: str) -> tuple[Any, ...]:
+        index = event if isinstance(event, int) else event.index
+        flow = self.content.flows.get(index)
+        if flow is None:
+            return ()
+        name = f"event {index}"
+        return tuple(None if kept is None else self._read(name, kept) for kept in getattr(flow, side))
+
+    def update(self, of: Event | Node | int | str) -> Update:
+        """What an update event did, or the last update of a parameter. Raises MissingError if there is none."""
+        updates = self.content.updates
+        if isinstance(of, Event | int):
+            index: int | None = of if isinstance(of, int) else of.index
+        else:
+            target = self.graph.node(of).target
+            index = next((i for i in reversed(list(updates)) if updates[i].parameter == target), None)
+        if index is None or index not in updates:
+            raise missing("update", str(of), [update.parameter for update in updates.values()])
+        found = updates[index]
+        state = {
+            key: self._read(f"{found.parameter} {key}", item) if isinstance(item, Kept) else item
+            for key, item in found.state.items()
+        }
+        return replace(
+            found,
+            before=self._read(f"{found.parameter} before the update", found.before),
+            after=self._read(f"{found.parameter} after the update", found.after),
+            grad=None if found.grad is None else self._read(f"{found.parameter}.grad", found.grad),
+            state=state,
+        )
 
     def _read(self, name: str, kept: Kept) -> Any:
         if kept.recipe is not None:

@@ -36,11 +36,12 @@ def replay(recording: Recording, *args: Any, **kwargs: Any) -> Any:
         for name, value in values.items()
     }
     last_use = {ref.node: node.name for node in graph.nodes for ref in node.refs()}
+    rng_states = {event.node: event.rng_state for event in recording.events if event.rng_state is not None}
     before = compat.rng_state()
     try:
         for node in graph.nodes:
             if node.kind == "call":
-                rng_state = recording._rng_states.get(node.name)
+                rng_state = rng_states.get(node.name)
                 if rng_state is not None:
                     compat.set_rng_state(rng_state)
                 environment[node.name] = _run_node(node, graph, environment, rng_state)
@@ -62,7 +63,7 @@ def _start_values(recording: Recording, args: tuple[Any, ...], kwargs: dict[str,
         if node.kind not in ("call", "output") and node.name not in values:
             value = recording.value(node)
             # Some functions choose another algorithm, with other last bits, where a gradient will be asked for.
-            required = any(kept.requires_grad for kept in recording._values[node.name].values())
+            required = any(kept.requires_grad for kept in recording.content.values[node.name].values())
             values[node.name] = value.detach().requires_grad_() if required else value
     return values
 

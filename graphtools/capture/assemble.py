@@ -30,7 +30,7 @@ from graphtools.graph import (
     freeze,
     references,
 )
-from graphtools.recording import Kept, Recording
+from graphtools.recording import Content, Event, Kept, Recording
 from graphtools.structure import leaves
 
 
@@ -46,17 +46,33 @@ class Live:
 
 
 def make_recording(recorder: Recorder, name: str, **capture: Any) -> Recording:
-    """The Recording of a Recorder whose block has ended. Cheap: the graph itself is made when it is asked for."""
-    durations_s = {call.name: call.duration_s for call in recorder.calls if call.kind == "call"}
+    """The Recording of a Recorder whose block has ended. Cheap: its content is put together when it is asked for."""
     return Recording(
-        lambda: make_graph(recorder, name, **capture),
-        lambda: _kept_values(recorder),
-        durations_s,
-        {call.name: call.rng_state for call in recorder.calls if call.rng_state is not None},
+        lambda: make_content(recorder, name, **capture),
         recorder.error,
         recorder.duration_s,
         lambda value: compat.version(value) if isinstance(value, torch.Tensor) else None,
     )
+
+
+def make_content(recorder: Recorder, name: str, **capture: Any) -> Content:
+    """The Graph, events and values of what a Recorder met."""
+    graph = make_graph(recorder, name, **capture)
+    calls = {call.name: call for call in recorder.calls}
+    events = tuple(
+        Event(
+            index,
+            "forward",
+            node.name,
+            node.scope,
+            node.source,
+            calls[node.name].duration_s,
+            calls[node.name].rng_state,
+            node.operation,
+        )
+        for index, node in enumerate(graph.operations)
+    )
+    return Content(graph, events, _kept_values(recorder))
 
 
 def _kept_values(recorder: Recorder) -> dict[str, dict[Path, Kept]]:
