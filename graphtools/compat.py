@@ -8,10 +8,10 @@ import os
 import random
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from functools import wraps as wraps_of
 from typing import Any
 
 import torch
@@ -171,20 +171,78 @@ def keep_freed_memory(n_bytes: int = 1 << 30) -> bool:
     return bool(mallopt(trim_threshold, min(n_bytes, 2**31 - 1)) and mallopt(mmap_threshold, 32 << 20))
 
 
-@contextmanager
-def function_apply_replaced(wrap: Any) -> Iterator[None]:
-    """Replaces `autograd.Function.apply` by `wrap(original, cls, args, kwargs)` for all threads inside the block.
+class Interception:
+    """Replaces a function of torch's for as long as any thread watches it; each thread's calls reach its own watchers.
 
-    Custom functions do not go through `__torch_function__`; this is the one way to see them as one operation. Replacing
-    nests, and the class attribute is the very object it was before once the last block ends.
+    `watch(wrap)` begins, `unwatch(wrap)` ends. `wrap(original, *args, **kwargs)` is called in place of the function,
+    the innermost first, and `original` goes on to the next. The attribute is the very object it was before once nobody
+    watches any more.
     """
-    before = Function.__dict__["apply"]
 
-    def apply(cls: type, *args: Any, **kwargs: Any) -> Any:
-        return wrap(before.__get__(None, cls), cls, args, kwargs)
+    def __init__(self, owner: Any, name: str, is_classmethod: bool = False) -> None:
+        self._owner = owner
+        self._name = name
+        self._is_classmethod = is_classmethod
+        self._before: Any = None
+        self._wraps: dict[int, list[Callable[..., Any]]] = {}
+        self._lock = threading.Lock()
 
-    Function.apply = classmethod(apply)  # type: ignore[method-assign,assignment]
-    try:
-        yield
-    finally:
-        Function.apply = before
+    def watch(self, wrap: Callable[..., Any]) -> None:
+        """Begins to send this thread's calls to `wrap`."""
+        with self._lock:
+            if not self._wraps:
+                self._before = vars(self._owner)[self._name]
+                setattr(self._owner, self._name, self._replacement())
+            self._wraps.setdefault(threading.get_ident(), []).append(wrap)
+
+    def unwatch(self, wrap: Callable[..., Any]) -> None:
+        """Ends it, in whichever thread."""
+        with self._lock:
+            for thread, wraps in list(self._wraps.items()):
+                if wrap in wraps:
+                    wraps.remove(wrap)
+                    if not wraps:
+                        del self._wraps[thread]
+            if not self._wraps:
+                setattr(self._owner, self._name, self._before)
+
+    def _replacement(self) -> Any:
+        before = self._before
+
+        if self._is_classmethod:
+
+            def apply(cls: type, *args: Any, **kwargs: Any) -> Any:
+                bound = before.__get__(None, cls)
+                wraps = self._wraps.get(threading.get_ident(), ())
+                for wrap in wraps:
+                    bound = partial(wrap, bound, cls)
+                return bound(*args, **kwargs)
+
+            return classmethod(apply)
+
+        @wraps_of(before)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            bound = before
+            for wrap in self._wraps.get(threading.get_ident(), ()):
+                bound = partial(wrap, bound)
+            return bound(*args, **kwargs)
+
+        return call
+
+
+# Custom functions do not go through __torch_function__; this is the one way to see each as one operation.
+function_apply = Interception(Function, "apply", is_classmethod=True)
+# All of Tensor.backward, torch.autograd.backward and torch.autograd.grad come through here.
+engine_backward = Interception(torch.autograd, "_engine_run_backward")
+zero_grad_of_optimizer = Interception(torch.optim.Optimizer, "zero_grad")
+zero_grad_of_module = Interception(torch.nn.Module, "zero_grad")
+
+
+def has_grad_hooks(leaf: torch.Tensor) -> bool:
+    """True if the user's hooks see, and may change, the gradient of a leaf before or after it is accumulated."""
+    return bool(leaf._backward_hooks) or bool(getattr(leaf, "_post_accumulate_grad_hooks", None))
+
+
+def accumulator(leaf: torch.Tensor) -> Any:
+    """The autograd node that accumulates into a leaf's `.grad`."""
+    return torch.autograd.graph.get_gradient_edge(leaf).node

@@ -11,7 +11,7 @@ from graphtools.errors import GraphtoolsError, missing
 from graphtools.graph import Failure, Graph, Node, Path, Ref, Source
 
 Phase = Literal["forward", "backward", "update"]
-StageKind = Literal["forward", "zero_grad", "backward", "step"]
+StageKind = Literal["forward", "zero_grad", "backward", "update", "step"]
 
 
 class ValueLost(GraphtoolsError, LookupError):
@@ -44,7 +44,8 @@ class Event:
 class Stage:
     """One part of a training step as it really happened: the events from index `start` up to, not including, `stop`.
 
-    `kind` is "forward" (a run of operations), "zero_grad", "backward" or "step" (of an optimizer). `name` is the model,
+    `kind` is "forward" (a run of operations), "zero_grad", "backward", "update" (operations on gradients: clipping, an
+    update written by hand) or "step" (of an optimizer). `name` is the model,
     the node that `backward` started from, or the optimizer's class. `before` are the parameters that had a gradient
     when the stage began, `changed` those whose gradient ("zero_grad", "backward") or value ("step") it changed.
     """
@@ -219,33 +220,35 @@ class Recording:
         it is that of the last one before event index `before`. For a node that gave several tensors, `path` picks one.
         The tensor is the recorded one: do not write into it. Raises MissingError and ValueLost as `value` does.
         """
-        index = self.grad_event(of, path, before)
-        if index is None:
+        found = self._arrival(of, path, before)
+        if found is None:
             return None
-        node = self.graph.node(of)
+        index, name, place = found
         flow = self.content.flows[index]
-        if flow.accumulated is not None:
-            return self._read(f"{node.name}.grad", flow.accumulated)
-        place = next(i for i, refs in enumerate(flow.of) if self._is_of(refs, node.name, path))
-        kept = flow.incoming[place]
-        return None if kept is None else self._read(f"the gradient of {node.name}", kept)
+        kept = flow.accumulated if flow.accumulated is not None else flow.incoming[place]
+        return None if kept is None else self._read(f"the gradient of {name}", kept)
 
     def grad_event(self, of: Node | str, path: Path | None = None, before: int | None = None) -> int | None:
         """Index of the backward event at which the whole gradient of `of` had arrived; None if it never did."""
-        name = self.graph.node(of).name
-        for index in reversed(self._grad_events.get(name, ())):
+        found = self._arrival(of, path, before)
+        return None if found is None else found[0]
+
+    def _arrival(self, of: Node | str, path: Path | None, before: int | None) -> tuple[int, str, int] | None:
+        """The last event before `before` that got the gradient of `of`, the node's name, and which of its gradients."""
+        node = self.graph.node(of)
+        names = {node.name}
+        if node.kind == "parameter" and of != node.name and isinstance(of, str):  # a path: in every step's own node
+            names = {other.name for other in self.graph.nodes if other.target == node.target}
+        indexes = sorted({index for name in names for index in self._grad_events.get(name, ())}, reverse=True)
+        for index in indexes:
             if before is not None and index >= before:
                 continue
             flow = self.content.flows[index]
-            if any(
-                flow.incoming[place] is not None for place, refs in enumerate(flow.of) if self._is_of(refs, name, path)
-            ):
-                return index
+            for place, refs in enumerate(flow.of):
+                for ref in refs:
+                    if ref.node in names and path in (None, ref.path) and flow.incoming[place] is not None:
+                        return index, ref.node, place
         return None
-
-    @staticmethod
-    def _is_of(refs: tuple[Ref, ...], name: str, path: Path | None) -> bool:
-        return any(ref.node == name and (path is None or ref.path == path) for ref in refs)
 
     @cached_property
     def _grad_events(self) -> Mapping[str, tuple[int, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
@@ -12,10 +13,12 @@ import torch
 from torch import nn
 
 from graphtools import compat
+from graphtools.capture.backward import BackwardEntry
 from graphtools.capture.eager import Call, Recorder
 from graphtools.capture.scopes import type_name
 from graphtools.capture.source import resolve
 from graphtools.capture.specs import make_spec
+from graphtools.capture.updates import UpdateEntry
 from graphtools.graph import (
     Capture,
     Failure,
@@ -25,12 +28,13 @@ from graphtools.graph import (
     Output,
     Path,
     Ref,
+    Source,
     Spec,
     Symbol,
     freeze,
     references,
 )
-from graphtools.recording import Content, Event, Kept, Recording
+from graphtools.recording import Content, Event, Flow, Kept, Phase, Recording, Stage, StageKind, Update
 from graphtools.structure import leaves
 
 
@@ -56,33 +60,100 @@ def make_recording(recorder: Recorder, name: str, **capture: Any) -> Recording:
 
 
 def make_content(recorder: Recorder, name: str, **capture: Any) -> Content:
-    """The Graph, events and values of what a Recorder met."""
+    """The Graph, events, values, gradients and updates of what a Recorder met."""
     graph = make_graph(recorder, name, **capture)
-    calls = {call.name: call for call in recorder.calls}
-    events = tuple(
-        Event(
-            index,
-            "forward",
-            node.name,
-            node.scope,
-            node.source,
-            calls[node.name].duration_s,
-            calls[node.name].rng_state,
-            node.operation,
+    nodes = {node.name: node for node in graph.nodes}
+    updating = _updating(graph)
+    events: list[Event] = []
+    flows: dict[int, Flow] = {}
+    updates: dict[int, Update] = {}
+    place_of: list[int] = []  # how many events there were before each place of the log
+    n_steps = 0
+    step_ends = {entry.stop for entry in recorder.stages if entry.kind == "step"}
+    for place, entry in enumerate(recorder.log):
+        place_of.append(len(events))
+        n_steps += place in step_ends
+        index = len(events)
+        if isinstance(entry, BackwardEntry):
+            assert entry.flow is not None
+            flows[index] = entry.flow
+            called = entry.call if entry.call in nodes else ""
+            scope, source = _home(nodes.get(entry.call))
+            phase: Phase = "backward"
+            event = Event(index, phase, called, scope, source, entry.duration_s, None, entry.name, n_steps)
+        elif isinstance(entry, UpdateEntry):
+            if entry.update is None:
+                continue
+            updates[index] = entry.update
+            scope, source = _home(nodes.get(entry.call))[0], resolve(entry.place)
+            event = Event(index, "update", entry.call, scope, source, entry.duration_s, None, entry.optimizer, n_steps)
+        elif entry.name in nodes:
+            node = nodes[entry.name]
+            phase = "update" if entry.name in updating else "forward"
+            state, name_of = entry.rng_state, node.operation
+            event = Event(index, phase, node.name, node.scope, node.source, entry.duration_s, state, name_of, n_steps)
+        else:  # it raised, and the user's code went on
+            continue
+        events.append(event)
+    place_of.append(len(events))
+    stages = _stages(recorder, events, place_of, name)
+    return Content(graph, tuple(events), _kept_values(recorder), flows, updates, stages)
+
+
+def _home(node: Node | None) -> tuple[str, Source | None]:
+    """Scope and source of what belongs to a node; a parameter lives in the module that owns it."""
+    if node is None:
+        return "", None
+    if node.kind == "call":
+        return node.scope, node.source
+    return node.target.rpartition(".")[0], node.source
+
+
+def _updating(graph: Graph) -> set[str]:
+    """Names of the operations that work on gradients, as gradient clipping and a hand-written SGD do."""
+    found: set[str] = set()
+    for node in graph.nodes:
+        if (node.kind == "constant" and node.target.endswith(".grad")) or (
+            node.kind == "call" and not node.state.get("grad", True) and any(ref.node in found for ref in node.refs())
+        ):
+            found.add(node.name)
+    return found
+
+
+def _stages(recorder: Recorder, events: list[Event], place_of: list[int], name: str) -> tuple[Stage, ...]:
+    """The stages that were noted, in order, and between them the operations: "forward", or "update" on gradients."""
+    stages: list[Stage] = []
+    reached = 0
+
+    def operations(until: int) -> None:
+        for phase, run in groupby(events[reached:until], key=lambda event: event.phase):
+            first, *rest = run
+            kind: StageKind = "update" if phase == "update" else "forward"
+            stages.append(Stage(kind, first.index, first.index + 1 + len(rest), name, first.source))
+
+    for entry in sorted(recorder.stages, key=lambda entry: (entry.start, entry.stop)):
+        start, stop = place_of[entry.start], place_of[max(entry.start, entry.stop)]
+        operations(start)
+        stages.append(
+            Stage(
+                entry.kind,  # type: ignore[arg-type]
+                start,
+                stop,
+                entry.name,
+                resolve(entry.place),
+                tuple(entry.before),
+                tuple(dict.fromkeys(entry.changed)),
+            )
         )
-        for index, node in enumerate(graph.operations)
-    )
-    return Content(graph, events, _kept_values(recorder))
+        reached = max(reached, stop)
+    operations(len(events))
+    return tuple(stages)
 
 
 def _kept_values(recorder: Recorder) -> dict[str, dict[Path, Kept]]:
     values: dict[str, dict[Path, Kept]] = {}
     for call in (*recorder.inputs, *recorder.calls):
-        kept = {
-            value.ref.path: Kept(value.copy, value.final_version, value.requires_grad, value.recipe)
-            for value in call.values
-            if value.kept and value.is_safe
-        }
+        kept = {value.ref.path: value.final for value in call.values if value.final is not None}
         if call.result is not None:
             kept[()] = Kept(call.result)
         if kept:

@@ -23,12 +23,14 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from torch.overrides import TorchFunctionMode
 
 from graphtools import catalog, compat
+from graphtools.capture.backward import BackwardEntry, BackwardWatch, StageEntry
 from graphtools.capture.scopes import ModuleNames, ScopeStack, attribute_name, type_name
 from graphtools.capture.source import Place, user_place, user_place_of_traceback
+from graphtools.capture.updates import UpdateEntry, UpdateWatch
 from graphtools.capture.values import Memory, Value, detached
 from graphtools.errors import LimitError
 from graphtools.graph import Path, Ref, enclosing_scopes, module_path
-from graphtools.recording import Limits
+from graphtools.recording import Kept, Limits
 from graphtools.structure import replace_leaves, tensors
 
 
@@ -111,12 +113,16 @@ class Recorder(TorchFunctionMode):
         self._thread = threading.get_ident()
         self._values: dict[int, Value] = {}
         self._memory = Memory()
+        self.log: list[Any] = []  # calls, backward and update entries in the order they happened
+        self.stages: list[StageEntry] = []
+        self._backward = BackwardWatch(self._memory, self.log, self._leaf)
+        self._updates = UpdateWatch(self._memory, self.log, self._backward, self._leaf, self._forget)
         self._counts: dict[str, int] = {}
         self._taken: set[str] = set()
         self._paused = 0
         self._opaque: list[tuple[nn.Module, Place | None, float]] = []
         self._removers: list[Any] = []
-        self._function_apply: Any = None
+        self._watched: list[tuple[compat.Interception, Callable[..., Any]]] = []
         self._started = 0.0
         self._n_events = 0
         self._n_bytes = 0
@@ -138,8 +144,15 @@ class Recorder(TorchFunctionMode):
             # A global pre-hook does not see keyword arguments; this one of the model itself does.
             hook = self.model.register_forward_pre_hook(self._enter_root, prepend=True, with_kwargs=True)
             self._removers.append(hook)
-        self._function_apply = compat.function_apply_replaced(self._custom_function)
-        self._function_apply.__enter__()
+        self._watched = [(compat.function_apply, self._custom_function)]
+        if self.keep_values:
+            self._watched += [
+                (compat.engine_backward, self._run_backward),
+                (compat.zero_grad_of_optimizer, self._zero_grad),
+                (compat.zero_grad_of_module, self._zero_grad),
+            ]
+        for interception, wrap in self._watched:
+            interception.watch(wrap)
         compat.pause_collector()
         super().__enter__()
         self._started = time.perf_counter()
@@ -150,13 +163,21 @@ class Recorder(TorchFunctionMode):
         if self._opaque:  # an interrupt left a module that ran without us
             compat.push_function_mode(self)
         super().__exit__(kind, error, traceback)
-        self._function_apply.__exit__(None, None, None)
+        for interception, wrap in self._watched:
+            interception.unwatch(wrap)
         for remover in self._removers:
             remover.remove()
         if error is not None:
             self.error = error
             self.error_place = user_place_of_traceback(traceback)
         self._memory.let_go()
+        known: dict[int, Kept] = {}
+        with compat.without_torch_function(), torch.no_grad():
+            for entry in self.log:
+                if isinstance(entry, BackwardEntry):
+                    entry.let_go(known)
+                elif isinstance(entry, UpdateEntry):
+                    entry.let_go()
         self._values.clear()
         compat.resume_collector()
 
@@ -267,6 +288,9 @@ class Recorder(TorchFunctionMode):
         if named is not None and named.tensor is tensor:
             return self._state(named.kind, named.name, tensor)
         kind = "parameter" if isinstance(tensor, nn.Parameter) else "constant"
+        owner = self._backward.owner_of(tensor)
+        if owner is not None:
+            return self._state("constant", f"{owner.call.target}.grad", tensor)
         attribute = self._attribute(tensor)
         if attribute is not None:
             return self._state(kind, attribute, tensor)
@@ -329,6 +353,7 @@ class Recorder(TorchFunctionMode):
             if not found:
                 if not call.writes:  # a question about a tensor, no step of the computation
                     self.calls.pop()
+                    self.log.pop()
                     return
                 written = args[0] if args else None
                 if isinstance(written, torch.Tensor):  # x[0] = y gives nothing; what follows uses the new x
@@ -339,6 +364,7 @@ class Recorder(TorchFunctionMode):
         # Only now, because states that were met among its arguments come before it.
         call.index = len(self.calls)
         self.calls.append(call)
+        self.log.append(call)
 
     def _count_bytes(self, tensor: torch.Tensor) -> None:
         key = compat.storage_key(tensor)
@@ -405,13 +431,10 @@ class Recorder(TorchFunctionMode):
         else:
             self._take_result(call, callee, args, result)
 
-    def _custom_function(
-        self, original: Callable[..., Any], cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def _custom_function(self, original: Callable[..., Any], cls: type, *args: Any, **kwargs: Any) -> Any:
         """Records `MyFunction.apply(...)` as one operation; torch's own Functions (checkpoint) stay open."""
         if (
-            threading.get_ident() != self._thread
-            or self._paused
+            self._paused
             or compat.in_backward()
             or compat.in_functorch()
             or cls.__module__.startswith("torch.")
@@ -441,17 +464,82 @@ class Recorder(TorchFunctionMode):
             self._take_result(call, callee, args, result)
         return result
 
-    def _enter_optimizer(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        # The optimizer's arithmetic is not the model's; what it overwrites must keep its recorded value all the same.
-        if threading.get_ident() == self._thread:
-            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-            with compat.without_torch_function():
-                self._memory.protect(iter(parameters), None)
-            self._paused += 1
+    # -- backward passes and optimizers -----------------------------------------------------------------------------
 
-    def _leave_optimizer(self, *_: Any) -> None:
-        if threading.get_ident() == self._thread:
+    def _run_backward(self, original: Callable[..., Any], roots: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._paused or compat.in_backward() or compat.in_functorch():
+            return original(roots, *args, **kwargs)
+        stage = StageEntry("backward", len(self.log), place=user_place(sys._getframe(1)))
+        first = roots[0] if isinstance(roots, tuple | list) and roots else roots
+        value = self._values.get(id(first))
+        if value is not None and value.held() is first:
+            stage.name = value.ref.node
+        self.stages.append(stage)
+        try:
+            return self._backward.run(original, roots, args, kwargs, stage)
+        finally:
+            stage.stop = len(self.log)
+
+    def _zero_grad(self, original: Callable[..., Any], owner: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._paused or compat.in_backward():
+            return original(owner, *args, **kwargs)
+        stage = StageEntry("zero_grad", len(self.log), name=type(owner).__name__, place=user_place(sys._getframe(1)))
+        groups = [group["params"] for group in owner.param_groups] if hasattr(owner, "param_groups") else None
+        leaves = [p for group in groups for p in group] if groups is not None else list(owner.parameters())
+        with compat.without_torch_function():
+            present = [leaf for leaf in leaves if leaf.grad is not None]
+            stage.before = stage.changed = [self._leaf(leaf).call.target for leaf in present]
+            self._memory.protect(iter([leaf.grad for leaf in present]), None)
+        self._paused += 1  # that gradients are set to zero is no operation of the model
+        try:
+            return original(owner, *args, **kwargs)
+        finally:
             self._paused -= 1
+            stage.stop = len(self.log)
+            self.stages.append(stage)
+
+    def _enter_optimizer(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> Any:
+        # The optimizer's arithmetic is not the model's; what it overwrites must keep its recorded value all the same.
+        if threading.get_ident() != self._thread or not self.keep_values:
+            return None
+        with compat.without_torch_function():
+            self._updates.begin(optimizer, user_place(sys._getframe(1)))
+        self._paused += 1
+        if len(args) > 1 and callable(args[1]):  # a closure is the user's code again
+            return (args[0], self._closure(optimizer, args[1]), *args[2:]), kwargs
+        if callable(kwargs.get("closure")):
+            return args, {**kwargs, "closure": self._closure(optimizer, kwargs["closure"])}
+        return None
+
+    def _closure(self, optimizer: torch.optim.Optimizer, closure: Callable[[], Any]) -> Callable[[], Any]:
+        def recorded() -> Any:
+            self._paused -= 1
+            try:
+                return closure()
+            finally:
+                self._paused += 1
+                with compat.without_torch_function():
+                    self._updates.protect(optimizer)
+
+        return recorded
+
+    def _leave_optimizer(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if threading.get_ident() == self._thread and self.keep_values:
+            self._paused -= 1
+            with compat.without_torch_function():
+                stage = self._updates.end(optimizer)
+            if stage is not None:
+                self.stages.append(stage)
+
+    def _leaf(self, tensor: torch.Tensor) -> Value:
+        """The Value of a leaf of the autograd graph as it is now."""
+        value = self._values.get(id(tensor))
+        if value is None or value.held() is not tensor:
+            return self._meet(tensor)
+        return value
+
+    def _forget(self, tensor: torch.Tensor) -> None:
+        self._values.pop(id(tensor), None)
 
     # -- inputs, output, failure ------------------------------------------------------------------------------------
 

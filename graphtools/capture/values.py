@@ -18,7 +18,7 @@ from torch import nn
 from graphtools import catalog, compat
 from graphtools.capture.specs import spec_of
 from graphtools.graph import Ref
-from graphtools.recording import ValueLost
+from graphtools.recording import Kept, ValueLost
 
 if TYPE_CHECKING:
     from graphtools.capture.eager import Call
@@ -34,10 +34,13 @@ class Value:
     __slots__ = (
         "call",
         "copy",
-        "final_version",
+        "final",
+        "grad_fn",
         "index",
+        "is_hidden",
         "is_needed",
         "kept",
+        "output_number",
         "recipe",
         "ref",
         "requires_grad",
@@ -48,7 +51,9 @@ class Value:
         "weak",
     )
 
-    def __init__(self, tensor: torch.Tensor, ref: Ref, call: Call, index: int, kept: bool) -> None:
+    def __init__(
+        self, tensor: torch.Tensor, ref: Ref, call: Call, index: int, kept: bool, is_hidden: bool = False
+    ) -> None:
         self.tensor: torch.Tensor | None = tensor if kept else None
         self.weak = None if kept else weakref.ref(tensor)
         self.ref = ref
@@ -60,8 +65,14 @@ class Value:
         self.kept = kept
         self.storage: int | None = None
         self.version = None if tensor.is_inference() else tensor._version
-        self.final_version: int | None = None  # when the recording ended, if the memory is not ours alone
+        self.final: Kept | None = None  # what the recording holds, once it has ended
         self.requires_grad = tensor.requires_grad
+        self.is_hidden = is_hidden  # no node of the graph: a gradient, an updated parameter, an optimizer's state
+        self.grad_fn: Any = None
+        self.output_number = 0
+        if kept and self.requires_grad:
+            self.grad_fn = tensor.grad_fn
+            self.output_number = tensor.output_nr
         try:
             self.spec: Any = (tensor.dtype, tensor.shape, tensor.device)
         except RuntimeError:  # a nested tensor has no single shape
@@ -78,13 +89,17 @@ class Value:
 
     def let_go(self) -> None:
         """Ends the recording for this value: what is kept no longer holds the autograd graph."""
+        version = None
         if not self.is_safe and self.tensor is not None and self.kept:
             try:
                 self.copy = detached(self.tensor)
-                self.final_version = compat.version(self.copy)
+                version = compat.version(self.copy)  # the memory is not ours alone
             except RuntimeError:  # a wrapper of a transform that has ended
                 self.kept = False
-        self.tensor = None
+        if self.kept and self.is_safe:
+            self.final = Kept(self.copy, version, self.requires_grad, self.recipe)
+        self.tensor = self.grad_fn = None
+        self.call = None  # type: ignore[assignment]
 
 
 # Same input, same bits, whatever the number of threads; far cheaper to run again than to have copied.
@@ -124,15 +139,15 @@ class Recipe:
     def _look_up(self, arg: Any) -> Any:
         if not isinstance(arg, Ref):
             return arg
-        value = self.needs[arg]
-        if value.recipe is not None:
-            return value.recipe()
-        if value.copy is None or not value.kept or value.final_version not in (None, compat.version(value.copy)):
+        kept = self.needs[arg].final
+        if kept is not None and kept.recipe is not None:
+            return kept.recipe()
+        if kept is None or kept.version not in (None, compat.version(kept.value)):
             raise ValueLost(
                 f"the value of {self.name!r} is computed from {arg.node!r} when it is looked at, and that was "
                 "overwritten; clone the tensor before you change it, or record that code too"
             )
-        return value.copy
+        return kept.value
 
 
 class Memory:
@@ -199,26 +214,30 @@ class Memory:
                     known.append(value)
         self._indexed = len(self.values)
         writes: dict[str, None] = {}
+        copies: dict[int, torch.Tensor] = {}
         for tensor in overwritten:
             key = compat.storage_key(tensor)
             if key is None:
                 continue
             for value in self._by_storage.pop(key, ()):
-                writes[value.ref.node] = None
+                if not value.is_hidden:
+                    writes[value.ref.node] = None
                 if value.kept and not value.is_safe and value.tensor is not None:
                     if lost:
                         value.kept = False
                     else:
-                        self._make_safe(value, value.tensor, key)
+                        self._make_safe(value, value.tensor, key, copies)
             if call is not None:
                 self.writers[key] = call
         return tuple(writes)
 
-    def _make_safe(self, value: Value, tensor: torch.Tensor, storage: int) -> None:
+    def _make_safe(self, value: Value, tensor: torch.Tensor, storage: int, copies: dict[int, torch.Tensor]) -> None:
         value.recipe = self._recipe(value, tensor, storage)
         if value.recipe is None:
-            with torch.no_grad():
-                value.copy = detached(tensor).clone()
+            value.copy = copies.get(id(tensor))
+            if value.copy is None:
+                with torch.no_grad():
+                    value.copy = copies[id(tensor)] = detached(tensor).clone()
         else:
             value.tensor = None
 
@@ -288,7 +307,6 @@ class Memory:
                 if held is not None and value.kept and not value.is_safe and self.is_overwritten_unseen(value, held):
                     value.kept = False
                 value.let_go()
-                value.call = None  # type: ignore[assignment]
         self.values.clear()
         self.writers.clear()
         self._by_storage.clear()
