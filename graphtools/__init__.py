@@ -17,8 +17,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from graphtools.capture.api import record, run, trace
+    from graphtools.editing import edit
     from graphtools.errors import (
         CaptureError,
+        EditError,
         FormatError,
         GraphError,
         GraphtoolsError,
@@ -27,21 +29,28 @@ if TYPE_CHECKING:
         MissingError,
     )
     from graphtools.graph import Graph, Node, Ref, Source, Spec
-    from graphtools.recording import Event, Limits, Recording, ValueLost
+    from graphtools.recording import Event, Flow, Limits, Recording, Stage, Update, ValueLost
     from graphtools.replaying import replay
+    from graphtools.training import training_step
 
 _HOMES = {
     "graphtools.capture.api": "trace run record",
-    "graphtools.errors": "GraphtoolsError GraphError FormatError CaptureError LimitError LoadError MissingError",
+    "graphtools.editing": "edit",
+    "graphtools.errors": (
+        "GraphtoolsError GraphError FormatError CaptureError EditError LimitError LoadError MissingError"
+    ),
     "graphtools.graph": "Graph Node Ref Source Spec",
-    "graphtools.recording": "Recording Event Limits ValueLost",
+    "graphtools.recording": "Recording Event Flow Limits Stage Update ValueLost",
     "graphtools.replaying": "replay",
+    "graphtools.training": "training_step",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "CaptureError",
+    "EditError",
     "Event",
+    "Flow",
     "FormatError",
     "Graph",
     "GraphError",
@@ -55,11 +64,15 @@ __all__ = [
     "Ref",
     "Source",
     "Spec",
+    "Stage",
+    "Update",
     "ValueLost",
+    "edit",
     "record",
     "replay",
     "run",
     "trace",
+    "training_step",
 ]
 
 

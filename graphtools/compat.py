@@ -238,6 +238,14 @@ zero_grad_of_optimizer = Interception(torch.optim.Optimizer, "zero_grad")
 zero_grad_of_module = Interception(torch.nn.Module, "zero_grad")
 
 
+def lazy_clone(tensor: torch.Tensor) -> torch.Tensor:
+    """A clone that shares memory with `tensor` until either is written, where torch can do so. Differentiable."""
+    try:
+        return torch._lazy_clone(tensor)  # type: ignore[attr-defined,no-any-return]
+    except (RuntimeError, NotImplementedError):  # sparse, quantized, ...
+        return tensor.clone()
+
+
 def has_grad_hooks(leaf: torch.Tensor) -> bool:
     """True if the user's hooks see, and may change, the gradient of a leaf before or after it is accumulated."""
     return bool(leaf._backward_hooks) or bool(getattr(leaf, "_post_accumulate_grad_hooks", None))

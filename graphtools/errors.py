@@ -29,6 +29,10 @@ class LimitError(GraphtoolsError, RuntimeError):
     recording: Any = None
 
 
+class EditError(GraphtoolsError, ValueError):
+    """A recording cannot be changed at the place asked for, or not so that the result is sure to be the truth."""
+
+
 class LoadError(GraphtoolsError):
     """No model, or no example input, could be made of what the user named (a file, `torchvision:NAME`, ...)."""
 

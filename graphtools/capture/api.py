@@ -13,6 +13,7 @@ from graphtools.capture.assemble import make_graph, make_recording
 from graphtools.capture.eager import Recorder
 from graphtools.capture.fakes import fake_tensors
 from graphtools.capture.preserve import preserved
+from graphtools.capture.program import Program
 from graphtools.errors import CaptureError
 from graphtools.graph import Graph
 from graphtools.recording import Limits, Recording
@@ -75,9 +76,15 @@ def run(model: Callable[..., Any], *args: Any, limits: Limits = Limits(), **kwar
     stay on their device; they are kept by reference, so they take the memory of the results themselves. What the model
     raises comes out unchanged with the run so far as its `recording`; so does LimitError past one of the `limits`.
     """
-    recorder = Recorder(model, limits)
-    error = _run(recorder, model, args, kwargs)
-    recording = make_recording(recorder, _name(model))
+    program = Program(_name(model), model, (args, kwargs), lambda recorder, given: _run(recorder, model, *given))
+    return record_program(program, limits)
+
+
+def record_program(program: Program, limits: Limits = Limits()) -> Recording:
+    """The recording of a program run now, which can be edited. Raises what the program raises, as `run` does."""
+    recorder = Recorder(program.model, limits)
+    error = program.run(recorder, program.inputs)
+    recording = make_recording(recorder, program.name, program)
     if error is not None:
         _attach(error, "recording", recording)
         raise error

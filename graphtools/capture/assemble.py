@@ -49,13 +49,14 @@ class Live:
     objects: dict[str, Any] = field(default_factory=dict)
 
 
-def make_recording(recorder: Recorder, name: str, **capture: Any) -> Recording:
+def make_recording(recorder: Recorder, name: str, program: Any = None, **capture: Any) -> Recording:
     """The Recording of a Recorder whose block has ended. Cheap: its content is put together when it is asked for."""
     return Recording(
         lambda: make_content(recorder, name, **capture),
         recorder.error,
         recorder.duration_s,
         lambda value: compat.version(value) if isinstance(value, torch.Tensor) else None,
+        program,
     )
 
 

@@ -12,8 +12,9 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from torch.overrides import TorchFunctionMode
 
 from graphtools import catalog, compat
 from graphtools.capture.backward import BackwardEntry, BackwardWatch, StageEntry
+from graphtools.capture.edits import Edit, Served
 from graphtools.capture.scopes import ModuleNames, ScopeStack, attribute_name, type_name
 from graphtools.capture.source import Place, user_place, user_place_of_traceback
 from graphtools.capture.updates import UpdateEntry, UpdateWatch
@@ -90,8 +92,21 @@ _PLAIN = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device
 class Recorder(TorchFunctionMode):
     """Watches one thread between `__enter__` and `__exit__`; `calls` and `result` are then complete."""
 
-    def __init__(self, model: Any = None, limits: Limits = Limits(), keep_values: bool = True) -> None:
+    def __init__(
+        self,
+        model: Any = None,
+        limits: Limits = Limits(),
+        keep_values: bool = True,
+        edits: Mapping[str, Edit] = MappingProxyType({}),
+        served: Served | None = None,
+    ) -> None:
         super().__init__()
+        self.edits = edits  # by the name of the operation
+        self.served = served
+        self.edited: set[str] = set()  # the edits that came to pass
+        self.replaced: Mapping[int, str] = {}  # names by id of tensors for which others stand in during this run
+        self.strays: list[str] = []  # those of them that the program used all the same
+        self._repeats = bool(edits) or served is not None
         self.model = model if isinstance(model, nn.Module) else None
         self.names = ModuleNames(self.model)
         self.limits = limits
@@ -112,6 +127,7 @@ class Recorder(TorchFunctionMode):
         self._scopes = ScopeStack(self.names)
         self._thread = threading.get_ident()
         self._values: dict[int, Value] = {}
+        self._leaves: dict[int, Value] = {}  # those of `_values` that were there before the run
         self._memory = Memory()
         self.log: list[Any] = []  # calls, backward and update entries in the order they happened
         self.stages: list[StageEntry] = []
@@ -197,7 +213,7 @@ class Recorder(TorchFunctionMode):
             call.func = func
         try:
             started = time.perf_counter()
-            result = func(*args, **kwargs)
+            result = self._repeat(call, func, args, kwargs) if self._repeats else func(*args, **kwargs)
             call.duration_s = time.perf_counter() - started
         except BaseException as error:
             self._fail(call, error)
@@ -205,6 +221,18 @@ class Recorder(TorchFunctionMode):
         with compat.without_torch_function():
             self._take_result(call, callee, args, result)
         return result
+
+    def _repeat(self, call: Call, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Runs the operation in a run that repeats another: changed where it was edited, served where it is known."""
+        if self.served is not None:
+            result = self.served.result(call.name, args)
+            if result is not None:
+                return result
+        edit = self.edits.get(call.name)
+        if edit is None:
+            return func(*args, **kwargs)
+        self.edited.add(call.name)
+        return edit.run(func, args, kwargs)
 
     def _check_limits(self) -> None:
         limits = self.limits
@@ -284,6 +312,8 @@ class Recorder(TorchFunctionMode):
 
     def _meet(self, tensor: torch.Tensor) -> Value:
         """The Value of a tensor that no recorded operation gave: a parameter, a buffer, or a constant."""
+        if id(tensor) in self.replaced:
+            self.strays.append(self.replaced[id(tensor)])
         named = self.names.tensors.get(id(tensor))
         if named is not None and named.tensor is tensor:
             return self._state(named.kind, named.name, tensor)
@@ -310,7 +340,8 @@ class Recorder(TorchFunctionMode):
     def _state(self, kind: str, target: str, tensor: torch.Tensor, place: Place | None = None) -> Value:
         call = Call(len(self.calls), kind, self._name(target.replace(".", "_")), target, "", place)
         (self.inputs if kind == "input" else self.calls).append(call)
-        return self._bind(call, tensor, Ref(call.name), -1)
+        value = self._leaves[id(tensor)] = self._bind(call, tensor, Ref(call.name), -1)
+        return value
 
     def _attribute(self, tensor: torch.Tensor) -> str | None:
         for scope in enclosing_scopes(module_path(self._scopes.scope)):
@@ -452,7 +483,7 @@ class Recorder(TorchFunctionMode):
         self._paused += 1
         try:
             started = time.perf_counter()
-            result = original(*args, **kwargs)
+            result = self._repeat(call, original, args, kwargs) if self._repeats else original(*args, **kwargs)
             call.duration_s = time.perf_counter() - started
         except BaseException as error:
             self._fail(call, error)
@@ -467,8 +498,9 @@ class Recorder(TorchFunctionMode):
     # -- backward passes and optimizers -----------------------------------------------------------------------------
 
     def _run_backward(self, original: Callable[..., Any], roots: Any, *args: Any, **kwargs: Any) -> Any:
-        if self._paused or compat.in_backward() or compat.in_functorch():
+        if self._paused or compat.in_functorch():
             return original(roots, *args, **kwargs)
+        # Inside another backward pass it is reentrant: checkpointing runs a part of the model again.
         stage = StageEntry("backward", len(self.log), place=user_place(sys._getframe(1)))
         first = roots[0] if isinstance(roots, tuple | list) and roots else roots
         value = self._values.get(id(first))
@@ -533,13 +565,14 @@ class Recorder(TorchFunctionMode):
 
     def _leaf(self, tensor: torch.Tensor) -> Value:
         """The Value of a leaf of the autograd graph as it is now."""
-        value = self._values.get(id(tensor))
+        value = self._leaves.get(id(tensor))  # an operation may have given back the very parameter
         if value is None or value.held() is not tensor:
             return self._meet(tensor)
         return value
 
     def _forget(self, tensor: torch.Tensor) -> None:
         self._values.pop(id(tensor), None)
+        self._leaves.pop(id(tensor), None)
 
     # -- inputs, output, failure ------------------------------------------------------------------------------------
 

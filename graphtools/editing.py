@@ -1,0 +1,293 @@
+"""Edit and continue: runs the recorded program again with one thing changed, and gives a new recording.
+
+The user's own code really runs, so control flow follows the change. Random numbers repeat. In a run without a backward
+pass, what comes before the change is served from the recording instead of computed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from graphtools import compat
+from graphtools.capture.assemble import make_recording
+from graphtools.capture.eager import Recorder
+from graphtools.capture.edits import Edit, Served, What
+from graphtools.capture.program import Program
+from graphtools.catalog import named
+from graphtools.errors import EditError
+from graphtools.graph import Node, Path, Ref
+from graphtools.recording import Recording, ValueLost
+from graphtools.structure import tensors
+
+# Operations whose result never shares memory with an argument; their value may be served though it was overwritten.
+_FRESH = frozenset(
+    "torch.conv1d torch.conv2d torch.conv3d torch.nn.functional.linear torch.matmul torch.bmm operator.matmul".split()
+)
+
+
+def edit(recording: Recording, of: Node | str, to: Any, what: What = "value") -> Recording:
+    """A new recording of the same program with one change; the old one, the model and the optimizer stay as they are.
+
+    `of` is a node, its name, or a scope. `what` says what is changed there:
+
+    - "value": `to` is a tensor, a number, or a function of the original value. A function's own gradient counts; a
+      tensor or number is a constant, behind which no gradient flows. What an in-place operation wrote is changed in
+      memory, unseen by autograd. Of a parameter, buffer or input it is the value that the run starts with.
+    - "gradient": `to` is a tensor, a number, or a function of the gradient that arrives at the value.
+    - "operation": `to` is a function, or the name of one (`torch.nn.functional.gelu`), called with the operation's
+      arguments; those that it does not take are left out.
+
+    Costs one run of the program; without a backward pass, what lies before the change is not computed again. Raises
+    EditError where the result could differ from what the program would really do: for a recording of a `with` block or
+    a loaded one, which cannot be run again, for inputs or parameters overwritten since, and for a program that does not
+    repeat itself. What the changed program raises is no error here: the branch's `failure` tells.
+    """
+    program: Program | None = recording._program
+    if program is None:
+        raise EditError(
+            "this recording cannot be run again: it was loaded, or made by `with graphtools.record(...)`, which holds "
+            "no program; make it by graphtools.run(model, x) or graphtools.training_step(...)"
+        )
+    node = recording.graph.node(of)
+    change = _function(node, to, what)
+    program.check_inputs()
+    start = _start(recording, program)
+    inputs: dict[Path, torch.Tensor] = {}
+    gradient_edits: dict[str, Callable[..., Any]] = {}
+    edits: dict[str, Edit] = dict(recording._edits)
+    if node.kind == "call":
+        if recording.graph.live is not None and node.name in recording.graph.live.modules:
+            raise EditError(f"{node.name} ran as one module, {node.target}, which cannot be changed from outside")
+        edits[node.name] = Edit(node.name, what, change, bool(node.writes))
+    elif what == "operation":
+        raise EditError(f"{node.name} is a {node.kind}, no operation; change its value")
+    elif node.kind == "input":
+        _check_gradient(node, what)
+        inputs[_input_path(recording, program, node)] = change(recording.value(node))
+    elif node.kind in ("parameter", "buffer") and node.target in start:
+        if what == "gradient":
+            gradient_edits[node.target] = change
+        elif node.name != _first(recording, node.target).name:
+            raise EditError(f"{node.name} is {node.target} in a later step; change it in the first one, or its update")
+        else:
+            start[node.target] = change(start[node.target])
+    else:
+        raise EditError(
+            f"{node.name} is a {node.kind} that the program makes itself; change the operation that uses it"
+        )
+    _check_repeatable(recording, program)
+    is_served = node.kind == "call" and what != "gradient" and all(e.phase == "forward" for e in recording.events)
+    served = None
+    if is_served:
+        results, overwriting = _servable(recording, node.name)
+        served = Served(results, node.name, overwriting)
+    with program.rewound(start, inputs, gradient_edits) as given:
+        recorder = Recorder(program.model, edits=edits, served=served)
+        _run(program, recorder, given)
+    branch = make_recording(recorder, program.name, program, notes=(f"{what} of {node.name} was edited",))
+    branch._edits = edits
+    if node.kind == "call":
+        if node.name not in recorder.edited and branch.failure is None:
+            raise EditError(f"the program did not repeat itself: {node.name} did not run again, so it was not changed")
+        _check_repeated(recording, branch, node.name, served.served if served is not None else set())
+    return branch
+
+
+def _run(program: Program, recorder: Recorder, given: Any) -> None:
+    recorder.replaced = {id(tensor): name for name, (tensor, _) in program.state_at_start.items()}
+    program.run(recorder, given)
+    if recorder.strays:
+        raise EditError(
+            f"the program holds {recorder.strays[0]} itself, not through its module (in a closure or a list), so it "
+            "cannot be put back to what it was when the run began"
+        )
+
+
+def _check_repeatable(recording: Recording, program: Program) -> None:
+    """Raises EditError unless the unchanged program, run again, gives the recording bit for bit. Runs it once."""
+    if program.repeats is None:
+        with program.rewound(_start(recording, program)) as given:
+            recorder = Recorder(program.model)
+            _run(program, recorder, given)
+        _check_repeated(recording, make_recording(recorder, program.name), None, set())
+        program.repeats = True
+
+
+def _function(node: Node, to: Any, what: What) -> Callable[..., Any]:
+    if what == "operation":
+        function = named(to) if isinstance(to, str) else to
+        if not callable(function):
+            raise EditError(f"an operation is replaced by a function or the name of one, not by {type(to).__name__}")
+        return lambda *args, **kwargs: _called(function, args, kwargs)
+    if isinstance(to, torch.Tensor):
+        specs = [output.spec for output in node.outputs]
+        if len(specs) == 1 and tuple(to.shape) != tuple(specs[0].shape):
+            raise EditError(f"{node.name} is {specs[0]}; the new {what} has shape {list(to.shape)}")
+        return lambda original: to.detach().clone()
+    if callable(to):
+        return to  # type: ignore[no-any-return]
+    if isinstance(to, bool | int | float | complex):
+        return lambda original: torch.full_like(original, to) if isinstance(original, torch.Tensor) else to
+    raise EditError(f"give a tensor, a number or a function, not {type(to).__name__}")
+
+
+def _called(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Calls `function` with as many of the arguments as it takes: gelu(x) in place of relu(x, inplace=False)."""
+    try:
+        inspect.signature(function).bind(*args, **kwargs)
+    except ValueError:  # a builtin: it tells only by raising, before it has done anything
+        try:
+            return function(*args, **kwargs)
+        except TypeError:
+            return function(*[arg for arg in args if isinstance(arg, torch.Tensor)])
+    except TypeError:
+        return function(*[arg for arg in args if isinstance(arg, torch.Tensor)])
+    return function(*args, **kwargs)
+
+
+def _check_gradient(node: Node, what: What) -> None:
+    if what == "gradient":
+        raise EditError(f"{node.name} is an input: what changes its gradient changes nothing else")
+
+
+def _first(recording: Recording, target: str) -> Node:
+    return next(n for n in recording.graph.nodes if n.target == target and n.kind in ("parameter", "buffer"))
+
+
+def _start(recording: Recording, program: Program) -> dict[str, torch.Tensor]:
+    """The values of parameters and buffers when the run began."""
+    first: dict[str, Node] = {}
+    for node in recording.graph.nodes:
+        if node.kind in ("parameter", "buffer"):
+            first.setdefault(node.target, node)
+    start = {}
+    known = {id(tensor) for name, (tensor, _) in program.state_at_start.items() if name in first}
+    for name, (tensor, version) in program.state_at_start.items():
+        if name in first:
+            try:
+                start[name] = recording.value(first[name])
+            except ValueLost as error:
+                raise EditError(f"the value that {name} had when the run began is lost: {error}") from None
+        elif id(tensor) not in known and compat.version(tensor) != version:  # a tied weight has several names
+            raise EditError(f"{name}, which the run did not use, was overwritten since; the run cannot be repeated")
+    return start
+
+
+def _input_path(recording: Recording, program: Program, node: Node) -> Path:
+    value = recording.value(node)
+    found = [
+        path
+        for path, tensor in tensors(program.inputs)
+        if compat.storage_key(tensor) == compat.storage_key(value) and tensor.shape == value.shape
+    ]
+    if len(found) != 1:
+        raise EditError(f"{node.name} cannot be told from the other inputs; run the program with another input instead")
+    return found[0]
+
+
+Results = dict[str, tuple[torch.Tensor, bool]]
+
+
+def _servable(recording: Recording, until: str) -> tuple[Results, frozenset[str]]:
+    """What a second run may take over before the node `until`, and the in-place operations that then need not run.
+
+    Results are served of torch's own operations that nothing shares memory with. Where an operation is overwritten in
+    place before anybody else reads it (a batch norm by its ReLU), it is served as what it is overwritten with.
+    """
+    content = recording.content
+    owners: dict[int | None, set[str]] = {}
+    for name, kept_values in content.values.items():
+        for kept in kept_values.values():
+            if isinstance(kept.value, torch.Tensor):
+                owners.setdefault(compat.storage_key(kept.value), set()).add(name)
+    output = recording.graph.output.name if recording.graph.output is not None else ""
+    operations = recording.graph.operations
+    before = {node.name for node in itertools.takewhile(lambda node: node.name != until, operations)}
+    results: Results = {}
+    overwriting: set[str] = set()
+    for node in operations:
+        if node.name not in before or node.writes or node.random or not node.target.startswith(("torch.", "operator.")):
+            continue
+        chain = _overwritten_by(recording, node)
+        if not all(link.name in before for link in chain):
+            continue
+        last = chain[-1] if chain else node
+        result = content.values.get(last.name, {}).get(())
+        if result is None:
+            continue
+        kept = result
+        if (
+            kept.recipe is None
+            and (kept.version is not None or (not chain and node.target in _FRESH))
+            and type(kept.value) is torch.Tensor
+            and kept.value.layout is torch.strided
+            and not kept.value.is_quantized
+            and len(content.values[last.name]) == 1
+            and owners[compat.storage_key(kept.value)] <= {last.name, output}
+        ):
+            try:
+                results[node.name] = (recording.value(last), kept.requires_grad)
+            except ValueLost:
+                continue
+            overwriting.update(link.name for link in chain)
+    return results, frozenset(overwriting)
+
+
+def _overwritten_by(recording: Recording, node: Node) -> list[Node]:
+    """The in-place operations, each the only reader of the one before, that overwrite what can be computed again."""
+    chain: list[Node] = []
+    while True:
+        last = chain[-1] if chain else node
+        kept = recording.content.values.get(last.name, {}).get(())
+        users = recording.graph.users(last)
+        if kept is None or kept.recipe is None or len(users) != 1:
+            return chain
+        (user,) = users
+        if user.kind != "call" or last.name not in user.writes or user.random or user.args[:1] != (Ref(last.name),):
+            return chain
+        chain.append(user)
+
+
+def _check_repeated(recording: Recording, branch: Recording, until: str | None, served: set[str]) -> None:
+    """Raises EditError unless the branch is the recording again up to the node `until`."""
+    for name in served:  # what was served in place of this one must not be taken for its value
+        kept, new = (which.content.values.get(name, {}).get(()) for which in (recording, branch))
+        if kept is not None and kept.recipe is not None and (new is None or new.recipe is None):
+            raise EditError(f"{name} cannot be computed again in the new run, so its value would be wrong")
+    outside = "it depends on something outside the model, its inputs and torch's, numpy's and Python's random numbers"
+    for before, again in itertools.zip_longest(recording.graph.operations, branch.graph.operations):
+        if before is not None and before.name == until:
+            return
+        if before is None or again is None:
+            raise EditError(f"the program did not repeat itself: it ran another number of operations; {outside}")
+        is_same = (before.name, before.target, before.outputs) == (again.name, again.target, again.outputs)
+        if not is_same or not (before.name in served or _is_equal(recording, branch, before.name)):
+            raise EditError(
+                f"the program did not repeat itself: {before.name} came out differently before anything was changed; "
+                f"{outside}"
+            )
+
+
+def _is_equal(recording: Recording, branch: Recording, name: str) -> bool:
+    kept, again = recording.content.values.get(name, {}), branch.content.values.get(name, {})
+    if "empty" in recording.graph[name].target:  # memory as it was found; no program depends on it
+        return True
+    if any(item.recipe is not None for item in (*kept.values(), *again.values())):
+        return True  # computed from values that are compared themselves
+    try:
+        one, other = recording.value(name), branch.value(name)
+    except ValueLost:
+        return True
+    pairs = zip(tensors(one), tensors(other), strict=False)
+    return all(_same_bits(a, b) for (_, a), (_, b) in pairs)
+
+
+def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.layout is not torch.strided or one.is_quantized or torch.equal(one, other):
+        return True
+    return bool(((one == other) | ((one != one) & (other != other))).all())
