@@ -7,7 +7,7 @@ process), as a ratio to plain eager of the same round. The spread (lowest and hi
 plain columns show the noise. graphtools lets glibc keep freed memory, from which all variants profit alike;
 `--return-memory` measures with glibc's own setting. Every recorded variant keeps every value. Peers (TorchLens,
 torchview, nnsight) take part where they are installed.
-With `--train`, forward + backward.
+With `--train`, whole training steps: forward, backward and an SGD step with momentum.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from graphtools.compat import keep_freed_memory
 Variant = Callable[[nn.Module, Any], Any]
 
 
-def gpt2_like() -> tuple[nn.Module, Any]:
-    """A GPT-2-small-like decoder: 12 layers, 768 wide, 12 heads, 50257 words, 1 × 256 tokens."""
+def gpt2_like(batch: int) -> tuple[nn.Module, Any]:
+    """A GPT-2-small-like decoder: 12 layers, 768 wide, 12 heads, 50257 words; 64 tokens an example."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    return GPT2LMHeadModel(GPT2Config(use_cache=False)), torch.randint(0, 50257, (1, 256))
+    return GPT2LMHeadModel(GPT2Config(use_cache=False)), torch.randint(0, 50257, (batch, 64))
 
 
-def torchvision_model(name: str) -> Callable[[], tuple[nn.Module, Any]]:
-    """A builder of a torchvision model with two images 3×224×224."""
+def torchvision_model(name: str) -> Callable[[int], tuple[nn.Module, Any]]:
+    """A builder of a torchvision model with a batch of images 3×224×224."""
 
-    def build() -> tuple[nn.Module, Any]:
+    def build(batch: int) -> tuple[nn.Module, Any]:
         from torchvision import models
 
-        return models.get_model(name, weights=None), torch.randn(2, 3, 224, 224)
+        return models.get_model(name, weights=None), torch.randn(batch, 3, 224, 224)
 
     return build
 
 
-MODELS: dict[str, Callable[[], tuple[nn.Module, Any]]] = {
+MODELS: dict[str, Callable[[int], tuple[nn.Module, Any]]] = {
     "resnet18": torchvision_model("resnet18"),
     "resnet50": torchvision_model("resnet50"),
     "vit_b_16": torchvision_model("vit_b_16"),
@@ -100,32 +100,60 @@ def nnsight(model: nn.Module, x: Any) -> Any:
 PEERS: dict[str, Variant] = {"TorchLens": torchlens, "torchview": torchview, "nnsight": nnsight}
 
 
-def cpu_seconds(variant: Variant, model: nn.Module, x: Any, train: bool) -> float:
+def loss_of(result: Any, _: Any = None) -> torch.Tensor:
+    """A number to differentiate, of what a model returned."""
+    return getattr(result, "logits", result).float().square().mean()
+
+
+def plain_step(model: nn.Module, x: Any, optimizer: torch.optim.Optimizer) -> Any:
+    """A plain training step."""
+    optimizer.zero_grad()
+    loss = loss_of(model(x))
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+def recorded_step(model: nn.Module, x: Any, optimizer: torch.optim.Optimizer) -> Any:
+    """A recorded step: every value, gradient and update kept."""
+    with gt.record(model) as recording:
+        plain_step(model, x, optimizer)
+    return recording
+
+
+def editable_step(model: nn.Module, x: Any, optimizer: torch.optim.Optimizer) -> Any:
+    """The same by graphtools.training_step, which can be edited afterwards."""
+    return gt.training_step(model, (x, None), loss_of, optimizer)
+
+
+def torchlens_step(model: nn.Module, x: Any, optimizer: torch.optim.Optimizer) -> Any:
+    """TorchLens with the gradients of every activation, and the optimizer's step."""
+    import torchlens
+
+    optimizer.zero_grad()
+    log = torchlens.trace(model, x, capture=torchlens.options.CaptureOptions(save_grads=True))
+    loss_of(log[log.output_layers[0]].out).backward()
+    optimizer.step()
+    return log
+
+
+STEPS: dict[str, Any] = {
+    "plain": plain_step,
+    "plain again": plain_step,
+    "graphtools": recorded_step,
+    "training_step": editable_step,
+}
+STEP_PEERS: dict[str, Any] = {"TorchLens": torchlens_step}
+
+
+def cpu_seconds(variant: Any, *arguments: Any) -> float:
     """CPU time of one pass of the variant, what it returns being released outside of the time."""
     gc.collect()
     started = time.process_time()
-    result = variant(model, x)
-    if train:
-        loss_of(result).backward()
+    result = variant(*arguments)
     spent = time.process_time() - started
     del result
-    model.zero_grad(set_to_none=True)
     return spent
-
-
-def loss_of(result: Any) -> torch.Tensor:
-    """A number to differentiate, of what a variant returned."""
-    if isinstance(result, tuple) and isinstance(result[-1], gt.Recording):
-        result = result[0]
-    result = getattr(result, "logits", result)
-    return result.float().sum()
-
-
-def recorded_step(model: nn.Module, x: Any) -> Any:
-    """A recorded forward pass that keeps the model's result for the backward pass."""
-    with gt.record(model) as recording:
-        result = model(x)
-    return result, recording
 
 
 @contextmanager
@@ -147,11 +175,12 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def measure(name: str, variants: dict[str, Variant], repeat: int, train: bool, limit_s: float) -> None:
+def measure(name: str, variants: dict[str, Any], repeat: int, train: bool, limit_s: float, batch: int) -> None:
     """Prints one row a variant."""
     torch.manual_seed(0)
-    model, x = MODELS[name]()
+    model, x = MODELS[name](batch)
     model.train(train)
+    optimizer = [torch.optim.SGD(model.parameters(), lr=1e-5, momentum=0.9)] if train else []
     failed: dict[str, str] = {}
     times: dict[str, list[float]] = {variant: [] for variant in variants}
     with torch.set_grad_enabled(train):
@@ -161,20 +190,21 @@ def measure(name: str, variants: dict[str, Variant], repeat: int, train: bool, l
                     continue
                 try:
                     with time_limit(limit_s if variant in PEERS else None):
-                        spent = cpu_seconds(run, model, x, train and variant not in PEERS)
+                        spent = cpu_seconds(run, model, x, *optimizer)
                 except Exception as error:
                     failed[variant] = f"{type(error).__name__}: {' '.join(str(error).split())[:70]}"
                     continue
                 if turn:  # the first round warms up
                     times[variant].append(spent)
     base = statistics.median(times["plain"])
-    for variant, spent in times.items():
+    for variant, measured in times.items():
         if variant in failed:
             print(f"{name:12}{variant:14}failed: {failed[variant]}")
             continue
-        ratios = [one / reference for one, reference in zip(spent, times["plain"], strict=True)]
+        ratios = [one / reference for one, reference in zip(measured, times["plain"], strict=True)]
+        median = statistics.median(measured)
         print(
-            f"{name:12}{variant:14}{statistics.median(spent) * 1e3:9.1f} ms{statistics.median(spent) / base:8.2f} x"
+            f"{name:12}{variant:14}{median * 1e3:9.1f} ms{median / base:8.2f} x"
             f"   {min(ratios):.2f} to {max(ratios):.2f}",
             flush=True,
         )
@@ -185,8 +215,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", nargs="*", help=f"of {', '.join(MODELS)} (default: all)")
     parser.add_argument("--repeat", type=int, default=7)
+    parser.add_argument("--batch", type=int, default=8, help="examples in a batch (8)")
     parser.add_argument("--peers", action="store_true", help="TorchLens, torchview and nnsight too")
-    parser.add_argument("--train", action="store_true", help="forward and backward, in training mode")
+    parser.add_argument("--train", action="store_true", help="whole training steps, SGD with momentum")
     parser.add_argument("--return-memory", action="store_true", help="glibc gives freed memory back, as by default")
     parser.add_argument("--limit", type=float, default=60.0, metavar="SECONDS", help="for one pass of a peer")
     arguments = parser.parse_args()
@@ -195,14 +226,15 @@ def main() -> int:
     elif not keep_freed_memory():
         print("freed memory is not kept: this is not glibc, or the environment says otherwise")
     warnings.simplefilter("ignore")
-    variants: dict[str, Variant] = {"plain": plain, "plain again": plain}
-    variants["graphtools"] = recorded_step if arguments.train else recorded
+    forward = {"plain": plain, "plain again": plain, "graphtools": recorded}
+    variants: dict[str, Any] = STEPS if arguments.train else forward
     if arguments.peers:
-        variants |= PEERS
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, median of {arguments.repeat}")
+        variants = variants | (STEP_PEERS if arguments.train else PEERS)
+    threads = torch.get_num_threads()
+    print(f"torch {torch.__version__}, {threads} threads, median of {arguments.repeat}, batch of {arguments.batch}")
     print(f"{'model':12}{'variant':14}{'CPU time':>12}{'ratio':>10}   lowest to highest")
     for name in arguments.models or MODELS:
-        measure(name, variants, arguments.repeat, arguments.train, arguments.limit)
+        measure(name, variants, arguments.repeat, arguments.train, arguments.limit, arguments.batch)
     return 0
 
 

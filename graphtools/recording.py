@@ -151,6 +151,7 @@ class Recording:
         self._build = build
         self._read_version = read_version
         self._program = program  # how to run it again; see graphtools.editing
+        self._shared: dict[int, list[Kept]] = {}  # see graphtools.capture.guard
         self._edits: Mapping[str, Any] = {}  # what was changed in this run
         self.error = error
         self.duration_s = duration_s

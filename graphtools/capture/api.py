@@ -12,6 +12,7 @@ from torch import nn
 from graphtools.capture.assemble import make_graph, make_recording
 from graphtools.capture.eager import Recorder
 from graphtools.capture.fakes import fake_tensors
+from graphtools.capture.guard import guard
 from graphtools.capture.preserve import preserved
 from graphtools.capture.program import Program
 from graphtools.errors import CaptureError
@@ -85,6 +86,7 @@ def record_program(program: Program, limits: Limits = Limits()) -> Recording:
     recorder = Recorder(program.model, limits)
     error = program.run(recorder, program.inputs)
     recording = make_recording(recorder, program.name, program)
+    guard(recording, recorder.shared)
     if error is not None:
         _attach(error, "recording", recording)
         raise error
@@ -108,6 +110,7 @@ def record(model: Any = None, *, limits: Limits = Limits()) -> Iterator[Recordin
         raise
     finally:
         vars(recording).update(vars(make_recording(recorder, _name(model))))
+        guard(recording, recorder.shared)
 
 
 def _run(

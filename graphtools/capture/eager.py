@@ -197,6 +197,11 @@ class Recorder(TorchFunctionMode):
         self._values.clear()
         compat.resume_collector()
 
+    @property
+    def shared(self) -> dict[int, list[Kept]]:
+        """After the end: the kept values that live in the user's own memory, by that memory."""
+        return self._memory.shared
+
     # -- operations -------------------------------------------------------------------------------------------------
 
     def __torch_function__(

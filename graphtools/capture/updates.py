@@ -84,13 +84,13 @@ class UpdateWatch:
                 grad = self._backward.gradient_of(parameter)
                 entry = UpdateEntry(before.ref.node, target, stage.name, number, settings, before, grad, place)
                 pairs.append((parameter, entry))
-        self._memory.protect(_all_that_is_written(optimizer), None)
+        self._memory.protect(all_that_is_written(optimizer), None)
         self._running.append((stage, pairs, time.perf_counter()))
         return stage
 
     def protect(self, optimizer: torch.optim.Optimizer) -> None:
         """Makes safe what the optimizer will overwrite, after its closure ran more operations."""
-        self._memory.protect(_all_that_is_written(optimizer), None)
+        self._memory.protect(all_that_is_written(optimizer), None)
 
     def end(self, optimizer: torch.optim.Optimizer) -> StageEntry | None:
         """Logs one entry for each parameter that had a gradient."""
@@ -120,7 +120,8 @@ class UpdateWatch:
         return value
 
 
-def _all_that_is_written(optimizer: torch.optim.Optimizer) -> Iterator[torch.Tensor]:
+def all_that_is_written(optimizer: torch.optim.Optimizer) -> Iterator[torch.Tensor]:
+    """Parameters of the optimizer, and what it holds for each."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             yield parameter

@@ -157,6 +157,7 @@ class Memory:
         self.values: list[Value] = []
         self.writers: dict[int, Call] = {}
         self.exposed: set[int] = set()  # storages that numpy shares
+        self.shared: dict[int, list[Kept]] = {}  # after the end: values that live in the user's own memory
         self._indexed = 0  # how many of `values` stand in the two tables below
         self._by_storage: dict[int, list[Value]] = {}
         self._by_ref: dict[Ref, Value] = {}
@@ -307,6 +308,10 @@ class Memory:
                 if held is not None and value.kept and not value.is_safe and self.is_overwritten_unseen(value, held):
                     value.kept = False
                 value.let_go()
+                if value.index < 0 and value.final is not None and value.final.version is not None:
+                    key = compat.storage_key(value.final.value)
+                    if key is not None:
+                        self.shared.setdefault(key, []).append(value.final)
         self.values.clear()
         self.writers.clear()
         self._by_storage.clear()

@@ -300,3 +300,36 @@ def test_a_backward_pass_that_raises_is_recorded_up_to_there() -> None:
     recording = caught.value.recording  # type: ignore[attr-defined]
     assert [event.name for event in recording.events if event.phase == "backward"] == ["SumBackward0"]
     assert recording.failure is not None and recording.failure.type == "ValueError"
+
+
+def test_a_recording_stays_whole_while_training_goes_on() -> None:
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    x = torch.randn(4, 3)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model(x).square().sum().backward()
+        optimizer.step()
+
+    step()
+    with gt.record(model) as recording:
+        step()
+    update = recording.update("weight")
+    expected = [tensor.clone() for tensor in (update.before, update.after, update.grad, *update.state.values())]
+    value = recording.value("weight").clone()
+    for _ in range(2):
+        step()
+    update = recording.update("weight")
+    assert same(expected, [update.before, update.after, update.grad, *update.state.values()]) is None
+    assert torch.equal(recording.value("weight"), value)
+
+
+def test_a_forward_pass_keeps_the_parameters_it_ran_with() -> None:
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recording = gt.run(model, torch.randn(4, 3))
+    before = model.weight.detach().clone()
+    model(torch.randn(4, 3)).sum().backward()
+    optimizer.step()
+    assert torch.equal(recording.value("weight"), before)
