@@ -1,11 +1,12 @@
 """Which models graphtools captures, bit for bit: torchvision, transformers, timm, and the hand-written hard cases.
 
-    python -m benchmarks.coverage [torchvision] [transformers] [timm] [hard] [--only NAME] [--fast]
+    python -m benchmarks.coverage [torchvision] [transformers] [timm] [hard] [--only NAME] [--fast] [--step]
 
 Each case runs plainly and recorded, in eval and in train mode, from equal models and seeds. Compared bit for bit: the
 result, all parameter gradients, buffers and parameters, random state, hooks; then the recorded graph runs again, twice,
 and must give the recorded result; then it goes through JSON. Beside it: what torch.fx alone can trace. Failures are
-listed by name and reason. `--fast` leaves out train mode.
+listed by name and reason. `--fast` leaves out train mode. `--step` checks a whole training step instead: all values,
+all gradients of intermediates and parameters, updates, and the state left behind.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 import torch.fx
 
 from tests.oracle import check
+from tests.step_oracle import check_step, has_step
 from tests.zoo import hard_cases, timm_models, torchvision_models, transformers_models
 from tests.zoo.case import Case
 
@@ -37,6 +39,7 @@ def main() -> int:
     parser.add_argument("zoos", nargs="*", help=f"of {', '.join(ZOOS)} (default: all)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this case")
     parser.add_argument("--fast", action="store_true", help="eval mode only")
+    parser.add_argument("--step", action="store_true", help="a whole training step")
     arguments = parser.parse_args()
     unknown = set(arguments.zoos) - set(ZOOS)
     if unknown:
@@ -48,6 +51,17 @@ def main() -> int:
         started = time.perf_counter()
         row = {"models": len(cases), "eval": 0, "train": 0, "no train": 0, "fx": 0, "operations": 0}
         for case in cases:
+            if arguments.step:
+                problems, count = problems_of_step(case)
+                row["operations"] += count
+                row["no train"] += not count
+                row["train"] += count > 0 and not problems
+                failures += [f"{zoo} {case.name} (step): {problem}" for problem in problems]
+                for problem in problems[:3]:
+                    print(f"\r{zoo} {case.name} (step): {problem}", file=sys.stderr, flush=True)
+                gc.collect()
+                print(f"\r{zoo}: {case.name:60.60}", end="", file=sys.stderr, flush=True)
+                continue
             row["fx"] += traced_by_fx(case)
             for mode in ("eval",) if arguments.fast else ("eval", "train"):
                 if mode == "train" and "no-train" in case.traits:
@@ -75,6 +89,17 @@ def problems_of(case: Case, train: bool) -> tuple[list[str], int]:
         report = check(case, train)
     except Exception as error:
         return [f"{type(error).__name__}: {str(error)[:200]}"], 0
+    return report.problems, report.n_operations
+
+
+def problems_of_step(case: Case) -> tuple[list[str], int]:
+    """The problems found with a training step of a case, and how many events it has; 0 if there is nothing to train."""
+    try:
+        if not has_step(case):
+            return [], 0
+        report = check_step(case)
+    except Exception as error:
+        return [f"{type(error).__name__}: {str(error)[:200]}"], 1
     return report.problems, report.n_operations
 
 

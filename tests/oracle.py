@@ -94,7 +94,7 @@ class _Observed:
         module = model if isinstance(model, nn.Module) else nn.Module()
         if train:
             self.gradients = _gradients(module, self.result)
-        self.state = {name: _fingerprint(value) for name, value in module.state_dict(keep_vars=True).items()}
+        self.state = {name: fingerprint(value) for name, value in module.state_dict(keep_vars=True).items()}
         self.hooks = [
             (
                 len(m._forward_hooks),
@@ -120,14 +120,17 @@ def _gradients(module: nn.Module, result: Any) -> list[Any]:
         torch.stack([loss.reshape(()) for loss in losses]).sum().backward()
     except RuntimeError as error:  # an operation without a derivative: equally so when recorded
         return [str(error)]
-    return [None if p.grad is None else _fingerprint(p.grad) for p in module.parameters()]
+    return [None if p.grad is None else fingerprint(p.grad) for p in module.parameters()]
 
 
-def _fingerprint(tensor: Any) -> Any:
+def fingerprint(tensor: Any) -> Any:
     """A digest of a tensor's bits, so that two copies of a large model are never held; a copy where bits are hidden."""
     tensor = tensor.detach() if isinstance(tensor, torch.Tensor) else tensor
     try:
-        data = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
+        flat = tensor.contiguous().reshape(-1)
+        if flat.stride() != (1,):  # one element, seen by an expanded view
+            flat = torch.empty(flat.shape, dtype=flat.dtype).copy_(flat)
+        data = flat.view(torch.uint8).numpy()
     except (RuntimeError, TypeError, AttributeError, NotImplementedError):
         return tensor.clone() if isinstance(tensor, torch.Tensor) else tensor
     return f"{tensor.dtype}{list(tensor.shape)} {hashlib.blake2b(data, digest_size=12).hexdigest()}"

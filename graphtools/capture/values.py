@@ -71,8 +71,11 @@ class Value:
         self.grad_fn: Any = None
         self.output_number = 0
         if kept and self.requires_grad:
-            self.grad_fn = tensor.grad_fn
-            self.output_number = tensor.output_nr
+            try:
+                self.grad_fn = tensor.grad_fn
+                self.output_number = tensor.output_nr
+            except RuntimeError:  # a view that torch forbids to differentiate; plain code may never ask
+                pass
         try:
             self.spec: Any = (tensor.dtype, tensor.shape, tensor.device)
         except RuntimeError:  # a nested tensor has no single shape
