@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from functools import wraps as wraps_of
 from typing import Any
 
@@ -153,22 +153,38 @@ def resume_collector() -> None:
             gc.enable()
 
 
-@lru_cache(maxsize=1)
 def keep_freed_memory(n_bytes: int = 1 << 30) -> bool:
-    """Makes glibc keep up to `n_bytes` of freed memory for the next allocation, once a process; True if it did.
+    """Makes glibc keep up to `n_bytes` of freed memory for the next allocation; True if it does.
 
     The values of a recording are freed together. By default glibc gives that memory back to the system, and the next
     recording pays for every page again: about a sixth of a recorded forward pass of resnet50. A user's own setting
     (`MALLOC_TRIM_THRESHOLD_`, `MALLOC_MMAP_THRESHOLD_` or `GLIBC_TUNABLES` in the environment) is left alone.
     """
+    # 32 MiB is the largest mmap threshold that glibc takes.
+    return _set_malloc(min(n_bytes, 2**31 - 1), 32 << 20)
+
+
+def return_freed_memory() -> bool:
+    """Makes glibc give freed memory back to the system, as it does from the start; True if it does."""
+    return _set_malloc(128 << 10, 128 << 10)
+
+
+_malloc_setting: tuple[int, int] | None = None
+
+
+def _set_malloc(trim_threshold: int, mmap_threshold: int) -> bool:
+    global _malloc_setting
     if any(name in os.environ for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")):
         return False
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return False
-    trim_threshold, mmap_threshold = -1, -3  # malloc.h; 32 MiB is the largest mmap threshold that glibc takes
-    return bool(mallopt(trim_threshold, min(n_bytes, 2**31 - 1)) and mallopt(mmap_threshold, 32 << 20))
+    if _malloc_setting != (trim_threshold, mmap_threshold):
+        try:
+            mallopt = ctypes.CDLL("libc.so.6").mallopt
+        except (OSError, AttributeError):
+            return False
+        if not (mallopt(-1, trim_threshold) and mallopt(-3, mmap_threshold)):  # M_TRIM_, M_MMAP_THRESHOLD in malloc.h
+            return False
+        _malloc_setting = (trim_threshold, mmap_threshold)
+    return True
 
 
 class Interception:

@@ -24,14 +24,16 @@ def training_step(
     *,
     device: str | torch.device | None = None,
     limits: Limits = Limits(),
+    limit_bytes: int | None = None,
 ) -> Recording:
     """One standard training step, recorded: zero_grad, forward, loss, backward, step. The model is trained by it.
 
     `batch` is `(inputs, target)`: the loss is `loss_fn(model(inputs), target)`, inputs that are a tuple or mapping
     being unpacked. With `loss_fn` None the batch is a mapping of keyword inputs to a model whose result has a `loss`,
     as those of transformers do. Training or eval mode is left as it is. `device` moves the model and the batch there
-    first. The optimizer's state is copied once, so that the recording can be edited. Raises CaptureError for a batch of
-    another form, and what the step raises, with the run so far as its `recording`.
+    first. Past `limit_bytes` of host memory the oldest values go to a temporary file. The optimizer's state is copied
+    once, so that the recording can be edited. Raises CaptureError for a batch of another form, and what the step
+    raises, with the run so far as its `recording`.
     """
     if loss_fn is None and not isinstance(batch, Mapping):
         raise CaptureError(
@@ -56,7 +58,7 @@ def training_step(
             return error
         return None
 
-    return record_program(Program(type(model).__name__, model, batch, run, optimizer), limits)
+    return record_program(Program(type(model).__name__, model, batch, run, optimizer), limits, limit_bytes)
 
 
 def _loss(model: nn.Module, batch: Any, loss_fn: Callable[..., torch.Tensor] | None) -> torch.Tensor:

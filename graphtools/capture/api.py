@@ -70,20 +70,27 @@ def trace(
     return graph
 
 
-def run(model: Callable[..., Any], *args: Any, limits: Limits = Limits(), **kwargs: Any) -> Recording:
+def run(
+    model: Callable[..., Any],
+    *args: Any,
+    limits: Limits = Limits(),
+    limit_bytes: int | None = None,
+    **kwargs: Any,
+) -> Recording:
     """One forward pass of `model`, a module or a function of tensors, recorded with every value.
 
     Computes exactly what `model(*args, **kwargs)` computes, with the same effects on buffers and random state. Values
-    stay on their device; they are kept by reference, so they take the memory of the results themselves. What the model
-    raises comes out unchanged with the run so far as its `recording`; so does LimitError past one of the `limits`.
+    stay on their device; they are kept by reference, so they take the memory of the results themselves. Past
+    `limit_bytes` of host memory the oldest go to a temporary file, and the recording says so. What the model raises
+    comes out unchanged with the run so far as its `recording`; so does LimitError past one of the `limits`.
     """
     program = Program(_name(model), model, (args, kwargs), lambda recorder, given: _run(recorder, model, *given))
-    return record_program(program, limits)
+    return record_program(program, limits, limit_bytes)
 
 
-def record_program(program: Program, limits: Limits = Limits()) -> Recording:
+def record_program(program: Program, limits: Limits = Limits(), limit_bytes: int | None = None) -> Recording:
     """The recording of a program run now, which can be edited. Raises what the program raises, as `run` does."""
-    recorder = Recorder(program.model, limits)
+    recorder = Recorder(program.model, limits, limit_bytes=limit_bytes)
     error = program.run(recorder, program.inputs)
     recording = make_recording(recorder, program.name, program)
     guard(recording, recorder.shared)
@@ -94,13 +101,14 @@ def record_program(program: Program, limits: Limits = Limits()) -> Recording:
 
 
 @contextmanager
-def record(model: Any = None, *, limits: Limits = Limits()) -> Iterator[Recording]:
+def record(model: Any = None, *, limits: Limits = Limits(), limit_bytes: int | None = None) -> Iterator[Recording]:
     """Records the operations of the block, which may be any code; the recording is complete when the block ends.
 
     `model` gives the names of modules, parameters, inputs and of the output; without it they are found as they are met.
+    Past `limit_bytes` of host memory the oldest values go to a temporary file.
     Exceptions pass through unchanged, with the run so far as their `recording`; the name bound by `as` holds it too.
     """
-    recorder = Recorder(model, limits)
+    recorder = Recorder(model, limits, limit_bytes=limit_bytes)
     recording = Recording.__new__(Recording)
     try:
         with recorder:

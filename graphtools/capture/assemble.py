@@ -327,6 +327,8 @@ def _notes(recorder: Recorder) -> list[str]:
     opaque = sorted({type_name(type(call.module)) for call in recorder.calls if call.module is not None})
     if opaque:
         notes.append(f"{', '.join(opaque)} ran as in plain PyTorch, as one operation: looking inside would change it")
+    if recorder.budget is not None:
+        notes += recorder.budget.notes()
     for target in sorted(set(recorder.overwritten)):
         notes.append(f"{target} wrote into its arguments; what they held before was not kept")
     return notes

@@ -128,16 +128,18 @@ class BackwardWatch:
                     handle.remove()
                 self._write_log(fired, started, stage)
 
-    @staticmethod
-    def _hook(node: _Node, fired: list[Any]) -> Callable[..., None]:
+    def _hook(self, node: _Node, fired: list[Any]) -> Callable[..., None]:
         to_leaf = node.to_leaf
         variable = node.variable
+        budget = self._memory.budget
 
         def hook(outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
             # A post hook's return value would replace the gradients, so this returns None.
             now = time.perf_counter()
             if variable is not None and not node.had_grad:
                 incoming = (None,)  # it is the new .grad
+            if budget is not None:
+                incoming = tuple([budget.kept(gradient) for gradient in incoming])
             if to_leaf:
                 # What a leaf is about to take over as its .grad must not be held here, or it would be copied.
                 outgoing = tuple(
@@ -146,6 +148,8 @@ class BackwardWatch:
                         for g, leaf in zip(outgoing, to_leaf, strict=False)
                     ]
                 )
+            if budget is not None:
+                outgoing = tuple([budget.kept(gradient) for gradient in outgoing])
             fired.append((node, now, incoming, outgoing))
 
         return hook

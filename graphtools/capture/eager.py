@@ -28,6 +28,7 @@ from graphtools.capture.backward import BackwardEntry, BackwardWatch, StageEntry
 from graphtools.capture.edits import Edit, Served
 from graphtools.capture.scopes import ModuleNames, ScopeStack, attribute_name, type_name
 from graphtools.capture.source import Place, user_place, user_place_of_traceback
+from graphtools.capture.spill import Budget
 from graphtools.capture.updates import UpdateEntry, UpdateWatch
 from graphtools.capture.values import Memory, Value, detached
 from graphtools.errors import LimitError
@@ -99,6 +100,7 @@ class Recorder(TorchFunctionMode):
         keep_values: bool = True,
         edits: Mapping[str, Edit] = MappingProxyType({}),
         served: Served | None = None,
+        limit_bytes: int | None = None,
     ) -> None:
         super().__init__()
         self.edits = edits  # by the name of the operation
@@ -128,7 +130,8 @@ class Recorder(TorchFunctionMode):
         self._thread = threading.get_ident()
         self._values: dict[int, Value] = {}
         self._leaves: dict[int, Value] = {}  # those of `_values` that were there before the run
-        self._memory = Memory()
+        self.budget = None if limit_bytes is None else Budget(limit_bytes)
+        self._memory = Memory(self.budget)
         self.log: list[Any] = []  # calls, backward and update entries in the order they happened
         self.stages: list[StageEntry] = []
         self._backward = BackwardWatch(self._memory, self.log, self._leaf)
@@ -148,7 +151,9 @@ class Recorder(TorchFunctionMode):
 
     def __enter__(self) -> Recorder:
         self._thread = threading.get_ident()
-        if self.keep_values:
+        if self.budget is not None:
+            compat.return_freed_memory()
+        elif self.keep_values:
             compat.keep_freed_memory()
         self._removers = [
             register_module_forward_pre_hook(self._enter_module),

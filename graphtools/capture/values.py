@@ -8,7 +8,7 @@ computed again when somebody looks. In a residual net most batch norms are overw
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from torch import nn
 
 from graphtools import catalog, compat
 from graphtools.capture.specs import spec_of
+from graphtools.capture.spill import Budget
 from graphtools.graph import Ref
 from graphtools.recording import Kept, ValueLost
 
@@ -60,7 +61,7 @@ class Value:
         self.call = call
         self.index = index
         self.copy: torch.Tensor | None = None
-        self.recipe: Recipe | None = None
+        self.recipe: Callable[[], torch.Tensor] | None = None
         self.is_needed = False  # by another value's recipe
         self.kept = kept
         self.storage: int | None = None
@@ -84,6 +85,13 @@ class Value:
     def held(self) -> torch.Tensor | None:
         """The tensor itself; None once it is gone."""
         return self.weak() if self.weak is not None else self.tensor
+
+    def give_up_tensor(self, read: Callable[[], torch.Tensor]) -> None:
+        """Lets go of the tensor; from now on the value is what `read` gives."""
+        assert self.tensor is not None
+        self.weak = weakref.ref(self.tensor)
+        self.tensor = None
+        self.recipe = read
 
     @property
     def is_safe(self) -> bool:
@@ -156,7 +164,8 @@ class Recipe:
 class Memory:
     """Which values live in which memory, and who wrote there last."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
+        self.budget = budget
         self.values: list[Value] = []
         self.writers: dict[int, Call] = {}
         self.exposed: set[int] = set()  # storages that numpy shares
@@ -168,6 +177,8 @@ class Memory:
     def add(self, value: Value, tensor: torch.Tensor) -> None:
         """Takes up a value just met, whose tensor this is."""
         self.values.append(value)
+        if self.budget is not None and value.kept and value.index >= 0 and not value.is_hidden:
+            self.budget.admit(value, tensor)
         if self.exposed and value.kept and self.storage(value) in self.exposed:
             with torch.no_grad():
                 value.copy = detached(tensor).clone()
@@ -237,13 +248,17 @@ class Memory:
 
     def _make_safe(self, value: Value, tensor: torch.Tensor, storage: int, copies: dict[int, torch.Tensor]) -> None:
         value.recipe = self._recipe(value, tensor, storage)
-        if value.recipe is None:
-            value.copy = copies.get(id(tensor))
-            if value.copy is None:
-                with torch.no_grad():
-                    value.copy = copies[id(tensor)] = detached(tensor).clone()
-        else:
+        if value.recipe is not None:
             value.tensor = None
+            return
+        value.copy = copies.get(id(tensor))
+        if value.copy is None:
+            with torch.no_grad():
+                value.copy = copies[id(tensor)] = detached(tensor).clone()
+            read = self.budget.admit_copy(value.copy) if self.budget is not None else None
+            if read is not None:
+                value.recipe, value.copy = read, None
+                value.tensor = None
 
     def _recipe(self, value: Value, tensor: torch.Tensor, storage: int) -> Recipe | None:
         call = value.call
@@ -275,7 +290,7 @@ class Memory:
                 if needed is None or not self._can_need(needed, tensor, storage):
                     return None
                 needs[arg] = needed
-                n_steps += needed.recipe.n_steps if needed.recipe is not None else 0
+                n_steps += needed.recipe.n_steps if isinstance(needed.recipe, Recipe) else 0
             elif not (arg is None or isinstance(arg, int | float)):
                 return None
         if n_steps > _MOST_STEPS:
