@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import os
 import signal
 import statistics
@@ -97,6 +98,7 @@ def nnsight(model: nn.Module, x: Any) -> Any:
     return kept
 
 
+FORWARD: dict[str, Variant] = {"plain": plain, "plain again": plain, "graphtools": recorded}
 PEERS: dict[str, Variant] = {"TorchLens": torchlens, "torchview": torchview, "nnsight": nnsight}
 
 
@@ -226,14 +228,17 @@ def main() -> int:
     elif not keep_freed_memory():
         print("freed memory is not kept: this is not glibc, or the environment says otherwise")
     warnings.simplefilter("ignore")
-    forward = {"plain": plain, "plain again": plain, "graphtools": recorded}
-    variants: dict[str, Any] = STEPS if arguments.train else forward
+    plain_variant = {"plain": plain_step if arguments.train else plain}
+    groups: list[dict[str, Any]] = [STEPS if arguments.train else FORWARD]
     if arguments.peers:
-        variants = variants | (STEP_PEERS if arguments.train else PEERS)
+        peers = STEP_PEERS if arguments.train else PEERS
+        # TorchLens wraps torch's functions for good, and torchview never ends after that: TorchLens comes last.
+        first = {name: peer for name, peer in peers.items() if name != "TorchLens"}
+        groups = [groups[0] | first, plain_variant | {"TorchLens": peers["TorchLens"]}]
     threads = torch.get_num_threads()
     print(f"torch {torch.__version__}, {threads} threads, median of {arguments.repeat}, batch of {arguments.batch}")
     print(f"{'model':12}{'variant':14}{'CPU time':>12}{'ratio':>10}   lowest to highest")
-    for name in arguments.models or MODELS:
+    for variants, name in itertools.product(groups, arguments.models or MODELS):
         measure(name, variants, arguments.repeat, arguments.train, arguments.limit, arguments.batch)
     return 0
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from graphtools.errors import GraphtoolsError, missing
 from graphtools.graph import Failure, Graph, Node, Path, Ref, Source
+
+if TYPE_CHECKING:
+    import os
+
+    from graphtools.explaining import Explanation
 
 Phase = Literal["forward", "backward", "update"]
 StageKind = Literal["forward", "zero_grad", "backward", "update", "step"]
@@ -301,6 +306,25 @@ class Recording:
             grad=None if found.grad is None else self._read(f"{found.parameter}.grad", found.grad),
             state=state,
         )
+
+    def explain(self, of: Node | str, path: Path | None = None, check: bool = False) -> Explanation:
+        """Why the value and the gradient of `of` are what they are: the operation's derivative rule with the actual
+        factors, what arrived from which users, and for a zero, missing or non-finite one the way back to where it began.
+
+        `check` compares the rule with finite differences, which runs the operation a few times. Prints well.
+        """
+        from graphtools.explaining import explain
+
+        return explain(self, of, path, check)
+
+    def save(self, file: str | os.PathLike[str]) -> None:
+        """Writes the recording, all values included, to a `.gt` file that `graphtools.load` opens without the model.
+
+        The file is complete or not there: an interrupted save leaves an older file as it was. Raises OSError.
+        """
+        from graphtools.saving import save
+
+        save(self, file)
 
     def _read(self, name: str, kept: Kept) -> Any:
         if kept.recipe is not None:

@@ -20,10 +20,10 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.overrides import TorchFunctionMode
 
 from graphtools import catalog, compat
+from graphtools.capture import optimizers
 from graphtools.capture.backward import BackwardEntry, BackwardWatch, StageEntry
 from graphtools.capture.edits import Edit, Served
 from graphtools.capture.scopes import ModuleNames, ScopeStack, attribute_name, type_name
@@ -158,9 +158,9 @@ class Recorder(TorchFunctionMode):
         self._removers = [
             register_module_forward_pre_hook(self._enter_module),
             register_module_forward_hook(self._leave_module, with_kwargs=True, always_call=True),
-            register_optimizer_step_pre_hook(self._enter_optimizer),
-            register_optimizer_step_post_hook(self._leave_optimizer),
         ]
+        if self.keep_values:
+            optimizers.watch(self)
         if self.model is not None and not _may_run_fused(self.model):
             # A global pre-hook does not see keyword arguments; this one of the model itself does.
             hook = self.model.register_forward_pre_hook(self._enter_root, prepend=True, with_kwargs=True)
@@ -186,6 +186,7 @@ class Recorder(TorchFunctionMode):
         super().__exit__(kind, error, traceback)
         for interception, wrap in self._watched:
             interception.unwatch(wrap)
+        optimizers.unwatch(self)
         for remover in self._removers:
             remover.remove()
         if error is not None:
@@ -540,9 +541,10 @@ class Recorder(TorchFunctionMode):
             stage.stop = len(self.log)
             self.stages.append(stage)
 
-    def _enter_optimizer(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> Any:
+    def before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> Any:
+        """Watches an optimizer's step begin; gives it a closure that is recorded in place of its own."""
         # The optimizer's arithmetic is not the model's; what it overwrites must keep its recorded value all the same.
-        if threading.get_ident() != self._thread or not self.keep_values:
+        if threading.get_ident() != self._thread:
             return None
         with compat.without_torch_function():
             self._updates.begin(optimizer, user_place(sys._getframe(1)))
@@ -565,8 +567,9 @@ class Recorder(TorchFunctionMode):
 
         return recorded
 
-    def _leave_optimizer(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        if threading.get_ident() == self._thread and self.keep_values:
+    def after_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Watches an optimizer's step end."""
+        if threading.get_ident() == self._thread:
             self._paused -= 1
             with compat.without_torch_function():
                 stage = self._updates.end(optimizer)

@@ -47,6 +47,8 @@ def trace_symbolically(
     graph so far as the exception's `graph`, for a model that does not end.
     """
     started = time.perf_counter()
+    if isinstance(model, nn.Module) and any(nn.parameter.is_lazy(p) for p in (*model.parameters(), *model.buffers())):
+        raise Untraceable("the model has parameters that its first forward pass makes")
     tracer = _Tracer(limits)
     concrete = _concrete(model, args, kwargs)
     with preserved(model):  # fx hangs the constants that it meets on the model itself

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -333,3 +334,41 @@ def test_a_forward_pass_keeps_the_parameters_it_ran_with() -> None:
     model(torch.randn(4, 3)).sum().backward()
     optimizer.step()
     assert torch.equal(recording.value("weight"), before)
+
+
+def test_training_steps_recorded_in_two_threads_at_once_do_not_mix() -> None:
+    def train(name: str, size: int, found: dict[str, Any]) -> None:
+        generator = torch.Generator().manual_seed(size)
+        model = nn.Sequential(nn.Linear(size, size), nn.Tanh(), nn.Linear(size, 1))
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(torch.rand(parameter.shape, generator=generator))
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        x = torch.rand(4, size, generator=generator)
+        recordings = []
+        for _ in range(15):
+            with gt.record(model) as recording:
+                optimizer.zero_grad()
+                model(x).square().mean().backward()
+                optimizer.step()
+            recordings.append(recording)
+        found[name] = (
+            [[event.name for event in recording.events] for recording in recordings],
+            [recording.grad("0.weight") for recording in recordings],
+            list(model.parameters()),
+        )
+
+    apply = torch.autograd.Function.__dict__["apply"]
+    alone: dict[str, Any] = {}
+    together: dict[str, Any] = {}
+    for name, size in (("small", 8), ("large", 64)):
+        train(name, size, alone)
+    threads = [
+        threading.Thread(target=train, args=(name, size, together)) for name, size in (("small", 8), ("large", 64))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert same(alone, together) is None
+    assert torch.autograd.Function.__dict__["apply"] is apply
