@@ -51,7 +51,7 @@ def training_step(
         try:
             with recorder:
                 optimizer.zero_grad()
-                loss = _loss(model, given, loss_fn)
+                loss = _loss(recorder, model, given, loss_fn)
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
         except BaseException as error:
@@ -61,7 +61,9 @@ def training_step(
     return record_program(Program(type(model).__name__, model, batch, run, optimizer), limits, limit_bytes)
 
 
-def _loss(model: nn.Module, batch: Any, loss_fn: Callable[..., torch.Tensor] | None) -> torch.Tensor:
+def _loss(
+    recorder: Recorder, model: nn.Module, batch: Any, loss_fn: Callable[..., torch.Tensor] | None
+) -> torch.Tensor:
     if loss_fn is None:
         result = model(**batch)
         loss = result["loss"] if isinstance(result, Mapping) else getattr(result, "loss", None)
@@ -75,7 +77,12 @@ def _loss(model: nn.Module, batch: Any, loss_fn: Callable[..., torch.Tensor] | N
         output = model(*inputs)
     else:
         output = model(inputs)
+    recorder.name_inputs(_named_target, (target,), {})
     return loss_fn(output, target)
+
+
+def _named_target(target: Any) -> None:
+    """Has the signature by which the target becomes an input of the graph."""
 
 
 def _described(batch: Any) -> str:
