@@ -86,7 +86,9 @@ class Subject:
         for node in graph.operations:
             if not node.target.startswith(("torch.", "operator.")) or len(node.outputs) != 1 or node.outputs[0].path:
                 continue
-            if node.target.startswith("torch.nn.modules") or not node.outputs[0].spec.dtype.startswith(("f", "bf")):
+            if node.target.startswith("torch.nn.modules") or node.target.endswith("__set__"):
+                continue
+            if not node.outputs[0].spec.dtype.startswith(("f", "bf")):
                 continue
             if what == "gradient":
                 kept = self.recording.content.values.get(node.name, {}).get(())
