@@ -372,3 +372,25 @@ def test_training_steps_recorded_in_two_threads_at_once_do_not_mix() -> None:
         thread.join()
     assert same(alone, together) is None
     assert torch.autograd.Function.__dict__["apply"] is apply
+
+
+def test_two_optimizers_and_what_each_of_them_changed() -> None:
+    torch.manual_seed(0)
+    generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)
+    optimizers = [torch.optim.Adam(generator.parameters()), torch.optim.SGD(discriminator.parameters(), lr=0.1)]
+    both = nn.ModuleDict({"generator": generator, "discriminator": discriminator})
+    noise, real = torch.randn(3, 2), torch.randn(3, 2)
+    with gt.record(both) as recording:
+        fake = generator(noise)
+        (discriminator(fake.detach()) - discriminator(real)).mean().backward()
+        optimizers[1].step()
+        optimizers[1].zero_grad()
+        discriminator(fake).mean().backward()
+        optimizers[0].step()
+    steps = [(stage.name, stage.changed) for stage in recording.stages if stage.kind == "step"]
+    assert steps == [
+        ("SGD", ("discriminator.weight", "discriminator.bias")),
+        ("Adam", ("generator.weight", "generator.bias")),
+    ]
+    assert torch.equal(recording.update("generator.weight").after, generator.weight)
+    assert torch.equal(recording.grad("discriminator.weight"), discriminator.weight.grad)
