@@ -14,7 +14,8 @@ from torch import nn
 
 from graphtools import compat
 from graphtools.capture.backward import BackwardEntry
-from graphtools.capture.eager import Call, Recorder
+from graphtools.capture.calls import Call
+from graphtools.capture.eager import Recorder
 from graphtools.capture.scopes import type_name
 from graphtools.capture.source import resolve
 from graphtools.capture.specs import make_spec

@@ -7,13 +7,10 @@ memory is overwritten), so a recorded forward pass costs little more than a plai
 
 from __future__ import annotations
 
-import inspect
-import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -25,66 +22,19 @@ from torch.overrides import TorchFunctionMode
 from graphtools import catalog, compat
 from graphtools.capture import optimizers
 from graphtools.capture.backward import BackwardEntry, BackwardWatch, StageEntry
+from graphtools.capture.calls import Call
 from graphtools.capture.edits import Edit, Served
+from graphtools.capture.naming import NodeNames, by_parameter
+from graphtools.capture.opaque import is_opaque, may_run_fused
 from graphtools.capture.scopes import ModuleNames, ScopeStack, attribute_name, type_name
 from graphtools.capture.source import Place, user_place, user_place_of_traceback
 from graphtools.capture.spill import Budget
+from graphtools.capture.tally import Tally
 from graphtools.capture.updates import UpdateEntry, UpdateWatch
 from graphtools.capture.values import Memory, Value, detached
-from graphtools.errors import LimitError
 from graphtools.graph import Path, Ref, enclosing_scopes, module_path
 from graphtools.recording import Kept, Limits
 from graphtools.structure import replace_leaves, tensors
-
-
-class Call:
-    """One operation, as raw as it was met; `graphtools.capture.assemble` makes a Node of it."""
-
-    __slots__ = (
-        "after",
-        "args",
-        "autocast",
-        "duration_s",
-        "func",
-        "grad",
-        "index",
-        "kind",
-        "kwargs",
-        "module",
-        "name",
-        "place",
-        "raised",
-        "random",
-        "result",
-        "rng_state",
-        "scope",
-        "target",
-        "values",
-        "writes",
-    )  # fmt: skip
-
-    def __init__(self, index: int, kind: str, name: str, target: str, scope: str, place: Place | None) -> None:
-        self.index = index
-        self.kind = kind
-        self.name = name
-        self.target = target
-        self.scope = scope
-        self.place = place
-        self.func: Callable[..., Any] | None = None
-        self.module: nn.Module | None = None
-        self.args: tuple[Any, ...] = ()
-        self.kwargs: dict[str, Any] = {}
-        self.values: list[Value] = []
-        self.result: Any = None
-        self.writes: tuple[str, ...] = ()
-        self.after: tuple[str, ...] = ()
-        self.random = False
-        self.raised = False
-        self.rng_state: Any = None
-        self.grad = True
-        self.autocast: str | None = None
-        self.duration_s = 0.0
-
 
 _SHARING = (".numpy", ".__array__", ".__dlpack__")
 _PLAIN = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device, torch.Size, type(Ellipsis)})
@@ -111,7 +61,7 @@ class Recorder(TorchFunctionMode):
         self._repeats = bool(edits) or served is not None
         self.model = model if isinstance(model, nn.Module) else None
         self.names = ModuleNames(self.model)
-        self.limits = limits
+        self.tally = Tally(limits)
         self.keep_values = keep_values
         self.calls: list[Call] = []
         self.inputs: list[Call] = []
@@ -136,16 +86,11 @@ class Recorder(TorchFunctionMode):
         self.stages: list[StageEntry] = []
         self._backward = BackwardWatch(self._memory, self.log, self._leaf)
         self._updates = UpdateWatch(self._memory, self.log, self._backward, self._leaf, self._forget)
-        self._counts: dict[str, int] = {}
-        self._taken: set[str] = set()
+        self._node_names = NodeNames()
         self._paused = 0
         self._opaque: list[tuple[nn.Module, Place | None, float]] = []
         self._removers: list[Any] = []
         self._watched: list[tuple[compat.Interception, Callable[..., Any]]] = []
-        self._started = 0.0
-        self._n_events = 0
-        self._n_bytes = 0
-        self._storages_counted: set[int | None] = set()
 
     # -- beginning and end ------------------------------------------------------------------------------------------
 
@@ -161,7 +106,7 @@ class Recorder(TorchFunctionMode):
         ]
         if self.keep_values:
             optimizers.watch(self)
-        if self.model is not None and not _may_run_fused(self.model):
+        if self.model is not None and not may_run_fused(self.model):
             # A global pre-hook does not see keyword arguments; this one of the model itself does.
             hook = self.model.register_forward_pre_hook(self._enter_root, prepend=True, with_kwargs=True)
             self._removers.append(hook)
@@ -176,11 +121,11 @@ class Recorder(TorchFunctionMode):
             interception.watch(wrap)
         compat.pause_collector()
         super().__enter__()
-        self._started = time.perf_counter()
+        self.tally.start()
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        self.duration_s = time.perf_counter() - self._started
+        self.duration_s = self.tally.seconds
         if self._opaque:  # an interrupt left a module that ran without us
             compat.push_function_mode(self)
         super().__exit__(kind, error, traceback)
@@ -217,7 +162,7 @@ class Recorder(TorchFunctionMode):
         callee = catalog.describe(func)
         if callee.treatment == "pass" or self._paused or compat.in_backward() or compat.in_functorch():
             return func(*args, **kwargs)
-        self._check_limits()
+        self.tally.check()
         call = self._begin(callee.target, user_place(sys._getframe(1)))
         with compat.without_torch_function():
             self._take_arguments(call, callee, args, kwargs)
@@ -245,34 +190,9 @@ class Recorder(TorchFunctionMode):
         self.edited.add(call.name)
         return edit.run(func, args, kwargs)
 
-    def _check_limits(self) -> None:
-        limits = self.limits
-        if limits.events is not None and self._n_events >= limits.events:
-            raise LimitError(f"the run was stopped at its limit of {limits.events} operations")
-        if limits.seconds is not None and time.perf_counter() - self._started > limits.seconds:
-            raise LimitError(
-                f"the run was stopped at its limit of {limits.seconds:g} s, after {self._n_events} operations"
-            )
-        if limits.bytes is not None and self._n_bytes > limits.bytes:
-            raise LimitError(
-                f"the run was stopped after {self._n_events} operations: their results take {self._n_bytes} bytes, "
-                f"the limit is {limits.bytes}"
-            )
-
     def _begin(self, target: str, place: Place | None) -> Call:
-        name = self._name(target.rsplit(".", 1)[-1])
+        name = self._node_names.new(target.rsplit(".", 1)[-1])
         return Call(len(self.calls), "call", name, target, self._scopes.scope, place)
-
-    def _name(self, word: str) -> str:
-        stem = _stem(word)
-        count = self._counts.get(stem, 0)
-        name = f"{stem}_{count}" if count else stem
-        while name in self._taken:
-            count += 1
-            name = f"{stem}_{count}"
-        self._counts[stem] = count + 1
-        self._taken.add(name)
-        return name
 
     def _take_arguments(
         self, call: Call, callee: catalog.Callee, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -349,7 +269,7 @@ class Recorder(TorchFunctionMode):
         return met
 
     def _state(self, kind: str, target: str, tensor: torch.Tensor, place: Place | None = None) -> Value:
-        call = Call(len(self.calls), kind, self._name(target.replace(".", "_")), target, "", place)
+        call = Call(len(self.calls), kind, self._node_names.new(target.replace(".", "_")), target, "", place)
         (self.inputs if kind == "input" else self.calls).append(call)
         value = self._leaves[id(tensor)] = self._bind(call, tensor, Ref(call.name), -1)
         return value
@@ -379,8 +299,7 @@ class Recorder(TorchFunctionMode):
         self._append(call)
         if isinstance(result, torch.Tensor):
             self._bind(call, result, Ref(call.name), call.index)
-            if self.limits.bytes is not None:
-                self._count_bytes(result)
+            self.tally.count_bytes(result)
         elif callee.treatment == "exit":
             if args and isinstance(args[0], torch.Tensor) and callee.target.endswith(_SHARING):
                 self._memory.expose(args[0])
@@ -390,8 +309,7 @@ class Recorder(TorchFunctionMode):
             for path, tensor in tensors(result):
                 found = True
                 self._bind(call, tensor, Ref(call.name, path), call.index)
-                if self.limits.bytes is not None:
-                    self._count_bytes(tensor)
+                self.tally.count_bytes(tensor)
             if not found:
                 if not call.writes:  # a question about a tensor, no step of the computation
                     self.calls.pop()
@@ -400,19 +318,13 @@ class Recorder(TorchFunctionMode):
                 written = args[0] if args else None
                 if isinstance(written, torch.Tensor):  # x[0] = y gives nothing; what follows uses the new x
                     self._bind(call, written, Ref(call.name), call.index)
-        self._n_events += 1
+        self.tally.n_events += 1
 
     def _append(self, call: Call) -> None:
         # Only now, because states that were met among its arguments come before it.
         call.index = len(self.calls)
         self.calls.append(call)
         self.log.append(call)
-
-    def _count_bytes(self, tensor: torch.Tensor) -> None:
-        key = compat.storage_key(tensor)
-        if key not in self._storages_counted:
-            self._storages_counted.add(key)
-            self._n_bytes += tensor.numel() * tensor.element_size()
 
     # -- modules ----------------------------------------------------------------------------------------------------
 
@@ -423,7 +335,7 @@ class Recorder(TorchFunctionMode):
         self._scopes.enter(module)
         if module is self.model and self._scopes.depth == 1 and not self.are_inputs_named:
             self._name_inputs(args, {})
-        if _is_opaque(module) and compat.top_function_mode() is self:
+        if is_opaque(module) and compat.top_function_mode() is self:
             compat.pop_function_mode()
             self._paused += 1
             self._opaque.append((module, user_place(sys._getframe(1)), time.perf_counter()))
@@ -483,7 +395,7 @@ class Recorder(TorchFunctionMode):
             or compat.top_function_mode() is not self
         ):
             return original(*args, **kwargs)
-        self._check_limits()
+        self.tally.check()
         callee = catalog.Callee(f"{cls.__module__}.{cls.__qualname__}", "record", "unknown")
         call = self._begin(callee.target, user_place(sys._getframe(2)))
         with compat.without_torch_function():
@@ -592,7 +504,7 @@ class Recorder(TorchFunctionMode):
     def name_inputs(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Makes an input node for each tensor among the arguments, named by the function's signature."""
         with compat.without_torch_function():
-            for path, tensor in tensors(_by_parameter(function, args, kwargs)):
+            for path, tensor in tensors(by_parameter(function, args, kwargs)):
                 known = self._values.get(id(tensor))
                 if known is None or known.held() is not tensor:  # else an operation gave it, or it is an input already
                     self._state("input", ".".join(map(str, path)), tensor)
@@ -610,7 +522,7 @@ class Recorder(TorchFunctionMode):
 
         with compat.without_torch_function():
             if self.output_name is None:
-                self.output_name = self._name("output")
+                self.output_name = self._node_names.new("output")
             self.output = replace_leaves(result, ref)
             self.output_after = tuple(dict.fromkeys(after))
             # A tensor may have been written since the operation that gave it, so the output holds values of its own.
@@ -628,50 +540,6 @@ class Recorder(TorchFunctionMode):
             self.failed = (call, error)
 
 
-@lru_cache(maxsize=65536)
-def _stem(word: str) -> str:
-    """The word as part of a Python name."""
-    stem = word.strip("_")
-    return stem if stem.isidentifier() else re.sub(r"^(?=\d)|\W", "_", stem) or "call"
-
-
 def _generator(kwargs: dict[str, Any]) -> torch.Generator | None:
     found = kwargs.get("generator")
     return found if isinstance(found, torch.Generator) else None
-
-
-def _by_parameter(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    try:
-        bound = inspect.signature(function).bind_partial(*args, **kwargs)
-    except (TypeError, ValueError):
-        return {**{f"arg_{position}": arg for position, arg in enumerate(args)}, **kwargs}
-    named: dict[str, Any] = {}
-    for name, value in bound.arguments.items():
-        kind = bound.signature.parameters[name].kind
-        if kind is inspect.Parameter.VAR_KEYWORD:
-            named.update(value)
-        elif kind is inspect.Parameter.VAR_POSITIONAL:
-            named.update({f"{name}_{position}": item for position, item in enumerate(value)})
-        else:
-            named[name] = value
-    return named
-
-
-_FUSED = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
-
-
-def _may_run_fused(module: nn.Module) -> bool:
-    return isinstance(module, _FUSED)
-
-
-def _is_opaque(module: nn.Module) -> bool:
-    """True for a module to be recorded as one operation, because watching it inside would change what it computes.
-
-    An active mode turns off the fused path of attention and Transformer layers, which moves results by some 1e-7;
-    TorchScript and torch.compile run where no mode sees them.
-    """
-    if isinstance(module, torch.jit.ScriptModule) or type(module).__name__ == "OptimizedModule":
-        return True
-    if not isinstance(module, _FUSED) or module.training or not compat.is_fast_path_enabled():
-        return False
-    return not (torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters()))

@@ -22,7 +22,7 @@ from graphtools.graph import Ref
 from graphtools.recording import Kept, ValueLost
 
 if TYPE_CHECKING:
-    from graphtools.capture.eager import Call
+    from graphtools.capture.calls import Call
 
 
 class Value:
