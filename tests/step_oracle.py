@@ -40,44 +40,46 @@ def _is_inner() -> bool:
 
 
 def check_step(case: Case) -> Report:
-    """Runs one SGD step with momentum plainly and recorded, from equal models and seeds."""
+    """Runs one SGD step with momentum plainly and recorded, from equal models and seeds, one after the other."""
     report = Report()
     with case.silenced():
-        plain_model, plain_optimizer, watched, _ = _step(case, recorded=False)
-        model, optimizer, _, recording = _step(case, recorded=True)
-        rng = torch.get_rng_state()
-        assert recording is not None and watched is not None
-        report.n_operations = len(recording.events)
-        report.expect("state left", same(_left(plain_model, plain_optimizer), _left(model, optimizer)))
-        _step(case, recorded=False)
-        report.expect("random state", same(rng, torch.get_rng_state()))
-        for name, parameter in plain_model.named_parameters():
-            if parameter.grad is None:
-                continue
-            recorded = recording.grad(name)
-            report.expect(f"gradient of {name}", same(fingerprint(parameter.grad), fingerprint(recorded)))
-            report.expect(f"update of {name}", same(fingerprint(parameter), fingerprint(recording.update(name).after)))
-        report.problems += _compare_intermediates(recording, watched)
-    return report
-
-
-def _step(case: Case, recorded: bool) -> tuple[nn.Module, Any, Watched | None, gt.Recording | None]:
-    model, args, kwargs = case.build(True)
-    assert isinstance(model, nn.Module)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    seed(7)
-    watched = Watched()
-    recording = None
-    if recorded:
+        plain = _Plain(case)
+        model, args, kwargs = case.build(True)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+        seed(7)
         with gt.record(model) as recording:
             loss_of(model(*args, **kwargs)).backward()
             optimizer.step()
-    else:
-        with watched:
+        report.expect("random state", same(plain.rng, torch.get_rng_state()))
+        report.n_operations = len(recording.events)
+        report.expect("state left", same(plain.left, _left(model, optimizer)))
+        for name, (gradient, after) in plain.parameters.items():
+            report.expect(f"gradient of {name}", same(gradient, fingerprint(recording.grad(name))))
+            report.expect(f"update of {name}", same(after, fingerprint(recording.update(name).after)))
+        report.problems += _compare_intermediates(recording, plain.watched)
+    return report
+
+
+class _Plain:
+    """The digests of a plain step; its model is gone when this is made, so that two large ones are never held."""
+
+    def __init__(self, case: Case) -> None:
+        model, args, kwargs = case.build(True)
+        assert isinstance(model, nn.Module)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+        seed(7)
+        self.watched = Watched()
+        with self.watched:
             loss = loss_of(model(*args, **kwargs))
         loss.backward()
         optimizer.step()
-    return model, optimizer, watched, recording
+        self.rng = torch.get_rng_state()
+        self.left = _left(model, optimizer)
+        self.parameters = {
+            name: (fingerprint(parameter.grad), fingerprint(parameter))
+            for name, parameter in model.named_parameters()
+            if parameter.grad is not None
+        }
 
 
 def _left(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Any]:
