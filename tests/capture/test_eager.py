@@ -329,3 +329,23 @@ def test_looking_at_a_value_computed_again_is_not_recorded() -> None:
     with gt.record() as outer:
         recording.value("batch_norm")
     assert len(outer.events) == 0
+
+
+class Greedy(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x * 2
+        return y.expand(2**40, *y.shape).contiguous()
+
+
+@pytest.mark.parametrize(
+    "device",
+    ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))],
+)
+def test_out_of_memory_gives_the_graph_so_far_with_the_operation_that_asked_for_it(device: str) -> None:
+    with pytest.raises(RuntimeError, match=r"(?i)memory") as caught:
+        gt.run(Greedy(), torch.ones(64, 64, device=device))
+    recording = caught.value.recording  # type: ignore[attr-defined]
+    failure = recording.failure
+    assert (failure.node, failure.source.line) == ("contiguous", line_of("y.expand(2**40"))
+    assert [str(spec) for spec in failure.inputs] == ["f32[1099511627776, 64, 64]"]
+    assert torch.equal(recording.value("mul"), torch.full((64, 64), 2.0, device=device))
