@@ -17,6 +17,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from graphtools.capture.api import record, run, trace
+    from graphtools.comparing import Comparison, compare
+    from graphtools.debugger import Debugger
     from graphtools.editing import edit
     from graphtools.errors import (
         CaptureError,
@@ -31,10 +33,13 @@ if TYPE_CHECKING:
     from graphtools.graph import Graph, Node, Ref, Source, Spec
     from graphtools.recording import Event, Flow, Limits, Recording, Stage, Update, ValueLost
     from graphtools.replaying import replay
+    from graphtools.saving import load
     from graphtools.training import training_step
 
 _HOMES = {
     "graphtools.capture.api": "trace run record",
+    "graphtools.comparing": "Comparison compare",
+    "graphtools.debugger": "Debugger",
     "graphtools.editing": "edit",
     "graphtools.errors": (
         "GraphtoolsError GraphError FormatError CaptureError EditError LimitError LoadError MissingError"
@@ -42,12 +47,15 @@ _HOMES = {
     "graphtools.graph": "Graph Node Ref Source Spec",
     "graphtools.recording": "Recording Event Flow Limits Stage Update ValueLost",
     "graphtools.replaying": "replay",
+    "graphtools.saving": "load",
     "graphtools.training": "training_step",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "CaptureError",
+    "Comparison",
+    "Debugger",
     "EditError",
     "Event",
     "Flow",
@@ -67,7 +75,9 @@ __all__ = [
     "Stage",
     "Update",
     "ValueLost",
+    "compare",
     "edit",
+    "load",
     "record",
     "replay",
     "run",

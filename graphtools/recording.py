@@ -13,8 +13,6 @@ from graphtools.graph import Failure, Graph, Node, Path, Ref, Source
 if TYPE_CHECKING:
     import os
 
-    from graphtools.explaining import Explanation
-
 Phase = Literal["forward", "backward", "update"]
 StageKind = Literal["forward", "zero_grad", "backward", "update", "step"]
 
@@ -306,16 +304,6 @@ class Recording:
             grad=None if found.grad is None else self._read(f"{found.parameter}.grad", found.grad),
             state=state,
         )
-
-    def explain(self, of: Node | str, path: Path | None = None, check: bool = False) -> Explanation:
-        """Why the value and the gradient of `of` are what they are: the operation's derivative rule with the actual
-        factors, what arrived from which users, and for a zero, missing or non-finite one the way back to where it began.
-
-        `check` compares the rule with finite differences, which runs the operation a few times. Prints well.
-        """
-        from graphtools.explaining import explain
-
-        return explain(self, of, path, check)
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Writes the recording, all values included, to a `.gt` file that `graphtools.load` opens without the model.

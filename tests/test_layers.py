@@ -17,8 +17,10 @@ LAYERS = [
     {"errors", "graph", "kinds", "words", "flops", "fold", "encoding"},
     {"recording", "table", "diagram", "convert"},
     {"payload", "viewer"},
-    {"compat", "structure", "catalog", "capture", "replaying", "statistics", "picture", "example_inputs"},
-    {"loading"},
+    {"compat", "structure", "catalog", "capture", "replaying", "statistics", "picture", "example_inputs", "saving"},
+    {"loading", "example_loss", "editing", "training", "comparing"},
+    {"frames", "visible", "conditions", "changes", "breakpoints", "debugger"},
+    {"screen", "typed", "terminal"},
     {"cli"},
 ]
 TORCH_FREE = [
@@ -106,7 +108,11 @@ def test_only_the_app_imports_streamlit() -> None:
 def test_the_public_names_are_these() -> None:
     assert graphtools.__all__ == [
         "CaptureError",
+        "Comparison",
+        "Debugger",
+        "EditError",
         "Event",
+        "Flow",
         "FormatError",
         "Graph",
         "GraphError",
@@ -120,11 +126,17 @@ def test_the_public_names_are_these() -> None:
         "Ref",
         "Source",
         "Spec",
+        "Stage",
+        "Update",
         "ValueLost",
+        "compare",
+        "edit",
+        "load",
         "record",
         "replay",
         "run",
         "trace",
+        "training_step",
     ]
     for name in graphtools.__all__:
         assert getattr(graphtools, name).__doc__, f"{name} has no docstring"

@@ -1,4 +1,4 @@
-"""The `graphtools` command. Never imports torch: the user's file runs in a child process, which sends back a graph."""
+"""The `graphtools` command. A user's file runs in a child process, which sends back a graph; `show` imports torch."""
 
 from __future__ import annotations
 

@@ -10,18 +10,31 @@ import shtab
 import graphtools
 
 _TARGET = "model.py, model.py:Net, torchvision:resnet18 or package.module:Net"
-_INPUT = """inputs:
+_INPUTS = """inputs:
   --input takes [NAME=][DTYPE:]SIZES[:LOW..HIGH] and may be repeated, one for each argument of forward:
     --input 1,3,224,224                      a float32 tensor of normal random numbers
     --input int64:1,128:0..30000             integers from 0 to 29999
     --input int64:1,128:0..9 --input mask=bool:1,128
   Without it the file's `example_input` or `example_inputs` (a value or a function) is used, else a guess from the
   first layer, which the output calls a guess.
-
+"""
+_TRACED = """
 exit codes:
   0  the graph is complete
   1  the model raised, was interrupted or reached a limit: the graph so far is shown, with the failing operation
   2  nothing was traced: no such file, no model in it, an input that is no input, ...
+"""
+
+_DEBUGGED = f"""{_INPUTS}
+exit codes:
+  0  the session ended
+  1  the model raised, was interrupted or reached a limit; the prompt opens at the last event
+  2  nothing was recorded: no such file, no model in it, an input that is no input, ...
+"""
+
+_SHOWN = """exit codes:
+  0  the recording is shown, also one of a run that stopped early
+  2  there is no such file, or it is refused: damaged, no recording, of a newer version, ...; one line says why
 """
 
 
@@ -33,6 +46,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"graphtools {graphtools.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_trace(commands)
+    _add_debug(commands)
+    _add_show(commands)
     _add_completion(commands, parser)
     return parser
 
@@ -44,7 +59,7 @@ def _add_trace(commands: Any) -> None:
         "trace",
         help="print the graph of a model, or write it as HTML, JSON, DOT or Mermaid",
         description="Prints the graph of a model as a table grouped by module. The file runs in a process of its own.",
-        epilog=_INPUT,
+        epilog=_INPUTS + _TRACED,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -69,6 +84,65 @@ def _add_trace(commands: Any) -> None:
     capture.add_argument("--limit-operations", type=int, metavar="N", help="stop the run after N operations")
     capture.add_argument("--limit-bytes", type=_byte_count, metavar="N", help="stop past N bytes of results (2G, 500M)")
     capture.add_argument("--limit-seconds", type=float, metavar="S", help="stop the run after S seconds")
+    _add_output(command)
+    command.set_defaults(run=trace)
+
+
+def _add_debug(commands: Any) -> None:
+    from graphtools.cli.debug import debug
+
+    command = commands.add_parser(
+        "debug",
+        help="walk through a recorded run, forward and back, at a prompt",
+        description="Records one forward pass, or with --train one training step, and opens a prompt with pdb's "
+        "commands and their reverse: n, s, u, c, b, p, l, w and rn, rs, ru, rc. The file runs in a process of its own. "
+        "Commands may also come from a pipe.",
+        epilog=_DEBUGGED,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    target = command.add_argument("target", metavar="MODEL", help=f"{_TARGET}; or a saved recording: step.gt")
+    target.complete = shtab.FILE  # type: ignore[attr-defined]
+    capture = command.add_argument_group("recording")
+    capture.add_argument(
+        "-i", "--input", action="append", default=[], metavar="SPEC", help="an example input, see below"
+    )
+    capture.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda, cuda:1, ...")
+    capture.add_argument("--seed", type=int, default=0, metavar="N", help="of weights, inputs and target (default: 0)")
+    capture.add_argument("--limit-operations", type=int, metavar="N", help="stop the run after N operations")
+    capture.add_argument(
+        "--limit-bytes", type=_byte_count, metavar="N", help="keep N bytes of values in memory, the rest on disk (2G)"
+    )
+    capture.add_argument("--limit-seconds", type=float, metavar="S", help="stop the run after S seconds")
+    training = command.add_argument_group("training step")
+    training.add_argument(
+        "--train", action="store_true", help="record loss, backward and update too, against a random target"
+    )
+    training.add_argument("--loss", choices=["cross_entropy", "mse"], help="default: a guess from the output's shape")
+    training.add_argument("--optimizer", choices=["sgd", "adam", "adamw"], default="sgd", help="default: sgd")
+    training.add_argument("--lr", type=float, metavar="RATE", help="default: 0.01 for sgd, else 0.001")
+    command.set_defaults(run=debug)
+
+
+def _add_show(commands: Any) -> None:
+    from graphtools.cli.show import show
+
+    command = commands.add_parser(
+        "show",
+        help="print what is in a saved recording: its graph, stages, loss and updates",
+        description="Prints what is in a recording that `recording.save` wrote. Neither the model's code nor anything "
+        "in the file is run.",
+        epilog=_SHOWN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    file = command.add_argument("file", metavar="FILE", help="a recording (step.gt)")
+    file.complete = shtab.FILE  # type: ignore[attr-defined]
+    _add_output(command)
+    command.set_defaults(run=show)
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
     output = command.add_argument_group("output")
     output.add_argument("--depth", type=int, metavar="N", help="show N levels of modules; below that one row a module")
     html = output.add_argument("--html", metavar="FILE", help="write an interactive page that needs no network")
@@ -77,7 +151,6 @@ def _add_trace(commands: Any) -> None:
     form.add_argument("--json", action="store_true", help="print one JSON document instead of the table")
     form.add_argument("--dot", action="store_true", help="print Graphviz DOT text instead of the table")
     form.add_argument("--mermaid", action="store_true", help="print a Mermaid flowchart instead of the table")
-    command.set_defaults(run=trace)
 
 
 def _add_completion(commands: Any, parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,8 @@ from typing import Any
 
 from graphtools.graph import Graph
 
+TALKING = "talking"  # the file that a debugging process makes when its prompt opens
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -31,10 +33,19 @@ class Answer:
 
 def ask(request: dict[str, Any]) -> Answer:
     """Sends the request to a fresh worker process and waits for its answer. Ctrl-C is passed on to the worker."""
+    return _run("graphtools.cli.worker", request, stdout=sys.stderr, stdin=subprocess.DEVNULL)
+
+
+def talk(request: dict[str, Any]) -> Answer:
+    """Lets a fresh process debug in this one's terminal, and waits for its end. At its prompt Ctrl-C is its own."""
+    return _run("graphtools.cli.debug_worker", request)
+
+
+def _run(module: str, request: dict[str, Any], **streams: Any) -> Answer:
     with tempfile.TemporaryDirectory(prefix="graphtools-") as folder:
-        command = [sys.executable, "-m", "graphtools.cli.worker", folder, json.dumps(request)]
-        with subprocess.Popen(command, stdout=sys.stderr, stdin=subprocess.DEVNULL) as process:
-            code = _wait(process)
+        command = [sys.executable, "-m", module, folder, json.dumps(request)]
+        with subprocess.Popen(command, **streams) as process:
+            code = _wait(process, os.path.join(folder, TALKING))
         answer = os.path.join(folder, "answer.json")
         if os.path.exists(answer):
             with open(answer, encoding="utf-8") as file:
@@ -43,13 +54,13 @@ def ask(request: dict[str, Any]) -> Answer:
             return Answer(None, 1, _obituary(code, file.read(), request))
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int:
+def _wait(process: subprocess.Popen[bytes], talking: str) -> int:
     interrupts = 0
     while True:
         try:
             return process.wait()
         except KeyboardInterrupt:  # the terminal sent it to the worker too, which answers with the graph so far
-            interrupts += 1
+            interrupts += 0 if os.path.exists(talking) else 1
             if interrupts > 1:
                 process.kill()
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NoReturn, cast, get_args
+from typing import Any, cast, get_args
 
 from graphtools.encoding.arguments import decode, encode, read_path
 from graphtools.encoding.checks import (
     array,
+    check_header,
     count,
     each,
     fail,
@@ -27,6 +28,7 @@ from graphtools.encoding.checks import (
     of_type,
     one_of,
     optional,
+    parse,
     short,
     text,
 )
@@ -76,15 +78,8 @@ def from_json(text: str | bytes) -> Graph:
 
     Raises FormatError, which says where, if the text is damaged, holds something else, or has a newer version.
     """
-    try:
-        document = json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_constant)
-    except RecursionError:
-        raise FormatError("the document is nested too deeply to be a graph") from None
-    except FormatError:
-        raise
-    except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, an int of too many digits
-        raise FormatError(f"not a JSON document: {error}") from None
-    _check_header(document)
+    document = parse(text, "a graph")
+    check_header(document, FORMAT, VERSION, "a graph")
     fields = fields_of(document, "document", ("format", "version", "capture", "failure", "modules", "nodes"))
     nodes = tuple(_read_node(item, f"nodes[{i}]") for i, item in enumerate(array(fields["nodes"], "nodes")))
     modules = freeze(
@@ -112,7 +107,7 @@ def _node(node: Node, where: str) -> dict[str, Any]:
         "kwargs": {key: encode(arg, f"{where}.kwargs[{key!r}]") for key, arg in node.kwargs.items()},
         "outputs": [{**present({"path": list(output.path)}), **_spec(output.spec)} for output in node.outputs],
         "scope": node.scope,
-        "source": _source(node.source),
+        "source": write_source(node.source),
         "writes": list(node.writes),
         "after": list(node.after),
         "random": node.random,
@@ -126,7 +121,8 @@ def _spec(spec: Spec) -> dict[str, Any]:
     return {"dtype": spec.dtype, "shape": list(spec.shape), **device}
 
 
-def _source(source: Source | None) -> list[Any] | None:
+def write_source(source: Source | None) -> list[Any] | None:
+    """The source as a JSON value."""
     return None if source is None else [source.file, source.line, source.column, source.function]
 
 
@@ -145,7 +141,7 @@ def _module(module: Module) -> dict[str, Any]:
 
 
 def _failure(failure: Failure) -> dict[str, Any]:
-    fields = {"source": _source(failure.source), "inputs": [_spec(spec) for spec in failure.inputs]}
+    fields = {"source": write_source(failure.source), "inputs": [_spec(spec) for spec in failure.inputs]}
     node = {} if failure.node is None else {"node": failure.node}
     return {"type": failure.type, "message": failure.message, **node, **present(fields)}
 
@@ -165,32 +161,6 @@ def _capture(capture: Capture) -> dict[str, Any]:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise FormatError(f"not a graph: an object has the key {short(twice)} twice")
-    return found
-
-
-def _no_constant(word: str) -> NoReturn:
-    raise FormatError(f"not a JSON document: {word} is no JSON number")
-
-
-def _check_header(document: Any) -> None:
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise FormatError(f'not a graph: the document lacks "format": "{FORMAT}"')
-    version = document.get("version")
-    if type(version) is not int or version < 1:
-        raise FormatError(f"version: expected a whole number from 1, not {short(version)}")
-    if version > VERSION:
-        raise FormatError(
-            f"the document has version {short(version)}, and this graphtools reads up to {VERSION}; "
-            "install a newer graphtools"
-        )
-
-
 _NODE_DEFAULTS: dict[str, Any] = {
     "args": [], "kwargs": {}, "outputs": [], "scope": "", "source": None, "writes": [], "after": [], "random": False,
     "state": {},
@@ -207,7 +177,7 @@ def _read_node(value: Any, where: str) -> Node:
         _read_args_by_name(fields["kwargs"], f"{where}.kwargs"),
         each(_read_output, fields["outputs"], f"{where}.outputs"),
         text(fields["scope"], f"{where}.scope"),
-        _read_source(fields["source"], f"{where}.source"),
+        read_source(fields["source"], f"{where}.source"),
         each(text, fields["writes"], f"{where}.writes"),
         each(text, fields["after"], f"{where}.after"),
         of_type(bool, fields["random"], f"{where}.random"),
@@ -243,7 +213,8 @@ def _read_output(value: Any, where: str) -> Output:
     return Output(read_path(fields["path"], f"{where}.path"), _spec_of(fields, where))
 
 
-def _read_source(value: Any, where: str) -> Source | None:
+def read_source(value: Any, where: str) -> Source | None:
+    """The source in a JSON value that `write_source` gave."""
     if value is None:
         return None
     file, line, column, function = array(value, where, 4)
@@ -280,7 +251,7 @@ def _read_failure(value: Any, where: str) -> Failure:
         text(fields["type"], f"{where}.type"),
         text(fields["message"], f"{where}.message"),
         optional(str, fields["node"], f"{where}.node"),
-        _read_source(fields["source"], f"{where}.source"),
+        read_source(fields["source"], f"{where}.source"),
         each(_read_spec, fields["inputs"], f"{where}.inputs"),
     )
 

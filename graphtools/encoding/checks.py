@@ -28,6 +28,45 @@ def short(value: Any) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
+def parse(text: str | bytes, kind: str) -> Any:
+    """The JSON document in `text`; `kind` ("a graph") says what it should hold. Strict: no NaN, no key twice."""
+    try:
+        return json.loads(text, object_pairs_hook=lambda pairs: _distinct(pairs, kind), parse_constant=_no_constant)
+    except RecursionError:
+        raise FormatError(f"the document is nested too deeply to be {kind}") from None
+    except FormatError:
+        raise
+    except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, an int of too many digits
+        raise FormatError(f"not a JSON document: {error}") from None
+
+
+def _distinct(pairs: list[tuple[str, Any]], kind: str) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise FormatError(f"not {kind}: an object has the key {short(twice)} twice")
+    return found
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise FormatError(f"not a JSON document: {word} is no JSON number")
+
+
+def check_header(document: Any, name: str, newest: int, kind: str) -> None:
+    """Refuses a document of another format than `name`, or of a version above `newest`."""
+    if not isinstance(document, dict) or document.get("format") != name:
+        raise FormatError(f'not {kind}: the document lacks "format": "{name}"')
+    version = document.get("version")
+    if type(version) is not int or version < 1:
+        raise FormatError(f"version: expected a whole number from 1, not {short(version)}")
+    if version > newest:
+        raise FormatError(
+            f"the document has version {short(version)}, and this graphtools reads up to {newest}; "
+            "install a newer graphtools"
+        )
+
+
 def fields_of(
     value: Any, where: str, required: Sequence[str] = (), defaults: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:

@@ -1,0 +1,29 @@
+"""`graphtools debug`: a prompt over a recorded run, in the process that ran it."""
+
+from __future__ import annotations
+
+import argparse
+
+from graphtools.cli import fail
+from graphtools.cli.child import talk
+
+
+def debug(arguments: argparse.Namespace) -> int:
+    """Runs the command; returns its exit code."""
+    answer = talk(
+        {
+            "target": arguments.target,
+            "inputs": arguments.input,
+            "train": arguments.train,
+            "loss": arguments.loss,
+            "optimizer": arguments.optimizer,
+            "lr": arguments.lr,
+            "device": arguments.device,
+            "seed": arguments.seed,
+            "limits": [arguments.limit_operations, None, arguments.limit_seconds],
+            "limit_bytes": arguments.limit_bytes,
+        }
+    )
+    if answer.message:
+        fail(answer.message)
+    return answer.exit_code

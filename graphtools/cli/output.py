@@ -1,0 +1,38 @@
+"""What a command shows, in the form that was asked for: a table, JSON, DOT or Mermaid, and an HTML page."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable
+
+from graphtools.cli import fail
+from graphtools.graph import Graph
+
+
+def write(
+    graph: Graph, arguments: argparse.Namespace, table: Callable[[int, bool], str], document: Callable[[], str]
+) -> int:
+    """Prints one form of the graph and writes the page; returns 0, or the exit code for a page that cannot be written.
+
+    `table(width, color)` gives the text, `document()` the JSON.
+    """
+    if arguments.json:
+        print(document())
+    elif arguments.dot:
+        print(graph.to_dot(arguments.depth))
+    elif arguments.mermaid:
+        print(graph.to_mermaid(arguments.depth))
+    else:
+        width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 110
+        print(table(max(width, 60), sys.stdout.isatty()))
+    if arguments.html:
+        try:
+            graph.to_html(arguments.html, title=f"{graph.capture.model} · graphtools")
+        except OSError as error:
+            return fail(f"cannot write {error.filename or arguments.html}: {error.strerror or error}")
+        print(f"wrote {arguments.html}", file=sys.stderr)
+    if graph.failure is not None and (arguments.json or arguments.dot or arguments.mermaid):
+        print(f"graphtools: the run stopped early: {graph.failure}", file=sys.stderr)
+    return 0
