@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from graphtools.capture.api import record, run, trace
     from graphtools.comparing import Comparison, compare
+    from graphtools.conditions import ConditionError
     from graphtools.debugger import Debugger
     from graphtools.editing import edit
     from graphtools.errors import (
@@ -35,10 +36,12 @@ if TYPE_CHECKING:
     from graphtools.replaying import replay
     from graphtools.saving import load
     from graphtools.training import training_step
+    from graphtools.visible import PositionError
 
 _HOMES = {
     "graphtools.capture.api": "trace run record",
     "graphtools.comparing": "Comparison compare",
+    "graphtools.conditions": "ConditionError",
     "graphtools.debugger": "Debugger",
     "graphtools.editing": "edit",
     "graphtools.errors": (
@@ -49,12 +52,14 @@ _HOMES = {
     "graphtools.replaying": "replay",
     "graphtools.saving": "load",
     "graphtools.training": "training_step",
+    "graphtools.visible": "PositionError",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "CaptureError",
     "Comparison",
+    "ConditionError",
     "Debugger",
     "EditError",
     "Event",
@@ -68,6 +73,7 @@ __all__ = [
     "LoadError",
     "MissingError",
     "Node",
+    "PositionError",
     "Recording",
     "Ref",
     "Source",

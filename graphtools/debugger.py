@@ -277,8 +277,9 @@ class Debugger:
     def value(self, of: Node | str | None = None, path: Path | None = None) -> Any:
         """What `of` (a node, its name, a scope; by default the current node) gave, as of the current position.
 
-        Of a parameter or buffer it is what it holds now, after the updates so far. Inputs, parameters, buffers and
-        constants can be seen from the start. Raises PositionError for what has not run yet; else as `Recording.value`.
+        Of a parameter or buffer it is what it holds now, after the updates so far. Inputs, parameters and buffers can
+        be seen from the start, a constant just before the first operation that takes it. Raises PositionError for what
+        has not run yet; else as `Recording.value`.
         """
         return self.visible.value(self._current() if of is None else of, self._position, path)
 

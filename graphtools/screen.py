@@ -20,17 +20,19 @@ from graphtools.visible import PositionError
 from graphtools.words import bytes_text, count_text, elide, plain, settings_text, source_line
 
 _MARKED = 1_000_000  # elements up to which a stop says whether they are finite: below a millisecond
-_BARS = " ▁▂▃▄▅▆▇█"
+BARS, ASCII_BARS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"  # from none to most
 BOLD, DIM, RED, _END = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m"
 
 
 class Screen:
-    """Lines of text about a debugger, at most `width` columns wide where they can be; `color` adds ANSI codes."""
+    """Lines of text about a debugger, at most `width` columns wide where they can be; `color` adds ANSI codes, `bars`
+    are the letters of a histogram."""
 
-    def __init__(self, debugger: Debugger, width: int = 80, color: bool = False) -> None:
+    def __init__(self, debugger: Debugger, width: int = 80, color: bool = False, bars: str = BARS) -> None:
         self.debugger = debugger
         self.width = width
         self.color = color
+        self.bars = bars
 
     def paint(self, text: str, style: str) -> str:
         """`text` in that style, if there are colors."""
@@ -166,16 +168,18 @@ class Screen:
         return [*lines, "grad   none yet" + (f": it arrives at event {arrives}" if _ahead(arrives, debugger) else "")]
 
     def _numbers(self, word: str, value: Any) -> list[str]:
-        found = [tensor for _, tensor in tensors(value)]
+        found = list(tensors(value))
         if not found:
             return [f"{word:<6} {value_text(value) or 'none'}"]
         lines = []
-        for tensor in found:
+        for path, tensor in found:
             numbers = statistics(tensor)
             size = bytes_text(tensor.element_size() * tensor.numel()) if tensor.layout == torch.strided else ""
-            elements = f"{count_text(numbers.n_elements)} elements"
-            place = str(tensor.device) if tensor.device.type != "cpu" else ""
-            lines.append("  ".join(part for part in (f"{word:<5}", numbers.spec, place, elements, size) if part))
+            elements = f"{count_text(numbers.n_elements)} element{'s' * (numbers.n_elements != 1)}"
+            place = f"[{path[0]}]" if len(found) > 1 else ""
+            device = str(tensor.device) if tensor.device.type != "cpu" else ""
+            said = (f"{word + place:<5}", numbers.spec, device, elements, size)
+            lines.append("  ".join(part for part in said if part))
             if numbers.n_finite:
                 words = (("min", numbers.min), ("max", numbers.max), ("mean", numbers.mean), ("std", numbers.std))
                 shown = [
@@ -183,7 +187,7 @@ class Screen:
                 ]
                 lines.append("       " + "  ".join(shown))
             lines.append("       " + f"zeros {100 * numbers.zeros:.3g} %  " + self._finite(numbers))
-            lines += [f"       {line}" for line in _histogram(histogram(tensor, min(40, self.width - 40)))]
+            lines += [f"       {line}" for line in _histogram(histogram(tensor, min(40, self.width - 40)), self.bars)]
         return lines
 
     def _finite(self, numbers: Any) -> str:
@@ -213,11 +217,11 @@ def _what(debugger: Debugger, event: Event) -> list[str]:
     return [name, f"{node.spec}{others}"] if node.spec is not None else [name]
 
 
-def _histogram(found: Histogram) -> list[str]:
+def _histogram(found: Histogram, letters: str) -> list[str]:
     """The counts as bars in one line between the ends of the range."""
     if not found.counts:
         return []
     most = max(found.counts)
-    bars = "".join(_BARS[-(-count * (len(_BARS) - 1) // most)] for count in found.counts)
+    bars = "".join(letters[-(-count * (len(letters) - 1) // most)] for count in found.counts)
     note = f"  every {found.step}th element" if found.step > 1 else ""
     return [f"{number(found.edges[0])} {bars} {number(found.edges[-1])}{note}"]

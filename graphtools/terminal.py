@@ -18,7 +18,7 @@ from graphtools.debugger import Debugger
 from graphtools.errors import GraphtoolsError, missing
 from graphtools.graph import Node
 from graphtools.recording import Event
-from graphtools.screen import Screen
+from graphtools.screen import ASCII_BARS, BARS, Screen
 from graphtools.table import format_graph
 from graphtools.typed import current_source, evaluate, is_place, known_names, read_number, read_place
 from graphtools.words import plain
@@ -26,12 +26,12 @@ from graphtools.words import plain
 _ALIASES = {
     "next": "n", "over": "n", "step": "s", "into": "s", "up": "u", "out": "u", "r": "u", "return": "u", "continue": "c",
     "cont": "c", "back": "rs", "break": "b", "clear": "cl", "print": "p", "list": "l", "where": "w", "inspect": "i",
-    "jump": "goto", "j": "goto", "help": "h", "exit": "q", "quit": "q", "EOF": "q",
+    "jump": "goto", "j": "goto", "help": "h", "exit": "q", "quit": "q",
 }  # fmt: skip
 _GROUPS = {
     "moving": "n s u c until goto first last",
     "moving back": "rn rs ru rc runtil",
-    "looking": "p i grad w l changes graph explain",
+    "looking": "p i grad w l changes graph",
     "breakpoints": "b cl enable disable",
     "other": "save h q",
 }
@@ -56,7 +56,13 @@ class Terminal(cmd.Cmd):
         """What makes the text, for the width that the terminal has now."""
         is_terminal = self.stdout.isatty()
         width = shutil.get_terminal_size((80, 24)).columns if is_terminal else 80
-        return Screen(self.debugger, max(60, width), is_terminal and not os.environ.get("NO_COLOR"))
+        has_color = is_terminal and not os.environ.get("NO_COLOR")
+        try:
+            BARS.encode(getattr(self.stdout, "encoding", None) or "utf-8")
+            bars = BARS
+        except UnicodeEncodeError:
+            bars = ASCII_BARS
+        return Screen(self.debugger, max(60, width), has_color, bars)
 
     def say(self, *lines: str) -> None:
         """Prints lines."""
@@ -105,7 +111,7 @@ class Terminal(cmd.Cmd):
             word, arg = word[0], line[1:]
         word = {"!": "p", "?": "h"}.get(word, _ALIASES.get(word, word))
         if word and hasattr(self, f"do_{word}"):
-            return word, arg.strip(), f"{word} {arg}".strip() if word == "q" and line == "EOF" else line
+            return word, arg.strip(), line
         return None, None, line
 
     def onecmd(self, line: str) -> bool:
@@ -128,7 +134,7 @@ class Terminal(cmd.Cmd):
 
     def completenames(self, text: str, *ignored: Any) -> list[str]:
         """Commands and names that begin with `text`."""
-        words = {*_ALIASES, *(name[3:] for name in dir(self) if name.startswith("do_"))} - {"EOF"}
+        words = {*_ALIASES, *" ".join(_GROUPS.values()).split()}
         return sorted(word for word in words if word.startswith(text)) + self.completedefault(text)
 
     def completedefault(self, text: str, *ignored: Any) -> list[str]:
@@ -329,10 +335,6 @@ class Terminal(cmd.Cmd):
             frame = next(f for f in debugger.frame.around() if f.parent is None or (f.is_call and f.stop - f.start > 1))
         self.say(*self.screen.call(frame))
 
-    def do_explain(self, arg: str) -> None:
-        """explain [NODE]: the derivative rule of an operation, and why its gradient is what it is"""
-        self.say(*str(self.debugger.recording.explain(self._node(arg))).splitlines())
-
     def _node(self, arg: str) -> Node | str:
         if arg:
             return arg
@@ -371,8 +373,11 @@ class Terminal(cmd.Cmd):
 
     def do_q(self, arg: str) -> bool:
         """q: quit"""
-        if self.lastcmd == "EOF":
-            self.say("")
+        return True
+
+    def do_EOF(self, arg: str) -> bool:  # noqa: N802, the name that cmd calls
+        """Ends the session at the end of the input, or at Ctrl-D."""
+        self.say("")
         return True
 
 

@@ -54,7 +54,7 @@ class Visible:
                 born[node.name] = self.event_of[node.name]
             elif node.kind in ("call", "output"):
                 born[node.name] = max((born[ref.node] for ref in node.refs()), default=-1)
-            elif node.kind == "constant" and node.target.endswith(".grad"):  # a parameter's .grad, met by its user
+            elif node.kind == "constant":  # from outside the recorded operations; the recorder met it at its first use
                 born[node.name] = self._first_use(node) - 1
             elif node.kind in ("parameter", "buffer") and self.nodes_of[node.target][0].name != node.name:
                 use = self._first_use(node)

@@ -100,6 +100,15 @@ def test_parameters_and_gradients_are_at_each_position_what_plain_pytorch_holds_
     assert all(debugger.grad(name) is None for name in parameters)
 
 
+def test_a_constant_can_be_seen_once_the_next_operation_takes_it() -> None:
+    debugger = Debugger(trained()[0])
+    with pytest.raises(PositionError, match="constant is not there yet at position 0; it is from event 8 on"):
+        debugger.value("constant")
+    debugger.run_to("cross_entropy")
+    debugger.step_back()
+    assert debugger.value("constant").tolist() == [0, 1, 2]
+
+
 def test_a_node_of_a_later_step_and_a_buffer_that_was_overwritten_are_said() -> None:
     debugger = Debugger(trained()[0])
     with pytest.raises(PositionError) as caught:

@@ -35,6 +35,7 @@ TORCH_FREE = [
     "table",
     "diagram",
     "payload",
+    "comparing",
 ]
 
 
@@ -109,6 +110,7 @@ def test_the_public_names_are_these() -> None:
     assert graphtools.__all__ == [
         "CaptureError",
         "Comparison",
+        "ConditionError",
         "Debugger",
         "EditError",
         "Event",
@@ -122,6 +124,7 @@ def test_the_public_names_are_these() -> None:
         "LoadError",
         "MissingError",
         "Node",
+        "PositionError",
         "Recording",
         "Ref",
         "Source",

@@ -85,7 +85,7 @@ def session(recording: Recording, *lines: str) -> str:
     """What a session prints whose input is these lines."""
     screen = io.StringIO()
     Terminal(Debugger(recording), io.StringIO("".join(line + "\n" for line in lines)), screen).run()
-    return screen.getvalue().rstrip("\n")
+    return screen.getvalue()
 
 
 def answer(recording: Recording, *lines: str) -> str:
@@ -153,15 +153,15 @@ q""".splitlines()
 
 @pytest.mark.parametrize("name", ["walk", "training"])
 def test_a_session_reads_as_it_did(name: str, folder: Path) -> None:
-    text = session(step(folder), *{"walk": WALK, "training": TRAINED}[name])
+    text = session(step(folder), *{"walk": WALK, "training": TRAINED}[name]).rstrip("\n")
     assert max(map(len, text.splitlines())) <= 80
     golden_text.check(f"terminal_{name}.txt", text)
 
 
 def test_the_help_names_every_command() -> None:
-    text = session(forward(), "h", "q")
+    text = session(forward(), "h", "q").rstrip("\n")
     golden_text.check("terminal_help.txt", text)
-    commands = {name[3:] for name in dir(Terminal) if name.startswith("do_")} - {"help"}
+    commands = {name[3:] for name in dir(Terminal) if name.startswith("do_")} - {"help", "EOF"}
     assert commands == set(" ".join(_GROUPS.values()).split())
 
 
@@ -227,7 +227,7 @@ def test_a_condition_that_raises_stops_at_its_event() -> None:
 
 
 def test_the_end_of_the_input_ends_the_session() -> None:
-    assert session(forward(), "n").endswith("\n(debug) ")
+    assert session(forward(), "n").endswith("\n(debug) \n")
 
 
 def test_names_complete(folder: Path) -> None:
@@ -245,6 +245,13 @@ def test_colors_mark_the_current_line_and_what_is_wrong() -> None:
     assert colored[0].startswith("\x1b[1m[0/0 forward]\x1b[0m log  f32[2]")
     assert colored[-1] == f"\x1b[31m{plain[-1]}\x1b[0m"
     assert "2 -Inf" in "\n".join(Screen(Debugger(recording)).inspection("log"))
+
+
+def test_a_histogram_is_drawn_in_letters_that_the_terminal_has() -> None:
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="replace")
+    Terminal(Debugger(gt.run(torch.relu, torch.arange(8.0))), io.StringIO("i\n"), screen).run()
+    screen.seek(0)
+    assert "\n       0 @    @     @     @    @     @     @    @ 7\n" in screen.read()
 
 
 def test_hostile_names_do_not_reach_the_terminal() -> None:

@@ -83,9 +83,10 @@ def _obituary(code: int, fault: str, request: dict[str, Any]) -> str:
         limit = request["limits"][2]
         return f"{target} did not stop at its limit of {limit:g} s{at}: it was in code that cannot be interrupted"
     if code == -signal.SIGKILL:
+        less = "--fake, which allocates nothing" if "fake" in request else "--limit-bytes, which keeps values on disk"
         return (
             f"the process that ran {target} was killed (signal 9), most often because memory ran out. "
-            "Use a smaller input, or --fake, which allocates nothing"
+            f"Use a smaller input, or {less}"
         )
     if code < 0:
         name = signal.Signals(-code).name

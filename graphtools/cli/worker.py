@@ -41,7 +41,8 @@ def serve(folder: str, request: dict[str, Any], answer: Callable[[dict[str, Any]
         except KeyboardInterrupt:
             answered = {"exit_code": 1, "message": f"interrupted while {request['target']} was being loaded"}
         except MemoryError:
-            message = f"memory ran out in {request['target']}; use a smaller input or --fake"
+            less = "--fake" if "fake" in request else "--limit-bytes"
+            message = f"memory ran out in {request['target']}; use a smaller input or {less}"
             answered = {"exit_code": 1, "message": message}
         path = os.path.join(folder, "answer.json")
         with open(path + ".part", "w", encoding="utf-8") as file:

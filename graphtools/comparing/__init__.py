@@ -141,9 +141,10 @@ class Comparison:
             for side, table in zip((pair.a, pair.b), found, strict=True):
                 if side is not None and side.event is not None:
                     table[side.event.index] = pair
-                if side is not None and side.node is not None and (side.event is None or side.node.kind == "call"):
-                    if side.phase != "backward":
-                        table[side.node.name] = pair
+                if side is None or side.node is None or side.phase == "backward":
+                    continue
+                if side.event is None or side.node.kind == "call":  # not an update, which is no parameter
+                    table[side.node.name] = pair
         return found
 
     # -- differences ------------------------------------------------------------------------------------------------

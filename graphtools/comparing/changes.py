@@ -26,7 +26,7 @@ class Change:
     name: str = ""
 
     def __str__(self) -> str:
-        what = " ".join(part for part in (self.kind, self.name) if part)
+        what = f"{self.kind} {self.name}:" if self.name else self.kind
         return f"{what} {self.a} → {self.b}"
 
 

@@ -259,7 +259,9 @@ class Likeness:
         if a.word == b.word:
             return 10.0 + bonus
         kind = category(a.node.target)
-        return 2.0 + bonus if kind != "other" and kind == category(b.node.target) else bonus
+        if kind == "other" or kind != category(b.node.target):
+            return bonus
+        return bonus if kind == "arithmetic" and len(a.node.args) != len(b.node.args) else 2.0 + bonus
 
     def are_named_alike(self, a: str, b: str) -> bool:
         """True if the modules `a` and `b` have children of the same names, classes, settings and parameters: then a

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 _WIDTH = 120
 _MOST_ROWS = 24  # of the table
+_MOST_STATES = 8  # of these rows, if there are events to show too
 _MOST_GROUPS = 8  # of what is only in one of the two
 _TITLES = ("where", "what", "value", "max error", "relative", "differ", "why")
-_WIDEST = (34, 24, 30, 9, 8, 7)
+_WIDEST = (40, 24, 44, 9, 8, 7)
+_LEAST_WHY = 24
 
 
 def report(comparison: Comparison) -> str:
@@ -225,12 +227,15 @@ def _table(different: Sequence[Pair]) -> list[str]:
     """A row for each difference, in order; where there are too many, those where one begins before the others."""
     shown = _chosen(different)
     cells = [_TITLES, *(tuple(map(plain, _cells(pair))) for pair in shown)]
-    widths = [min(max(len(row[i]) for row in cells), _WIDEST[i]) for i in range(6)]
-    widths.append(_WIDTH - 2 - sum(widths) - 2 * len(widths))
+    columns = [i for i in range(7) if any(row[i] for row in cells[1:])]
+    widths = _fit(cells, columns)
     lines = []
     for mark, row in zip(["  ", *("* " if pair.is_origin else "  " for pair in shown)], cells, strict=True):
-        parts = [elide(row[i], widths[i], middle=i < 6) for i in range(7)]
-        padded = [part.rjust(widths[i]) if 3 <= i <= 5 else part.ljust(widths[i]) for i, part in enumerate(parts)]
+        parts = [elide(row[i], widths[i], middle=i < 6) for i in columns]
+        padded = [
+            part.rjust(widths[i]) if 3 <= i <= 5 else part.ljust(widths[i])
+            for i, part in zip(columns, parts, strict=True)
+        ]
         lines.append(mark + "  ".join(padded))
     if len(different) > len(shown):
         kept = set(shown)
@@ -241,16 +246,28 @@ def _table(different: Sequence[Pair]) -> list[str]:
     return [*lines, "* a difference begins here: what it takes is equal"] if any(p.is_origin for p in shown) else lines
 
 
+def _fit(cells: Sequence[Sequence[str]], columns: Sequence[int]) -> list[int]:
+    """Widths of the columns that leave room for the last one."""
+    widths = [min(max(len(row[i]) for row in cells), most) for i, most in enumerate(_WIDEST)]
+    room = _WIDTH - 2 * len(columns) - sum(widths[i] for i in columns if i < 6)
+    for i, least in ((2, 18), (1, 14), (0, 26)):
+        if room < _LEAST_WHY and i in columns:
+            cut = max(0, min(_LEAST_WHY - room, widths[i] - least))
+            widths[i] -= cut
+            room += cut
+    return [*widths, room]
+
+
 def _chosen(different: Sequence[Pair]) -> list[Pair]:
+    """Some of the parameters, and of the events the first ones and those where a difference begins."""
     if len(different) <= _MOST_ROWS:
         return list(different)
-    first = different[: _MOST_ROWS // 3]
-    origins = [pair for pair in different if pair.is_origin]
-    chosen = set([*first, *origins][:_MOST_ROWS])
-    for pair in different:
-        if len(chosen) == _MOST_ROWS:
-            break
-        chosen.add(pair)
+    states = [pair for pair in different if pair.side.phase == "state"]
+    events = [pair for pair in different if pair.side.phase != "state"]
+    shown = states[: max(_MOST_STATES, _MOST_ROWS - len(events))]
+    n_events = _MOST_ROWS - len(shown)
+    ranked = dict.fromkeys([*events[:4], *(pair for pair in events if pair.is_origin), *events])
+    chosen = {*shown, *list(ranked)[:n_events]}
     return [pair for pair in different if pair in chosen]
 
 

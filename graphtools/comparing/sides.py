@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from graphtools.comparing.aligning import align_graphs
 from graphtools.comparing.parts import STATES
-from graphtools.comparing.sequences import align
+from graphtools.comparing.sequences import Matches, align
 from graphtools.graph import Graph, Node, Source
 from graphtools.recording import Content, Event
 
@@ -159,18 +159,20 @@ def _match_events(a: Content, b: Content, partners: Mapping[str, str]) -> dict[i
         if len(events_a) == len(events_b) == 1:
             found[events_a[0].index] = events_b[0].index
             continue
-        numbers: dict[str, int] = {}
-        names = tuple([numbers.setdefault(e.name, len(numbers)) for e in events] for events in (events_a, events_b))
-        other_name = 1.0 if key[1] else 0.0  # of no operation, derivatives have nothing but their name
-
-        def score(
-            i: int, j: int, one: list[int] = names[0], two: list[int] = names[1], least: float = other_name
-        ) -> float:
-            return 3.0 if one[i] == two[j] else least
-
-        for i, j in align((names[0], names[1]), [(names[0], names[1])], score):
+        names = [event.name for event in events_a], [event.name for event in events_b]
+        for i, j in _match_names(*names, may_be_renamed=bool(key[1])):
             found[events_a[i].index] = events_b[j].index
     return found
+
+
+def _match_names(a: list[str], b: list[str], may_be_renamed: bool) -> Matches:
+    """Equal names first, then what is left between them, in order, if derivatives may have another name in b."""
+    if (len(b), b) < (len(a), a):  # one order for both directions, so that they agree
+        return [(i, j) for j, i in _match_names(b, a, may_be_renamed)]
+    numbers: dict[str, int] = {}
+    keys = tuple([numbers.setdefault(name, len(numbers)) for name in names] for names in (a, b))
+    other = 1.0 if may_be_renamed else 0.0
+    return align((keys[0], keys[1]), [(keys[0], keys[1])], lambda i, j: 3.0 if a[i] == b[j] else other)
 
 
 def _grouped(content: Content, partners: Mapping[str, str] | None) -> dict[tuple[str, str], list[Event]]:

@@ -48,7 +48,7 @@ def made(graph: Graph, value: Callable[[Node], Any], **content: Any) -> Recordin
 
 
 def mlp(*layers: nn.Module) -> nn.Sequential:
-    """A seeded Sequential; without `layers` Linear, ReLU, Linear, ReLU, Linear of other widths."""
+    """A Sequential of `layers`; without them of seeded Linear, ReLU, Linear, ReLU, Linear of other widths."""
     torch.manual_seed(0)
     return nn.Sequential(*(layers or (nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 2))))
 
@@ -63,10 +63,11 @@ def step(model: nn.Module, lr: float = 0.1, seed: int = 0, n_steps: int = 1, shi
     model = copy.deepcopy(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
     torch.manual_seed(seed)
+    batches = [inputs()] * (n_steps - 1) + [inputs() + shift]
+    target = torch.tensor([0, 1, 0])
     with gt.record(model) as recording:
-        for number in range(n_steps):
+        for batch in batches:
             optimizer.zero_grad()
-            batch = inputs() + (shift if number == n_steps - 1 else 0.0)
-            F.cross_entropy(model(batch), torch.tensor([0, 1, 0])).backward()
+            F.cross_entropy(model(batch), target).backward()
             optimizer.step()
     return recording

@@ -6,7 +6,7 @@ import time
 from functools import lru_cache
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphtools.comparing import sequences
@@ -31,6 +31,7 @@ def is_increasing(matches: list[tuple[int, int]]) -> bool:
     return all(i < k and j < m for (i, j), (k, m) in pairwise(matches))
 
 
+@settings(deadline=None)
 @given(KEYS, KEYS)
 def test_a_common_subsequence_is_common_in_order_and_as_long_as_any(a: list[int], b: list[int]) -> None:
     found = common_subsequence(a, b)
@@ -39,6 +40,7 @@ def test_a_common_subsequence_is_common_in_order_and_as_long_as_any(a: list[int]
     assert len(found) == longest_common(a, b)
 
 
+@settings(deadline=None)
 @given(KEYS, KEYS)
 def test_the_best_scores_are_a_longest_common_subsequence_where_equal_scores_one(a: list[int], b: list[int]) -> None:
     found = best_by_score(len(a), len(b), lambda i, j: float(a[i] == b[j]))
@@ -46,6 +48,7 @@ def test_the_best_scores_are_a_longest_common_subsequence_where_equal_scores_one
     assert len(found) == longest_common(a, b)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), max_size=20))
 def test_an_increasing_subsequence_increases_and_is_as_long_as_any(numbers: list[int]) -> None:
     found = longest_increasing(numbers)
@@ -53,6 +56,7 @@ def test_an_increasing_subsequence_increases_and_is_as_long_as_any(numbers: list
     assert len(found) == longest_common(numbers, sorted(set(numbers)))
 
 
+@settings(deadline=None)
 @given(KEYS, KEYS)
 def test_too_many_edits_still_give_a_common_subsequence(a: list[int], b: list[int]) -> None:
     found = sequences._by_occurrence(a, b)
@@ -60,6 +64,7 @@ def test_too_many_edits_still_give_a_common_subsequence(a: list[int], b: list[in
     assert all(a[i] == b[j] for i, j in found)
 
 
+@settings(deadline=None)
 @given(KEYS, KEYS, st.booleans())
 def test_an_alignment_increases_however_it_is_found(a: list[int], b: list[int], is_long: bool) -> None:
     cells = sequences._MOST_CELLS
