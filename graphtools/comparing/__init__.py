@@ -1,9 +1,11 @@
 """Compares two recordings or two graphs: what stands for what, where they first differ, and by how much.
 
-comparison = graphtools.compare(a, b)
-print(comparison)                           # first difference first
-comparison.first, comparison.origins        # where it begins
-for pair in comparison: ...                 # everything, aligned
+    comparison = graphtools.compare(a, b)
+    print(comparison)                           # first difference first
+    comparison.first, comparison.origins        # where it begins
+    for pair in comparison: ...                 # everything, aligned
+
+Graphs are compared without torch.
 """
 
 from __future__ import annotations
@@ -261,21 +263,22 @@ class Comparison:
 
     def _numbers_behind(self, pair: Pair) -> Iterator[Pair]:
         """The pairs that carried a Python number out of the graph which is an argument here: `x * s.item()`."""
-        arguments = {(change.a, change.b) for change in pair.changes if change.kind == "argument"}
-        if arguments:
-            for other in self._python_values:
-                if tuple(map(repr, self._python_values[other])) in arguments:
-                    yield other
+        for change in pair.changes:
+            if change.kind == "argument" and pair.side.event is not None:
+                for other in self._python_values.get((change.a, change.b), ()):
+                    if other.side.event is not None and other.side.event.index < pair.side.event.index:
+                        yield other
 
     @cached_property
-    def _python_values(self) -> dict[Pair, tuple[object, object]]:
-        found = {}
+    def _python_values(self) -> dict[tuple[str, str], list[Pair]]:
+        """The operations that gave a Python number, by how it is written in a and b, where that differs."""
+        found: dict[tuple[str, str], list[Pair]] = {}
         for pair in self.pairs if self.has_values else ():
             node = pair.a.node if pair.a is not None else None
-            if pair.is_matched and node is not None and node.kind == "call" and not node.outputs:
+            if pair.is_matched and node is not None and node.kind == "call" and not node.outputs and pair.is_different:
                 for _, one, other in self._values_of(pair):
-                    if isinstance(one, Kept) and isinstance(other, Kept):
-                        found[pair] = (one.value, other.value)
+                    if one is not None and other is not None:
+                        found.setdefault((repr(one.value), repr(other.value)), []).append(pair)
         return found
 
     # -- values -----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -21,6 +22,7 @@ class Origins:
         for node in graph.nodes:
             self._namesakes[node.kind, node.target].append(node.name)
         self._content = content
+        self._passes = sorted(s.start for s in content.stages if s.kind == "backward") if content is not None else []
         self._of_node: dict[str, Pair] = {}
         self._of_event: dict[int, Pair] = {}
         for side, pair in sides:
@@ -84,7 +86,8 @@ class Origins:
     def _before_derivative(self, side: Side) -> Iterator[Pair | None]:
         assert side.event is not None and self._content is not None
         index = side.event.index
-        began = max((s.start for s in self._content.stages if s.kind == "backward" and s.start <= index), default=0)
+        passes_before = bisect_right(self._passes, index)
+        began = self._passes[passes_before - 1] if passes_before else 0
         flow = self._content.flows.get(index)
         if flow is None:
             return

@@ -74,10 +74,9 @@ class Pair:
     def is_different(self) -> bool:
         """True if it is only in one of the two, does something else, or gives values outside the tolerance.
 
-        A parameter that the other model has too, but did not use (in a branch not taken), is no difference.
-
         With values to compare, another dtype, device or autocast mode is no difference in itself; between graphs
-        another dtype is one.
+        another dtype is one. A parameter that the other model has too, but did not use (in a branch not taken), is no
+        difference.
         """
         if not self.is_matched:
             return not self._comparer.is_unused(self)
