@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +17,17 @@ import graphtools as gt
 from tests.zoo.case import same
 
 MEASURED = """
-import resource, sys, torch, graphtools as gt
+import sys, torch, graphtools as gt
 def chain(x):
     for _ in range(40):
         x = x * 1.01
     return x
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return 1024 * next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 x = torch.ones(4 * 2**20)  # 16 MiB
 chain(x)
 gt.run(chain, torch.ones(10), limit_bytes=0)  # imports what it needs
+open("/proc/self/clear_refs", "w").write("5")  # the highest memory use is counted from here
 before = peak()
 limit = int(sys.argv[1]) or None
 recording = gt.run(chain, x, limit_bytes=limit)
@@ -34,12 +36,13 @@ assert float(recording.value("mul_39")[0]) == float(chain(x)[0])
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measures by Linux's /proc")
 def test_the_process_stays_under_the_limit_where_the_values_exceed_it() -> None:
     def grown(limit_bytes: int) -> int:
         command = [sys.executable, "-c", MEASURED, str(limit_bytes)]
         return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
 
-    assert grown(0) > 300 * 2**20  # 40 values of 16 MiB
+    assert grown(0) > 550 * 2**20  # 40 values of 16 MiB
     assert grown(64 * 2**20) < (64 + 2 * 16) * 2**20  # and what the operation that runs holds
 
 
