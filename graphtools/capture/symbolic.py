@@ -223,11 +223,14 @@ def _propagate(
 
     function = model.forward if isinstance(model, nn.Module) else model
     bound = inspect.signature(function).bind_partial(*args, **kwargs)
+    bound.apply_defaults()
     found: dict[str, tuple[Output, ...]] = {}
     with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True) as mode:
 
         class Propagate(torch.fx.Interpreter):
             def run_node(self, n: torch.fx.Node) -> Any:
+                if n.op == "call_module":
+                    _check_dtype(self.fetch_attr(str(n.target)), str(n.target), self.fetch_args_kwargs_from_env(n)[0])
                 result = super().run_node(n)
                 found[n.name] = tuple(Output(path, spec_of(tensor)) for path, tensor in tensors(result))
                 return result
@@ -248,7 +251,7 @@ def _propagate(
         except Exception as error:
             message = " ".join(str(error).partition("While executing")[0].split())
             if not isinstance(error, NotImplementedError) and _is_users_fault(error):
-                raise Untraceable(f"the shapes do not fit: {message[:200]}") from error
+                raise Untraceable(f"the inputs do not fit: {message[:200]}") from error
             return found, f"shapes are known up to where fake tensors failed: {message[:120]}"
         finally:
             log.setLevel(level)
@@ -258,6 +261,16 @@ def _propagate(
 def _argument(arguments: dict[str, Any], placeholder: torch.fx.Node) -> Any:
     name = str(placeholder.target).lstrip("*")
     return arguments[name] if name in arguments else arguments.get(name.rpartition("_")[0])
+
+
+def _check_dtype(module: Any, path: str, args: tuple[Any, ...]) -> None:
+    # Fake tensors take any type here; the real kernels do not.
+    weight = getattr(module, "weight", None)
+    given = args[0] if args else None
+    if not isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d) or compat.is_any_autocast_enabled():
+        return
+    if isinstance(given, torch.Tensor) and isinstance(weight, torch.Tensor) and given.dtype != weight.dtype:
+        raise TypeError(f"{path} holds {weight.dtype} and is given {given.dtype}")
 
 
 def _is_users_fault(error: Exception) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -26,7 +27,7 @@ def write(
         print(graph.to_mermaid(arguments.depth))
     else:
         width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 110
-        print(table(max(width, 60), sys.stdout.isatty()))
+        print(table(max(width, 60), sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
     if arguments.html:
         try:
             graph.to_html(arguments.html, title=f"{graph.capture.model} · graphtools")

@@ -31,6 +31,7 @@ def main(folder: str, request: dict[str, Any]) -> None:
 
 def serve(folder: str, request: dict[str, Any], answer: Callable[[dict[str, Any], Any], dict[str, Any]]) -> None:
     """Writes what `answer(request, fault)` gives to `answer.json` in `folder` and ends the process."""
+    sys.argv = [request["target"].split(":")[0]]  # what a file that reads its arguments is to see: its name alone
     # A crash leaves the Python stack here, from which the parent says where it was.
     with open(os.path.join(folder, "fault.txt"), "w", encoding="utf-8") as fault:
         faulthandler.enable(fault)

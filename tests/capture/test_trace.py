@@ -124,3 +124,22 @@ def test_getitem_of_a_tuple_is_a_path_not_a_node() -> None:
     assert [str(ref) for ref in graph["add"].refs()] == ["%lstm.0", "%lstm.1.0"]
     x = torch.randn(4, 2)
     assert torch.equal(graph.to_fx()(x), graph.live.model(x))
+
+
+def test_an_argument_with_a_default_number_does_not_cost_the_shapes() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 2)
+
+        def forward(self, x: torch.Tensor, scale: float = 0.5) -> torch.Tensor:
+            return self.layer(x) * scale
+
+    graph = gt.trace(Scaled(), torch.ones(4, 3))
+    assert graph.capture.method == "fx"
+    assert [str(output.spec) for output in graph.output.outputs] == ["f32[4, 2]"]  # type: ignore[union-attr]
+
+
+def test_an_input_of_the_wrong_type_is_run_and_raises_as_the_model_does() -> None:
+    with pytest.raises(RuntimeError, match="dtype"):
+        gt.trace(nn.Sequential(nn.Linear(3, 2)).double(), torch.ones(4, 3))

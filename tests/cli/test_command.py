@@ -67,6 +67,18 @@ def test_trace_prints_a_table_and_says_how_it_was_captured(folder: Path) -> None
     assert done.stderr == "from the file\n"
 
 
+def test_a_file_that_reads_its_arguments_sees_its_name_alone(folder: Path) -> None:
+    (folder / "model.py").write_text(
+        "import argparse, sys, torch\n"
+        "parser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--width', type=int, default=3)\n"
+        "model = torch.nn.Linear(parser.parse_args().width, len(sys.argv))\n"
+    )
+    ran = command("trace", "model.py", "--input", "2,3", cwd=folder)
+    assert ran.returncode == 0, ran.stderr
+    assert "f32[2, 1]" in ran.stdout
+
+
 def test_json_is_one_document_whatever_the_file_prints(folder: Path) -> None:
     done = command("trace", "model.py", "--json", "--method", "record", "--input", "5,6", cwd=folder)
     assert done.returncode == 0, done.stderr
