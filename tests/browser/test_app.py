@@ -184,6 +184,8 @@ def test_quick_steps_leave_everything_at_one_operation(app):
     slider = tab.page.locator(".st-key-position").get_by_role("slider")
     assert slider.get_attribute("aria-valuetext") == str(position)
     assert tab.page.get_by_label("Operation", exact=True).last.input_value().startswith(f"{position} ")
+    tab.press("First")
+    tab.at(1, 10)
     tab.press("Last")
     tab.at(10, 10)
 
