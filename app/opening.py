@@ -1,4 +1,4 @@
-"""Opens what a person chose: loads the model, runs it once, and says in words what went wrong. Imports no streamlit."""
+"""Opens what a person chose: loads the model, records a step, says in words what went wrong. Imports no streamlit."""
 
 from __future__ import annotations
 
@@ -9,36 +9,45 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from torch import nn
+
 import graphtools as gt
+from graphtools.example_step import example_pass, example_step
 from graphtools.graph import Failure, Graph, Node, Source
-from graphtools.loading import load
+from graphtools.loading import Loaded, load
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 LIMITS = gt.Limits(events=100_000, bytes=4 * 1024**3, seconds=120)
 _FIRST = "small_cnn"  # what the app shows before anything is chosen
+_LARGE = 200_000_000  # parameters from which on a step, which needs several times their memory, has to be asked for
+Mode = Literal["step", "forward"]
 _lock = threading.Lock()  # torch's seed and sys.modules belong to the process: one model is opened at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to open. `target` and `inputs` are as for graphtools.loading.load; `run` tells runs apart."""
+    """What to open. `target` and `inputs` are as for graphtools.loading.load; `run` tells runs apart.
 
-    kind: Literal["example", "torchvision", "file"]
+    `mode` is "step" for a training step (forward, loss, backward, update), or "forward" for a forward pass alone.
+    """
+
+    kind: Literal["example", "torchvision", "file", "recording"]
     target: str
     title: str
     inputs: tuple[str, ...] = ()
     run: int = 0
+    mode: Mode = "step"
 
     @property
     def revision(self) -> str:
         """A text that differs from that of any other choice."""
-        return "\n".join([self.kind, self.target, *self.inputs, str(self.run)])
+        return "\n".join([self.kind, self.target, *self.inputs, str(self.run), self.mode])
 
 
 @dataclass(slots=True)
@@ -48,10 +57,9 @@ class Opened:
     choice: Choice
     recording: gt.Recording | None = None
     problem: Failure | None = None
-    inputs_note: str = ""
+    notes: list[str] = field(default_factory=list)
     opened_s: float = 0.0
     lines: dict[str, list[str]] = field(default_factory=dict)
-    index: dict[str, int] = field(default_factory=dict)
 
     @property
     def graph(self) -> Graph | None:
@@ -69,11 +77,13 @@ class Opened:
         return self.problem or (self.recording.failure if self.recording else None)
 
     @property
-    def failure_index(self) -> int | None:
-        """The operation to look at for the failure: the one that raised, else the last one before it."""
-        if self.failure is None or not self.operations:
-            return None
-        return self.index.get(self.failure.node or "", len(self.operations) - 1)
+    def failure_event(self) -> int:
+        """The event to look at first: the operation that raised, or the last one before; else the first of all."""
+        if self.failure is None or self.recording is None:
+            return 0
+        events = self.recording.events
+        raised = next((event.index for event in events if event.node == (self.failure.node or "")), None)
+        return max(0, len(events) - 1) if raised is None else raised
 
 
 def example_titles() -> dict[str, str]:
@@ -89,9 +99,9 @@ def example_text(name: str) -> tuple[str, str]:
     return title, lesson
 
 
-def example_choice(name: str) -> Choice:
+def example_choice(name: str, mode: Mode = "step") -> Choice:
     """The choice of a bundled example."""
-    return Choice("example", str(EXAMPLES / f"{name}.py"), name)
+    return Choice("example", str(EXAMPLES / f"{name}.py"), name, mode=mode)
 
 
 def first_choice() -> Choice:
@@ -100,28 +110,74 @@ def first_choice() -> Choice:
 
 
 def open_choice(choice: Choice) -> Opened:
-    """Loads the model in evaluation mode and runs it once on its example inputs. Never raises what the model does."""
+    """Loads the model and records one step of it on its example inputs. Never raises what the model does."""
     started = time.perf_counter()
     opened = Opened(choice)
     with _lock, _modules_apart(choice):
-        try:
-            loaded = load(choice.target, choice.inputs)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
-            opened.problem = _why_not_loaded(choice, error)
+        if choice.kind == "recording":
+            _open_recording(opened)
         else:
-            opened.inputs_note = loaded.inputs_note
-            if hasattr(loaded.model, "eval"):
-                loaded.model.eval()
-            try:
-                opened.recording = gt.run(loaded.model, *loaded.args, limits=LIMITS, **loaded.kwargs)
-            except (Exception, SystemExit, KeyboardInterrupt) as error:
-                opened.recording = getattr(error, "recording", None)
-                if opened.recording is None or opened.recording.failure is None:
-                    opened.problem = Failure(type(error).__name__, str(error))
-    opened.index = {node.name: index for index, node in enumerate(opened.operations)}
+            _open_model(opened)
     _keep_lines(opened)
     opened.opened_s = time.perf_counter() - started
     return opened
+
+
+def _open_recording(opened: Opened) -> None:
+    try:
+        opened.recording = gt.load(opened.choice.target)
+    except (gt.GraphtoolsError, OSError) as error:
+        opened.problem = Failure(type(error).__name__, str(error))
+
+
+def _open_model(opened: Opened) -> None:
+    choice = opened.choice
+    try:
+        loaded = load(choice.target, choice.inputs)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        opened.problem = _why_not_loaded(choice, error)
+        return
+    if loaded.inputs_note:
+        opened.notes.append(f"Input: {loaded.inputs_note.replace('`', '')}")
+    try:
+        opened.recording = _record(loaded, choice, opened.notes)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        opened.recording = getattr(error, "recording", None)
+        if opened.recording is None or opened.recording.failure is None:
+            opened.problem = Failure(type(error).__name__, str(error))
+
+
+def _record(loaded: Loaded, choice: Choice, notes: list[str]) -> gt.Recording:
+    model = loaded.model
+    parameters = [p for p in model.parameters() if p.requires_grad] if isinstance(model, nn.Module) else []
+    if choice.mode == "step" and choice.kind == "torchvision" and sum(p.numel() for p in parameters) > _LARGE:
+        notes.append("Forward pass only: a training step of a model this large takes much memory")
+    elif choice.mode == "step" and parameters:
+        if choice.kind != "torchvision":
+            return _told(example_step, loaded, notes)
+        try:
+            return _told(example_step, loaded, notes)
+        except Exception as error:  # detectors need targets to train, and some norms more than one image
+            why = f"{type(error).__name__}: {_first_line(error)}"
+            notes.append(f"Forward pass only: a training step stopped with {why}")
+    elif choice.mode == "step":
+        return _told(example_pass, loaded, notes)
+    if isinstance(model, nn.Module):
+        model.eval()
+    return gt.run(model, *loaded.args, limits=LIMITS, **loaded.kwargs)
+
+
+def _told(record: Callable[..., gt.Recording], loaded: Loaded, notes: list[str]) -> gt.Recording:
+    """Records, and keeps what is said of the loss and the optimizer."""
+    said: list[str] = []
+    try:
+        return record(loaded, said, limits=LIMITS)
+    finally:
+        notes += [note[:1].upper() + note[1:].replace("; choose it by --loss", "") for note in said]
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0][:200]
 
 
 def _why_not_loaded(choice: Choice, error: BaseException) -> Failure:
@@ -160,7 +216,7 @@ def _modules_apart(choice: Choice) -> Iterator[None]:
 
     A file that is called `session.py` would else replace the app's module of that name for everybody.
     """
-    if choice.kind == "torchvision":
+    if choice.kind in ("torchvision", "recording"):
         yield
         return
     folder = os.path.dirname(os.path.abspath(choice.target.partition(":")[0])) + os.sep

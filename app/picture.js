@@ -1,29 +1,38 @@
-// Shows the graph that store.js holds, and tells Python what was clicked.
+// Shows the run that store.js holds. Questions go to Python together, and again until they are answered.
 
-const host = (globalThis.graphtoolsHost ??= { graphs: new Map(), waiting: new Set() });
+const host = (globalThis.graphtoolsHost ??= { shown: new Map(), waiting: new Set() });
 const mounts = new WeakMap(); // Streamlit calls this again on every rerun; the viewer stays
+const REPORT_MS = 700; // after the last step, Python is told where the viewer stands
 
 async function show(parent, wanted, report) {
-  const state = mounts.get(parent) ?? {};
+  const state = mounts.get(parent) ?? { asked: new Map() };
   mounts.set(parent, state);
   state.wanted = wanted;
   state.report = report;
+  for (const reply of wanted.replies) {
+    state.asked.delete(reply.id);
+    state.remote?.answer(reply);
+  }
   if (state.busy) return;
   state.busy = true;
   try {
-    while (state.shown !== state.wanted) {
+    while (state.shown !== key(state.wanted)) {
       const next = state.wanted;
-      if (!(await ready(next.revision, state))) continue; // something else was asked for while the graph was on its way
-      await update(parent, state, next);
-      state.shown = next;
+      if (!(await ready(next.revision, state))) continue; // something else was asked for while the run was on its way
+      await mountInto(parent, state, next);
+      state.shown = key(next);
     }
   } finally {
     state.busy = false;
   }
 }
 
+function key(wanted) {
+  return `${wanted.theme}\n${wanted.revision}`;
+}
+
 async function ready(revision, state) {
-  while (!host.viewer || !host.graphs.has(revision)) {
+  while (!host.viewer || !host.shown.has(revision)) {
     await new Promise((resolve) => {
       const wake = () => { host.waiting.delete(wake); resolve(); };
       host.waiting.add(wake);
@@ -35,66 +44,58 @@ async function ready(revision, state) {
 }
 
 async function mountInto(parent, state, next) {
-  const { mount } = await host.viewer;
-  state.mounted?.destroy();
+  const { mount, remoteHost } = await host.viewer;
+  const position = state.mounted?.position() ?? next.position;
+  close(state);
   const old = parent.querySelector(".graph-host");
   const el = old.cloneNode(false); // a fresh element: the viewer's shadow root stays on the old one
   old.replaceWith(el);
-  state.mounted = mount(el, host.graphs.get(next.revision), { theme: next.theme });
-  el.graphtools = state.mounted;
-  const style = document.createElement("style");
-  style.textContent = next.style;
-  el.shadowRoot.append(style);
-  state.mounted.on("select", (detail) => {
-    if (!state.selecting && detail) state.report(detail.name);
+  const { payload, run } = host.shown.get(next.revision);
+  state.remote = remoteHost((question) => ask(state, next.revision, question), { edit: next.canEdit });
+  state.mounted = mount(el, payload, {
+    theme: next.theme,
+    run,
+    host: state.remote.host,
+    position: next.revision === state.revision ? position : next.position,
   });
-  state.drawn = next;
+  state.revision = next.revision;
+  el.graphtools = state.mounted;
+  state.mounted.on("position", ({ position: now }) => {
+    el.dataset.position = now;
+    clearTimeout(state.telling);
+    state.telling = setTimeout(() => state.report("moved", { revision: next.revision, position: now }), REPORT_MS);
+  });
+  el.dataset.position = state.mounted.position();
+  el.dataset.ready = "true";
 }
 
-function select(state, { selected, follow, around }) {
-  const visible = follow ? selected : [selected, ...around].find((name) => state.mounted.rectOf(name));
-  state.selecting = true; // what Python asked for must not come back as a click
-  try {
-    state.mounted.select(visible ?? null);
-  } finally {
-    state.selecting = false;
-  }
+// Questions of the same moment go together: Streamlit joins triggers that come while it runs.
+function ask(state, revision, question) {
+  state.asked.set(question.id, question);
+  clearTimeout(state.sending);
+  state.sending = setTimeout(() => {
+    if (!state.gone && state.asked.size) state.report("ask", { revision, questions: [...state.asked.values()] });
+  }, 5);
 }
 
-// Outer modules first, so that those inside a closed one need no layout of their own.
-function foldTo(mounted, scopes, depth) {
-  for (const scope of scopes) {
-    const box = mounted.rectOf(scope);
-    const open = scope.split(".").length < depth;
-    if (box && box.open !== open) mounted.setOpen(scope, open);
-  }
-}
-
-async function update(parent, state, next) {
-  const before = state.drawn;
-  if (!before || before.revision !== next.revision || before.theme !== next.theme) {
-    state.drawn = next;
-    await mountInto(parent, state, next);
-    if (next.depth !== null) foldTo(state.mounted, next.scopes, next.depth);
-    if (next.selected) select(state, next);
-  } else {
-    if (next.folded !== before.folded && next.depth !== null) foldTo(state.mounted, next.scopes, next.depth);
-    if (next.moved !== before.moved && next.selected) select(state, next);
-    state.drawn = next;
-  }
-  parent.querySelector(".graph-host").dataset.ready = next.selected ?? "";
+function close(state) {
+  clearTimeout(state.telling);
+  clearTimeout(state.sending);
+  state.asked.clear();
+  state.remote?.stop();
+  state.mounted?.destroy();
 }
 
 export default function ({ parentElement, data, setTriggerValue }) {
   if (!data) return;
-  show(parentElement, data, (name) => setTriggerValue("select", name)).catch((error) => {
+  show(parentElement, data, setTriggerValue).catch((error) => {
     parentElement.querySelector(".graph-host").textContent = `The graph could not be shown: ${error.message}`;
   });
   return () => {
     const state = mounts.get(parentElement);
     if (!state) return;
     state.gone = true;
-    state.mounted?.destroy();
+    close(state);
     mounts.delete(parentElement);
   };
 }

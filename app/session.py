@@ -8,26 +8,33 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import streamlit as st
-from opening import Choice, Opened, first_choice, open_choice
+from opening import Choice, Mode, Opened, first_choice, open_choice
+
+import graphtools as gt
+from graphtools.answering import Answers
+from graphtools.errors import GraphtoolsError
+
+
+@dataclass(slots=True)
+class Branch:
+    """A recording with a change, and what was changed in words."""
+
+    name: str
+    recording: gt.Recording
 
 
 @dataclass(slots=True)
 class Session:
-    """The state of a tab. `moved` and `folded` count steps and depth choices, for the picture (see component.View).
-
-    `slider`, `picker` and `opening` number the widgets that show the position and the depth: a widget whose value is
-    changed from outside gets a new number and so a new key. Setting it under its old key would be a race: a click
-    that comes before the browser has the new value brings back the old one, as if the person had moved the widget.
-    """
+    """The state of a tab. `branches` are what became of the opened recording by edits; `shown` counts from 1 among
+    them, 0 is the original. `replies` answer what the viewer asked last."""
 
     choice: Choice = field(default_factory=first_choice)
+    mode: Mode = "step"
     position: int = 0
-    moved: int = 0
-    depth: int | None = None
-    folded: int = 0
-    slider: int = 0
-    picker: int = 0
-    opening: int = 0
+    branches: list[Branch] = field(default_factory=list)
+    shown: int = 0
+    replies: list[dict[str, Any]] = field(default_factory=list)
+    answers: Answers | None = None
     n_runs: int = 0
     is_new: bool = True
     folder: tempfile.TemporaryDirectory[str] | None = None
@@ -41,12 +48,12 @@ def session() -> Session:
 
 
 def opened() -> Opened:
-    """What the present choice opened to. Runs the model the first time only: a step costs a look into the cache."""
+    """What the present choice opened to. Runs the model the first time only."""
     state = session()
     found = _open(state.choice.revision, state.choice)
     if state.is_new:
         state.is_new = False
-        place(found.failure_index or 0)
+        state.position = found.failure_event
     return found
 
 
@@ -55,22 +62,42 @@ def _open(revision: str, _choice: Choice) -> Opened:
     return open_choice(_choice)
 
 
+def recording() -> gt.Recording | None:
+    """The recording that is shown: the original or a branch of it."""
+    state = session()
+    return state.branches[state.shown - 1].recording if state.shown else opened().recording
+
+
+def revision() -> str:
+    """A text that differs from that of anything else shown in this tab."""
+    state = session()
+    return f"{state.choice.revision}\n{state.shown}"
+
+
 def choose(choice: Choice) -> None:
-    """Opens something else at the next run, at its failure if it has one, else at its first operation."""
+    """Opens something else at the next run, at its failure if it has one, else at its first event."""
     state = session()
     if choice.revision == state.choice.revision:
         return
-    state.choice, state.is_new, state.depth = choice, True, None
-    state.folded += 1
-    state.opening += 1
+    state.choice, state.is_new = choice, True
+    state.branches, state.shown, state.answers, state.replies = [], 0, None, []
+
+
+def choose_mode(mode: Mode) -> None:
+    """Records the present choice as a training step, or as a forward pass alone."""
+    state = session()
+    state.mode = mode
+    choice = state.choice
+    choose(Choice(choice.kind, choice.target, choice.title, choice.inputs, choice.run, mode))
 
 
 def choose_file(target: str, inputs: tuple[str, ...] = ()) -> None:
-    """Opens a file anew, whether or not it was opened before."""
+    """Opens a file anew, whether or not it was opened before; a recording if it ends so."""
     state = session()
     state.n_runs += 1
     title = PurePath(target.replace("\\", "/")).name
-    choose(Choice("file", target, title, inputs, state.n_runs))
+    kind = "recording" if target.endswith(".gt") else "file"
+    choose(Choice(kind, target, title, inputs, state.n_runs, state.mode))  # type: ignore[arg-type]
 
 
 def keep_upload(name: str, content: bytes) -> str:
@@ -83,75 +110,56 @@ def keep_upload(name: str, content: bytes) -> str:
     return str(path)
 
 
-def place(position: int) -> None:
-    """Goes to an operation by its index and takes the picture along."""
+def show_branch(number: int) -> None:
+    """Shows a branch, or by 0 the original."""
     state = session()
-    state.moved += 1
-    look_at(position)
+    state.shown, state.answers, state.replies = number, None, []
 
 
-def look_at(position: int) -> None:
-    """Goes to an operation that was clicked in the picture, which is there already."""
+def answer(questions: list[dict[str, Any]]) -> bool:
+    """Answers what the viewer asks; the replies are sent with the next run. True if an edit made a new branch."""
     state = session()
-    state.position = position
-    state.slider += 1
-    state.picker += 1
+    shown = recording()
+    if shown is None:
+        return False
+    if state.answers is None or state.answers.recording is not shown:
+        state.answers = Answers(shown)
+    state.replies = []
+    made = None
+    for question in questions:
+        reply: dict[str, Any] = {"id": question["id"]}
+        try:
+            if question["op"] == "edit":
+                made = Branch(_in_words(question["args"]), state.answers.branch(question["args"]))
+                reply["result"] = {"events": len(made.recording)}
+            else:
+                reply["result"] = state.answers.answer(question["op"], question["args"])
+        except GraphtoolsError as error:
+            reply["error"] = str(error)
+        except Exception as error:  # a value of the user's model may do anything when it is looked at
+            reply["error"] = f"{type(error).__name__}: {error}"
+        state.replies.append(reply)
+    if made is not None:
+        replies = state.replies
+        state.branches.append(made)
+        show_branch(len(state.branches))
+        state.replies = replies
+    return made is not None
 
 
-def step(by: int) -> None:
-    """Goes on by `by` operations, or to the end of the run."""
-    last = max(0, len(opened().operations) - 1)
-    place(min(max(0, session().position + by), last))
-
-
-def slider_key() -> str:
-    """The key of the slider, whose value counts operations from 1."""
-    return f"position {session().slider}"
-
-
-def slider_moved(key: str) -> None:
-    """The slider's callback. A slider of the past, which the browser may still send, moves nothing."""
-    state = session()
-    if key != slider_key():
-        return
-    state.position = st.session_state[key] - 1
-    state.moved += 1
-    state.picker += 1
-
-
-def picker_key() -> str:
-    """The key of the list of operations, whose value is an index."""
-    return f"operation {session().picker}"
-
-
-def operation_picked(key: str) -> None:
-    """The list's callback; as for the slider, only the present list counts."""
-    state = session()
-    if key != picker_key():
-        return
-    state.position = st.session_state[key]
-    state.moved += 1
-    state.slider += 1
-
-
-def depth_key() -> str:
-    """The key of the depth control."""
-    return f"depth {session().opening}"
-
-
-def depth_chosen(key: str) -> None:
-    """The depth control's callback."""
-    state = session()
-    if key != depth_key():
-        return
-    chosen = st.session_state[key]
-    state.depth = 99 if chosen == "All" else int(chosen) if chosen else None
-    state.folded += 1
+def _in_words(args: dict[str, Any]) -> str:
+    what = {"value": "", "gradient": "gradient of ", "operation": "operation "}[args["what"]]
+    return f"{what}{args.get('name') or args.get('parameter')} = {args['text']}"
 
 
 def value_of(key: str, default: Any = None) -> Any:
     """The value of a widget."""
     return st.session_state.get(key, default)
+
+
+def set_default(key: str, value: Any) -> None:
+    """Gives a widget its first value."""
+    st.session_state.setdefault(key, value)
 
 
 def triggered(key: str, event: str) -> Any:

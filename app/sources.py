@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from html import escape
+from pathlib import Path
 
 import session
 import streamlit as st
 from opening import Choice, Opened, example_choice, example_text, example_titles
 
+import graphtools as gt
+
 KINDS = ("Example", "torchvision", "File")
+MODES = ("Training step", "Forward")
 _SIDES = (64, 96, 128, 224, 256, 299, 384, 512)
 
 
@@ -22,13 +27,23 @@ def source_chooser() -> None:
         _file()
     else:
         _example()
+    session.set_default("mode", MODES[0])
+    st.segmented_control(
+        "Record",
+        MODES,
+        key="mode",
+        required=True,
+        width="stretch",
+        label_visibility="collapsed",
+        on_change=_choose_mode,
+    )
 
 
 def _example() -> None:
     titles = _titles()
     chosen = session.session().choice
     names = list(titles)
-    st.session_state.setdefault("example", names[0])
+    session.set_default("example", names[0])
     name = st.selectbox(
         "Example", names, key="example", on_change=_choose_example, format_func=lambda name: titles[name]
     )
@@ -39,7 +54,11 @@ def _example() -> None:
 
 
 def _choose_example() -> None:
-    session.choose(example_choice(session.value_of("example")))
+    session.choose(example_choice(session.value_of("example"), session.session().mode))
+
+
+def _choose_mode() -> None:
+    session.choose_mode("step" if session.value_of("mode") == MODES[0] else "forward")
 
 
 def _torchvision() -> None:
@@ -49,7 +68,7 @@ def _torchvision() -> None:
     )
     side = st.selectbox("Resolution", ["usual", *map(str, _SIDES)], key="side", on_change=_choose_model)
     size = "" if side == "usual" else f", {side} × {side}"
-    runs = f" The model runs once, on one image{size}." if name else ""
+    runs = f" It runs on one image{size}." if name else ""
     st.html(f'<div class="gt muted"><p>Random weights: nothing is downloaded.{runs}</p></div>')
 
 
@@ -57,11 +76,11 @@ def _choose_model() -> None:
     name, side = session.value_of("torchvision"), session.value_of("side", "usual")
     if name:
         inputs = () if side == "usual" else (f"1,3,{side},{side}",)
-        session.choose(Choice("torchvision", f"torchvision:{name}", name, inputs))
+        session.choose(Choice("torchvision", f"torchvision:{name}", name, inputs, mode=session.session().mode))
 
 
 def _file() -> None:
-    uploaded = st.file_uploader("Python file", type="py", key="upload", max_upload_size=5)
+    uploaded = st.file_uploader("Python file or recording", type=["py", "gt"], key="upload", max_upload_size=200)
     path = st.text_input(
         "or a path on this machine", placeholder="path/to/model.py:Net", key="path", disabled=bool(uploaded)
     )
@@ -84,26 +103,39 @@ def _run_file() -> None:
 
 
 def facts(opened: Opened) -> None:
-    """Draws what was opened: inputs, sizes, and what the capture has to say."""
+    """Draws what was opened: sizes, inputs, loss, and what the capture has to say."""
     graph = opened.graph
     if graph is None:
         return
-    lines = [f"{len(graph.operations):,} operations, {graph.n_parameters:,} parameters"]
-    lines += [f"Input: {opened.inputs_note.replace('`', '')}"] if opened.inputs_note else []
-    lines.append(f"Run once in evaluation mode, in {graph.capture.duration_s or opened.opened_s:.2g} s")
+    count = len(graph.operations)
+    sizes = f"{count:,} operation{'' if count == 1 else 's'}, {graph.n_parameters:,} parameters"
+    lines = [sizes, *opened.notes]
     lines += list(graph.capture.notes)
     st.html('<div class="gt muted">' + "".join(f"<p>{escape(line)}</p>" for line in lines) + "</div>")
 
 
-def downloads(opened: Opened) -> None:
-    """Draws the downloads, each made when its button is pressed."""
-    graph, name = opened.graph, opened.choice.title.removesuffix(".py")
-    if graph is None:
-        return
-    st.download_button("HTML page", lambda: graph.to_html(), f"{name}.html", "text/html", on_click="ignore")
-    st.download_button("JSON", lambda: graph.to_json(), f"{name}.json", "application/json", on_click="ignore")
-    st.download_button("DOT", lambda: graph.to_dot(), f"{name}.dot", "text/vnd.graphviz", on_click="ignore")
-    st.download_button("Mermaid", lambda: graph.to_mermaid(), f"{name}.mmd", "text/plain", on_click="ignore")
+def downloads(recording: gt.Recording, title: str) -> None:
+    """Draws the choice of graph or table, and the downloads, each made when its button is pressed."""
+    st.segmented_control(
+        "View", ["Graph", "Table"], default="Graph", key="view", required=True, label_visibility="collapsed"
+    )
+    graph, name = recording.graph, title.removesuffix(".py").removesuffix(".gt")
+    with st.popover("Download", width="stretch"):
+        for label, make, suffix, mime in (
+            ("HTML page with all values", lambda: str(recording.to_html()), "html", "text/html"),
+            ("Recording", lambda: _saved(recording), "gt", "application/octet-stream"),
+            ("Graph as JSON", graph.to_json, "json", "application/json"),
+            ("Graph as DOT", graph.to_dot, "dot", "text/vnd.graphviz"),
+            ("Graph as Mermaid", graph.to_mermaid, "mmd", "text/plain"),
+        ):
+            st.download_button(label, make, f"{name}.{suffix}", mime, on_click="ignore", width="stretch")
+
+
+def _saved(recording: gt.Recording) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "recording.gt"
+        recording.save(path)
+        return path.read_bytes()
 
 
 @st.cache_data(show_spinner=False)

@@ -270,3 +270,32 @@ def has_grad_hooks(leaf: torch.Tensor) -> bool:
 def accumulator(leaf: torch.Tensor) -> Any:
     """The autograd node that accumulates into a leaf's `.grad`."""
     return torch.autograd.graph.get_gradient_edge(leaf).node
+
+
+# -- CUDA's own clock -------------------------------------------------------------------------------------------------
+
+
+def is_cuda_used() -> bool:
+    """True once something has run on a GPU in this process. Does not start CUDA."""
+    return bool(torch.cuda.is_initialized())
+
+
+def cuda_event() -> Any:
+    """A mark in the queue of the current stream, that knows when it was reached."""
+    event = torch.cuda.Event(enable_timing=True)
+    event.record()
+    return event
+
+
+def cuda_seconds(start: Any, end: Any) -> float:
+    """The GPU's time between two marks; waits for the second."""
+    end.synchronize()
+    return float(start.elapsed_time(end)) / 1000
+
+
+def is_on_current_gpu(result: Any) -> bool:
+    """True if the first tensor of a nest is on the GPU whose stream is the current one."""
+    found = result
+    while isinstance(found, tuple | list) and found:
+        found = next((item for item in found if item is not None), None)
+    return isinstance(found, torch.Tensor) and found.is_cuda and found.device.index == torch.cuda.current_device()

@@ -27,7 +27,8 @@ class ExampleLoss:
 
     The target is drawn once, by a generator of its own, when the shape of the output is known. Without a `name` it is
     cross-entropy for an output [n, classes] of at least two classes, else mean squared error: a guess, which `note`
-    calls one. Of an output with several tensors the first one that takes part in gradients counts.
+    calls one; an output that is a single number is the loss itself. Of an output with several tensors the first one
+    that takes part in gradients counts.
     """
 
     def __init__(self, name: LossName | None = None, seed: int = 0) -> None:
@@ -37,17 +38,40 @@ class ExampleLoss:
         self._target: torch.Tensor | None = None
 
     def __call__(self, output: Any, target: Any = None) -> torch.Tensor:
-        found = next((t for _, t in tensors(output) if t.requires_grad and t.is_floating_point()), None)
+        found, kind = self._trained(output), self._kind(output)
+        drawn = self.target_for(output)
+        if kind == "own":
+            return found
+        assert drawn is not None
+        if kind == "mse":
+            return functional.mse_loss(found, drawn)
+        return functional.cross_entropy(found.flatten(0, -2) if found.dim() == 3 else found, drawn)
+
+    def target_for(self, output: Any) -> torch.Tensor | None:
+        """The target that the output is compared with; None where the output is the loss itself."""
+        found, kind = self._trained(output), self._kind(output)
+        with without_torch_function(), torch.no_grad():
+            if kind == "own":
+                self.note = "the model's own output, a single number"
+            elif self._target is None:
+                self._target = self._draw(kind, found)
+        return self._target
+
+    def _kind(self, output: Any) -> str:
+        found = self._trained(output)
+        with without_torch_function():
+            sizes = tuple(found.shape)
+        if self.name is None and not sizes:
+            return "own"
+        return self.name or ("cross_entropy" if len(sizes) == 2 and sizes[1] > 1 else "mse")
+
+    @staticmethod
+    def _trained(output: Any) -> torch.Tensor:
+        with without_torch_function():
+            found = next((t for _, t in tensors(output) if t.requires_grad and t.is_floating_point()), None)
         if found is None:
             raise LoadError("the model's output takes part in no gradient, so it cannot be trained; leave out --train")
-        with without_torch_function(), torch.no_grad():
-            sizes = tuple(found.shape)
-            kind = self.name or ("cross_entropy" if len(sizes) == 2 and sizes[1] > 1 else "mse")
-            if self._target is None:
-                self._target = self._draw(kind, found)
-        if kind == "mse":
-            return functional.mse_loss(found, self._target)
-        return functional.cross_entropy(found.flatten(0, -2) if len(sizes) == 3 else found, self._target)
+        return found
 
     def _draw(self, kind: str, output: torch.Tensor) -> torch.Tensor:
         generator = torch.Generator().manual_seed(self.seed)

@@ -12,6 +12,7 @@ from graphtools.graph import Failure, Graph, Node, Path, Ref, Source
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path as FilePath
 
 Phase = Literal["forward", "backward", "update"]
 StageKind = Literal["forward", "zero_grad", "backward", "update", "step"]
@@ -313,6 +314,22 @@ class Recording:
         from graphtools.saving import save
 
         save(self, file)
+
+    def to_html(self, file: str | os.PathLike[str] | None = None, title: str | None = None) -> str | FilePath:
+        """One HTML page that walks through the run, with numbers, histogram and pictures of every value and gradient.
+
+        It needs neither Python nor a network. Gives the page as text, or the path of `file` if that is given. Reads
+        every tensor; see `graphtools.viewer.run_page`. Raises OSError.
+        """
+        from graphtools.viewer.run_page import recording_html
+
+        return recording_html(self, file, title)
+
+    def show(self, height: int = 760) -> Any:
+        """Shows the recording in a notebook, interactively: see `graphtools.viewer.notebook.show_recording`."""
+        from graphtools.viewer.notebook import show_recording
+
+        return show_recording(self, height)
 
     def _read(self, name: str, kept: Kept) -> Any:
         if kept.recipe is not None:

@@ -12,6 +12,7 @@ from graphtools.capture.api import record_program
 from graphtools.capture.eager import Recorder
 from graphtools.capture.program import Program
 from graphtools.errors import CaptureError
+from graphtools.example_loss import ExampleLoss
 from graphtools.recording import Limits, Recording
 from graphtools.structure import replace_leaves
 
@@ -77,11 +78,13 @@ def _loss(
         output = model(*inputs)
     else:
         output = model(inputs)
-    recorder.name_inputs(_named_target, (target,), {})
+    if isinstance(loss_fn, ExampleLoss):
+        target = loss_fn.target_for(output)
+    recorder.name_inputs(named_target, (target,), {})
     return loss_fn(output, target)
 
 
-def _named_target(target: Any) -> None:
+def named_target(target: Any) -> None:
     """Has the signature by which the target becomes an input of the graph."""
 
 

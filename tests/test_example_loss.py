@@ -22,6 +22,7 @@ from graphtools.example_loss import ExampleLoss, LossName, example_optimizer
         ((2, 3, 4, 4), "cross_entropy", "cross-entropy against random classes of 3"),
         ((3,), "cross_entropy", "cross-entropy against random classes of 3"),
         ((), "mse", "mean squared error against random numbers f32[]"),
+        ((), None, "the model's own output, a single number"),
     ],
 )
 def test_the_loss_follows_the_shape_of_the_output(sizes: tuple[int, ...], name: LossName | None, note: str) -> None:
@@ -42,7 +43,7 @@ def test_the_target_is_no_operation_of_the_recorded_step() -> None:
     optimizer, note = example_optimizer(model, "adamw", lr=0.1)
     recording = gt.training_step(model, ((torch.ones(4, 3),), None), loss, optimizer)
     assert [event.name for event in recording.events if event.phase == "forward"] == ["linear", "mse_loss"]
-    target = recording.value("constant")
+    target = recording.value("target")
     assert torch.equal(recording.value("mse_loss"), functional.mse_loss(recording.value("linear"), target))
     assert note == "AdamW, lr 0.1"
 

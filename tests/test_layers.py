@@ -14,12 +14,13 @@ PACKAGE = ROOT / "graphtools"
 
 # Lowest first; a module imports only from its own layer or below, at any depth of its code unless marked late.
 LAYERS = [
-    {"errors", "graph", "kinds", "words", "flops", "fold", "encoding"},
+    {"errors", "graph", "kinds", "words", "meaning", "flops", "fold", "encoding"},
     {"recording", "table", "diagram", "convert"},
-    {"payload", "viewer"},
+    {"frames", "payload", "viewer"},
     {"compat", "structure", "catalog", "capture", "replaying", "statistics", "picture", "example_inputs", "saving"},
-    {"loading", "example_loss", "editing", "training", "comparing"},
-    {"frames", "visible", "conditions", "changes", "breakpoints", "debugger"},
+    {"loading", "example_loss", "example_step", "editing", "training", "comparing"},
+    {"visible", "conditions", "changes", "breakpoints", "debugger"},
+    {"summaries", "answering"},
     {"screen", "typed", "terminal"},
     {"cli"},
 ]
@@ -28,6 +29,7 @@ TORCH_FREE = [
     "graph",
     "kinds",
     "words",
+    "meaning",
     "flops",
     "fold",
     "encoding",
@@ -35,6 +37,7 @@ TORCH_FREE = [
     "table",
     "diagram",
     "payload",
+    "frames",
     "comparing",
 ]
 

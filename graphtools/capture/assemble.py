@@ -15,6 +15,7 @@ from torch import nn
 from graphtools import compat
 from graphtools.capture.backward import BackwardEntry
 from graphtools.capture.calls import Call
+from graphtools.capture.clock import seconds_of
 from graphtools.capture.eager import Recorder
 from graphtools.capture.scopes import type_name
 from graphtools.capture.source import resolve
@@ -82,18 +83,30 @@ def make_content(recorder: Recorder, name: str, **capture: Any) -> Content:
             called = entry.call if entry.call in nodes else ""
             scope, source = _home(nodes.get(entry.call))
             phase: Phase = "backward"
-            event = Event(index, phase, called, scope, source, entry.duration_s, None, entry.name, n_steps)
+            event = Event(index, phase, called, scope, source, seconds_of(entry.duration), None, entry.name, n_steps)
         elif isinstance(entry, UpdateEntry):
             if entry.update is None:
                 continue
             updates[index] = entry.update
             scope, source = _home(nodes.get(entry.call))[0], resolve(entry.place)
-            event = Event(index, "update", entry.call, scope, source, entry.duration_s, None, entry.optimizer, n_steps)
+            event = Event(
+                index,
+                "update",
+                entry.call,
+                scope,
+                source,
+                seconds_of(entry.duration, entry.share),
+                None,
+                entry.optimizer,
+                n_steps,
+            )
         elif entry.name in nodes:
             node = nodes[entry.name]
             phase = "update" if entry.name in updating else "forward"
             state, name_of = entry.rng_state, node.operation
-            event = Event(index, phase, node.name, node.scope, node.source, entry.duration_s, state, name_of, n_steps)
+            event = Event(
+                index, phase, node.name, node.scope, node.source, seconds_of(entry.duration), state, name_of, n_steps
+            )
         else:  # it raised, and the user's code went on
             continue
         events.append(event)

@@ -7,7 +7,6 @@ the new `.grad` if nobody else holds it, and would copy it otherwise.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 
 from graphtools import compat
+from graphtools.capture.clock import Lapse, Moment, between
 from graphtools.capture.source import Place
 from graphtools.capture.values import Memory, Value, detached
 from graphtools.graph import Ref
@@ -47,7 +47,7 @@ class BackwardEntry:
     outgoing: tuple[Any, ...]
     of: tuple[Refs, ...]
     to: tuple[Refs, ...]
-    duration_s: float = 0.0
+    duration: float | Lapse = 0.0
     accumulated: Value | None = None
     versions: tuple[int | None, ...] = ()
     flow: Flow | None = None
@@ -117,9 +117,9 @@ class BackwardWatch:
         with compat.without_torch_function():
             nodes = self._reachable(roots, accumulates)
             self._save_what_is_accumulated_into(nodes, stage)
-            fired: list[tuple[_Node, float, tuple[Any, ...], tuple[Any, ...]]] = []
+            fired: list[tuple[_Node, Moment, tuple[Any, ...], tuple[Any, ...]]] = []
             handles = [node.function.register_hook(self._hook(node, fired)) for node in nodes]
-        started = time.perf_counter()
+        started = Moment()
         try:
             return original(roots, *args, **kwargs)
         finally:
@@ -135,7 +135,7 @@ class BackwardWatch:
 
         def hook(outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
             # A post hook's return value would replace the gradients, so this returns None.
-            now = time.perf_counter()
+            now = Moment()
             if variable is not None and not node.had_grad:
                 incoming = (None,)  # it is the new .grad
             if budget is not None:
@@ -247,7 +247,7 @@ class BackwardWatch:
 
     # -- the log ----------------------------------------------------------------------------------------------------
 
-    def _write_log(self, fired: list[Any], started: float, stage: StageEntry) -> None:
+    def _write_log(self, fired: list[Any], started: Moment, stage: StageEntry) -> None:
         taken: dict[int | None, Value] = {}  # the gradients of leaves, by the memory that they live in
         for node, *_ in fired:
             if node.variable is not None:
@@ -257,6 +257,7 @@ class BackwardWatch:
                     taken[self._memory.storage(accumulated)] = accumulated
         for node, ended, incoming, outgoing in fired:
             accumulated = None
+            duration = between(started, ended, incoming)
             if node.variable is not None:
                 accumulated = self.gradient_of(node.variable)
                 if not node.had_grad:
@@ -272,7 +273,7 @@ class BackwardWatch:
             versions = tuple(compat.version(g) if isinstance(g, torch.Tensor) else None for g in (*incoming, *outgoing))
             name = "AccumulateGrad" if node.variable is not None else _name(node.function)
             entry = BackwardEntry(
-                name, node.call, incoming, outgoing, node.of, node.to, ended - started, accumulated, versions
+                name, node.call, incoming, outgoing, node.of, node.to, duration, accumulated, versions
             )
             started = ended
             self._log.append(entry)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from graphtools.capture.clock import Lapse
 from graphtools.capture.source import Place
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class Call:
         "after",
         "args",
         "autocast",
-        "duration_s",
+        "duration",
         "func",
         "grad",
         "index",
@@ -59,4 +60,4 @@ class Call:
         self.rng_state: Any = None
         self.grad = True
         self.autocast: str | None = None
-        self.duration_s = 0.0
+        self.duration: float | Lapse = 0.0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +22,7 @@ from graphtools import catalog, compat
 from graphtools.capture import optimizers
 from graphtools.capture.backward import BackwardEntry, BackwardWatch, StageEntry
 from graphtools.capture.calls import Call
+from graphtools.capture.clock import Lapse, Moment, since
 from graphtools.capture.edits import Edit, Served
 from graphtools.capture.naming import NodeNames, by_parameter
 from graphtools.capture.opaque import is_opaque, may_run_fused
@@ -88,7 +88,7 @@ class Recorder(TorchFunctionMode):
         self._updates = UpdateWatch(self._memory, self.log, self._backward, self._leaf, self._forget)
         self._node_names = NodeNames()
         self._paused = 0
-        self._opaque: list[tuple[nn.Module, Place | None, float]] = []
+        self._opaque: list[tuple[nn.Module, Place | None, Moment]] = []
         self._removers: list[Any] = []
         self._watched: list[tuple[compat.Interception, Callable[..., Any]]] = []
 
@@ -168,9 +168,9 @@ class Recorder(TorchFunctionMode):
             self._take_arguments(call, callee, args, kwargs)
             call.func = func
         try:
-            started = time.perf_counter()
+            started = Moment()
             result = self._repeat(call, func, args, kwargs) if self._repeats else func(*args, **kwargs)
-            call.duration_s = time.perf_counter() - started
+            call.duration = since(started, result)
         except BaseException as error:
             self._fail(call, error)
             raise
@@ -338,7 +338,7 @@ class Recorder(TorchFunctionMode):
         if is_opaque(module) and compat.top_function_mode() is self:
             compat.pop_function_mode()
             self._paused += 1
-            self._opaque.append((module, user_place(sys._getframe(1)), time.perf_counter()))
+            self._opaque.append((module, user_place(sys._getframe(1)), Moment()))
 
     def _enter_root(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if threading.get_ident() == self._thread and self._scopes.depth == 1 and not self.are_inputs_named:
@@ -354,11 +354,11 @@ class Recorder(TorchFunctionMode):
         result = kwargs_and_result[-1]
         if self._opaque and self._opaque[-1][0] is module:
             _, place, started = self._opaque.pop()
-            duration_s = time.perf_counter() - started
+            duration = since(started, result)
             self._paused -= 1
             compat.push_function_mode(self)
             with compat.without_torch_function():
-                self._record_module(module, args, kwargs, result, raised, place, duration_s)
+                self._record_module(module, args, kwargs, result, raised, place, duration)
         elif self._paused:
             return
         if module is self.model and self._scopes.depth == 1 and not raised:
@@ -373,12 +373,12 @@ class Recorder(TorchFunctionMode):
         result: Any,
         raised: bool,
         place: Place | None,
-        duration_s: float,
+        duration: float | Lapse,
     ) -> None:
         callee = catalog.Callee(type_name(type(module)), "record")
         call = self._begin(callee.target, place)
         call.module = module
-        call.duration_s = duration_s
+        call.duration = duration
         self._take_arguments(call, callee, args, kwargs)
         if raised:
             self._fail(call, None)
@@ -405,9 +405,9 @@ class Recorder(TorchFunctionMode):
         compat.pop_function_mode()
         self._paused += 1
         try:
-            started = time.perf_counter()
+            started = Moment()
             result = self._repeat(call, original, args, kwargs) if self._repeats else original(*args, **kwargs)
-            call.duration_s = time.perf_counter() - started
+            call.duration = since(started, result)
         except BaseException as error:
             self._fail(call, error)
             raise

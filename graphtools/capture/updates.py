@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 
 from graphtools import compat
 from graphtools.capture.backward import BackwardWatch, StageEntry
+from graphtools.capture.clock import Lapse, Moment, since
 from graphtools.capture.source import Place
 from graphtools.capture.values import Memory, Value
 from graphtools.graph import Ref
@@ -31,7 +31,8 @@ class UpdateEntry:
     place: Place | None
     after: Value | None = None
     state: dict[str, Any] = field(default_factory=dict)
-    duration_s: float = 0.0
+    duration: float | Lapse = 0.0
+    share: int = 1  # the parameters of one optimizer step share its time
     update: Update | None = None
 
     def let_go(self) -> None:
@@ -67,7 +68,7 @@ class UpdateWatch:
         self._backward = backward
         self._find_leaf = find_leaf
         self._forget = forget
-        self._running: list[tuple[StageEntry, list[tuple[torch.Tensor, UpdateEntry]], float]] = []
+        self._running: list[tuple[StageEntry, list[tuple[torch.Tensor, UpdateEntry]], Moment]] = []
 
     def begin(self, optimizer: torch.optim.Optimizer, place: Place | None) -> StageEntry:
         """Notes what the optimizer is about to read, and makes safe what it is about to overwrite."""
@@ -85,7 +86,7 @@ class UpdateWatch:
                 entry = UpdateEntry(before.ref.node, target, stage.name, number, settings, before, grad, place)
                 pairs.append((parameter, entry))
         self._memory.protect(all_that_is_written(optimizer), None)
-        self._running.append((stage, pairs, time.perf_counter()))
+        self._running.append((stage, pairs, Moment()))
         return stage
 
     def protect(self, optimizer: torch.optim.Optimizer) -> None:
@@ -97,7 +98,8 @@ class UpdateWatch:
         if not self._running:  # its beginning was not seen
             return None
         stage, pairs, started = self._running.pop()
-        duration_s = (time.perf_counter() - started) / max(1, len(pairs))
+        share = max(1, len(pairs))
+        duration = since(started, pairs[0][0] if pairs else None)
         for parameter, entry in pairs:
             before = entry.before
             entry.after = self._hidden(before, "after", parameter)
@@ -105,7 +107,7 @@ class UpdateWatch:
                 str(key): self._hidden(before, str(key), item) if isinstance(item, torch.Tensor) else _plain(item)
                 for key, item in optimizer.state.get(parameter, {}).items()
             }
-            entry.duration_s = duration_s
+            entry.duration, entry.share = duration, share
             stage.changed.append(entry.parameter)
             self._log.append(entry)
         for group in optimizer.param_groups:

@@ -1,4 +1,4 @@
-"""A graph in a notebook: the page in a frame of its own, which can neither reach the notebook nor the network."""
+"""A graph or a recording in a notebook: a widget that Python answers, or a page in a frame of its own without one."""
 
 from __future__ import annotations
 
@@ -7,18 +7,36 @@ from typing import Any
 
 from graphtools.graph import Graph
 from graphtools.payload import graph_payload
+from graphtools.recording import Recording
 from graphtools.viewer.page import page_html
+from graphtools.viewer.run_page import recording_data
 
 MOST_BYTES = 8 * 1024 * 1024  # a notebook stores each output, so a larger page is offered as a file instead
 _MOST_LINES = 60
 
 
 def show(graph: Graph, height: int = 600) -> Any:
-    """The graph as an IPython display object, `height` pixels high. Needs IPython."""
-    from IPython.display import HTML
+    """The graph as a widget, `height` pixels high; as a page in a frame where anywidget is not installed.
 
-    # IPython warns about a bare iframe in HTML(); inside a div it is what the notebook needs.
-    return HTML(f"<div>{repr_html(graph, height)}</div>")
+    Needs IPython. The widget works in JupyterLab, Jupyter Notebook, VS Code and Colab.
+    """
+    made = _widget(graph, height)
+    return _frame(repr_html(graph, height)) if made is None else made
+
+
+def show_recording(recording: Recording, height: int = 760) -> Any:
+    """The recording as a widget that asks Python for each tensor looked at, and in which values can be edited.
+
+    Without anywidget it is a page in a frame that holds the look of every tensor, as `recording.to_html` writes it.
+    """
+    made = _widget(recording, height)
+    if made is not None:
+        return made
+    name = recording.graph.capture.model or "recording"
+    page = page_html({**recording_data(recording), "options": {"focus": False}}, name)
+    if len(page.encode()) > MOST_BYTES:
+        return _frame(_text_html(recording.graph, "recording.to_html('step.html')"))
+    return _frame(_iframe(page, repr(recording), height))
 
 
 def repr_html(graph: Graph, height: int = 600) -> str:
@@ -26,16 +44,37 @@ def repr_html(graph: Graph, height: int = 600) -> str:
     # Without `focus`: a cell that has just run must not take the keyboard from the notebook.
     page = page_html({"payload": graph_payload(graph), "options": {"focus": False}}, graph.capture.model or "graph")
     if len(page.encode()) > MOST_BYTES:
-        return _text_html(graph)
+        return _text_html(graph, "graph.to_html('graph.html')")
+    return _iframe(page, repr(graph), height)
+
+
+def _widget(shown: Graph | Recording, height: int) -> Any:
+    try:
+        from graphtools.viewer.widget import Widget
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("anywidget", "traitlets", "ipywidgets"):
+            raise
+        return None
+    return Widget(shown, height)
+
+
+def _frame(text: str) -> Any:
+    from IPython.display import HTML
+
+    # IPython warns about a bare iframe in HTML(); inside a div it is what the notebook needs.
+    return HTML(f"<div>{text}</div>")
+
+
+def _iframe(page: str, name: str, height: int) -> str:
     return (
         f'<iframe srcdoc="{html.escape(page, quote=True)}" sandbox="allow-scripts" '
-        f'title="{html.escape(repr(graph), quote=True)}" '
+        f'title="{html.escape(name, quote=True)}" '
         f'style="width: 100%; height: {int(height)}px; border: 1px solid #8884; border-radius: 8px"></iframe>'
     )
 
 
-def _text_html(graph: Graph) -> str:
-    lines = [repr(graph), "too large to show here; graph.to_html('graph.html') writes it to a file", ""]
+def _text_html(graph: Graph, call: str) -> str:
+    lines = [repr(graph), f"too large to show here; {call} writes it to a file", ""]
     lines += [str(node) for node in graph.nodes[:_MOST_LINES]]
     if len(graph) > _MOST_LINES:
         lines.append(f"and {len(graph) - _MOST_LINES} more nodes")

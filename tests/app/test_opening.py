@@ -3,10 +3,10 @@
 import sys
 
 import pytest
-from failure import meaning
 from opening import Choice, example_choice, example_text, example_titles, first_choice, open_choice
 
 import graphtools as gt
+from graphtools.meaning import meaning
 
 
 def open_file(tmp_path, text, name="model.py"):
@@ -21,8 +21,9 @@ NET = "import torch\nfrom torch import nn\n"
 def test_the_first_choice_is_the_small_network():
     opened = open_choice(first_choice())
     assert opened.failure is None
-    assert len(opened.operations) == 10
-    assert opened.index[opened.operations[3].name] == 3
+    assert len(opened.operations) == 13
+    assert {event.phase for event in opened.recording.events} == {"forward", "backward", "update"}
+    assert opened.failure_event == 0
     assert "x = self.norm(self.conv(x))" in opened.lines[opened.operations[0].source.file][23]
 
 
@@ -39,21 +40,58 @@ def test_a_torchvision_model_opens_at_a_chosen_resolution():
     assert str(opened.graph.inputs[0].spec) == "f32[1, 3, 64, 64]"
 
 
-def test_a_model_is_run_in_evaluation_mode_without_a_trace_of_training(tmp_path):
-    opened = open_file(tmp_path, NET + "model = nn.Sequential(nn.Dropout(0.5))\nexample_input = torch.ones(4)\n")
+def test_a_forward_pass_alone_runs_in_evaluation_mode_without_a_trace_of_training(tmp_path):
+    path = tmp_path / "model.py"
+    path.write_text(NET + "model = nn.Sequential(nn.Dropout(0.5))\nexample_input = torch.ones(4)\n")
+    opened = open_choice(Choice("file", str(path), "model.py", mode="forward"))
     assert opened.recording.value("output").tolist() == [1, 1, 1, 1]
+    assert [event.phase for event in opened.recording.events] == ["forward"]
+
+
+def test_a_training_step_says_its_loss_and_its_optimizer():
+    opened = open_choice(example_choice("two_layer_net"))
+    assert opened.notes[1:] == [
+        "Loss: a guess: cross-entropy against random classes of 3",
+        "Optimizer: SGD, lr 0.01",
+    ]
+    assert "target" in {node.name for node in opened.graph.inputs}
+
+
+def test_what_has_no_parameters_is_differentiated_by_its_inputs():
+    opened = open_choice(example_choice("scalar_expression"))
+    assert float(opened.recording.grad("a")) == 2 * (2 * 3 - 1) * 3
+    assert opened.notes[-1] == "Loss: the model's own output, a single number"
+
+
+def test_a_detector_that_needs_targets_to_train_is_run_forward(tmp_path):
+    choice = Choice("torchvision", "torchvision:ssdlite320_mobilenet_v3_large", "ssdlite", ("1,3,64,64",))
+    opened = open_choice(choice)
+    assert opened.failure is None
+    assert {event.phase for event in opened.recording.events} == {"forward"}
+    assert any(note.startswith("Forward pass only: a training step stopped with") for note in opened.notes)
+
+
+def test_a_recording_opens_without_its_model(tmp_path):
+    made = open_choice(first_choice()).recording
+    made.save(tmp_path / "step.gt")
+    opened = open_choice(Choice("recording", str(tmp_path / "step.gt"), "step.gt"))
+    assert [event.name for event in opened.recording.events] == [event.name for event in made.events]
+    (tmp_path / "bad.gt").write_bytes(b"PK nonsense")
+    refused = open_choice(Choice("recording", str(tmp_path / "bad.gt"), "bad.gt"))
+    assert refused.recording is None
+    assert refused.failure.type == "FormatError"
 
 
 def test_a_failing_operation_is_located():
     opened = open_choice(example_choice("shape_mismatch"))
-    assert opened.failure_index == len(opened.operations) - 1 == 5
-    assert opened.operations[5].scope == "head"
+    assert opened.failure_event == 5
+    assert opened.recording.events[5].scope == "head"
 
 
 def test_an_error_from_python_between_operations_points_at_the_last_one(tmp_path):
     text = "def model(x):\n    y = x * 2\n    raise KeyError('later')\n"
     opened = open_file(tmp_path, "import torch\n" + text + "example_input = torch.ones(2)\n")
-    assert (opened.failure.type, opened.failure.node, opened.failure_index) == ("KeyError", None, 0)
+    assert (opened.failure.type, opened.failure.node, opened.failure_event) == ("KeyError", None, 0)
     assert opened.failure.source.line == 4
 
 
@@ -69,7 +107,7 @@ def test_an_error_from_python_between_operations_points_at_the_last_one(tmp_path
 )
 def test_a_file_that_cannot_be_loaded_says_where(tmp_path, text, kind, line):
     opened = open_file(tmp_path, text)
-    assert (opened.graph, opened.operations, opened.failure_index) == (None, (), None)
+    assert (opened.graph, opened.operations, opened.failure_event) == (None, (), 0)
     assert opened.failure.type == kind
     assert opened.failure.message
     assert (opened.failure.source.line if opened.failure.source else None) == line

@@ -60,7 +60,7 @@ class Opened:
         )
 
     def card(self):
-        return self.page.locator("aside.card")
+        return self.page.locator("aside.inspector")
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_click_shows_details_and_another_on_nothing_hides_them(opened):
     page.click("blocks.0", 2)
     page.click("fc0")
     card = page.card()
-    assert card.locator("h2").inner_text() == "fc0 Linear"
+    assert card.locator("h2").inner_text() == "fc0 Linear 8→8"
     for text in (
         "torch.nn.functional.linear",
         "f32[2, 8]",
@@ -169,7 +169,7 @@ def test_find_goes_into_a_closed_group(opened):
     page = opened(blocks())
     page.page.keyboard.press("/")
     page.page.keyboard.type("tanh7")
-    assert page.page.get_by_role("option").count() == 1
+    assert page.page.locator(".find [role=option]").count() == 1
     page.page.keyboard.press("Enter")
     assert page.rect("blocks.7")["open"]
     assert page.card().locator("h2").inner_text() == "tanh7"
@@ -195,7 +195,7 @@ def test_keyboard_alone_opens_and_walks(opened):
     keys.press("Enter")
     assert page.rect("blocks.0")["open"]
     keys.press("ArrowDown")
-    assert page.card().locator("h2").inner_text() == "fc0 Linear"
+    assert page.card().locator("h2").inner_text() == "fc0 Linear 8→8"
     keys.press("ArrowDown")
     assert page.card().locator("h2").inner_text() == "relu0"
     keys.press("ArrowUp")
@@ -285,7 +285,7 @@ def test_markup_in_names_is_text(opened):
         page.page.evaluate(f"name => {API}.select(name)", name)
     page.page.keyboard.press("/")
     page.page.keyboard.type("img")
-    assert page.page.get_by_role("option").count() > 0
+    assert page.page.locator(".find [role=option]").count() > 0
     assert page.page.locator("img").count() == 0
     assert page.page.evaluate("window.hacked") is None
 

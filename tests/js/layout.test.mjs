@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { networkSimplex } from "../../graphtools/viewer/src/layout/simplex.js";
 import { inversions } from "../../graphtools/viewer/src/layout/order.js";
-import { FIXTURES, faults, fixture, payloadOf, randomPayload, sceneOf } from "./build.mjs";
+import { FIXTURES, fixture, payloadOf, randomPayload, sceneOf } from "./build.mjs";
+import { faults } from "./faults.mjs";
 
 const at = ({ tree, scene }, id) => scene.ofItem.get(tree.items.find((item) => item.id === id).index);
 const center = (box) => box.x + box.width / 2;

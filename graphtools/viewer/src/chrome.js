@@ -1,17 +1,21 @@
 // What stands around the picture: the bar, the failure's banner, the list of keys, short notices.
 
 import { make } from "./dom.js";
-import { KEYS } from "./interact.js";
+import { KEYS, RUN_KEYS } from "./interact.js";
+import { OVERLAYS, heatColor } from "./overlay.js";
 import { compactNumber } from "./words.js";
+import inspectorCss from "./panel/inspector.css";
 import css from "./viewer.css";
 
 /**
  * @typedef {object} Chrome
  * @property {HTMLElement} root
+ * @property {HTMLElement} body holds the stage, and beside it the inspector of a run
  * @property {HTMLElement} stage holds the canvas and what floats above it
  * @property {HTMLCanvasElement} canvas
  * @property {HTMLElement} help
- * @property {(text: string) => void} tell shows a sentence for some seconds
+ * @property {(text: string) => void} tell shows a sentence for some seconds; "" takes it away
+ * @property {(heat: import("./overlay.js").Heat | null, theme: import("./theme.js").Theme) => void} showLegend
  * @property {() => void} remove
  *
  * @typedef {object} Actions
@@ -21,6 +25,10 @@ import css from "./viewer.css";
  * @property {() => void} find
  * @property {() => void} theme
  * @property {() => void} help
+ * @property {(name: string) => void} overlay colors by that overlay; "" by kind
+ * @property {() => void} savePng
+ * @property {() => void} saveSvg
+ * @property {(x: number, y: number, title: string, entries: import("./menu.js").Entry[]) => void} menu
  * @property {(() => void) | null} showFailure null if no operation is known to have failed
  */
 
@@ -31,10 +39,11 @@ const NOTICE_MS = 6000;
  * @param {HTMLElement} el
  * @param {import("./model.js").Model} model
  * @param {string} title
+ * @param {HTMLElement | undefined} walk the buttons that walk through a run
  * @param {Actions} actions
  * @returns {Chrome}
  */
-export function buildChrome(el, model, title, actions) {
+export function buildChrome(el, model, title, walk, actions) {
   const shadow = el.shadowRoot ?? el.attachShadow({ mode: "open" });
   const canvas = /** @type {HTMLCanvasElement} */ (
     make("canvas", {
@@ -44,7 +53,7 @@ export function buildChrome(el, model, title, actions) {
       "aria-label": `Graph of ${title}. Press ? for the keys.`,
     })
   );
-  const keys = KEYS.flatMap(([name, what]) => [make("dt", {}, name), make("dd", {}, what)]);
+  const keys = [...(walk ? RUN_KEYS : []), ...KEYS].flatMap(([name, what]) => [make("dt", {}, name), make("dd", {}, what)]);
   const help = make(
     "div",
     { class: "help", hidden: true, role: "dialog", "aria-label": "Keys" },
@@ -52,23 +61,30 @@ export function buildChrome(el, model, title, actions) {
     make("dl", {}, ...keys),
   );
   const notice = make("p", { class: "notice", role: "status", hidden: true });
-  const stage = make("div", { class: "stage" }, canvas, help, notice);
-  const root = make("div", { class: "graphtools" }, bar(model, title, actions));
+  const legend = make("div", { class: "legend", hidden: true, role: "img" });
+  const stage = make("div", { class: "stage" }, canvas, help, legend, notice);
+  const body = make("div", { class: "body" }, stage);
+  const root = make("div", { class: walk ? "graphtools with-run" : "graphtools" }, bar(model, title, walk, actions));
   if (model.failure) root.append(banner(model.failure, actions));
-  root.append(stage);
-  shadow.replaceChildren(make("style", {}, css), root);
+  root.append(body);
+  shadow.replaceChildren(make("style", {}, css + inspectorCss), root);
 
   let timer = 0;
   return {
     root,
+    body,
     stage,
     canvas,
     help,
     tell: (text) => {
       notice.textContent = text;
-      notice.hidden = false;
+      notice.hidden = !text;
       clearTimeout(timer);
       timer = setTimeout(() => (notice.hidden = true), NOTICE_MS);
+    },
+    showLegend: (heat, theme) => {
+      legend.hidden = !heat;
+      if (heat) drawLegend(legend, heat, theme);
     },
     remove: () => {
       clearTimeout(timer);
@@ -80,6 +96,7 @@ export function buildChrome(el, model, title, actions) {
 function bar(
   /** @type {import("./model.js").Model} */ model,
   /** @type {string} */ title,
+  /** @type {HTMLElement | undefined} */ walk,
   /** @type {Actions} */ actions,
 ) {
   const { operations, parameters } = model.totals;
@@ -89,18 +106,75 @@ function bar(
   ];
   const button = (/** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ act) =>
     make("button", { onclick: act, title: `${text} (${key})` }, text, make("kbd", {}, key));
+  const save = [
+    { text: "Save picture as PNG", act: actions.savePng },
+    { text: "Save picture as SVG", act: actions.saveSvg },
+  ];
+  const view = [
+    { text: "Show everything", key: "F", act: actions.fit },
+    { text: "Open all", key: "E", act: actions.openAll },
+    { text: "Close all", key: "C", act: actions.closeAll },
+    { text: "Light or dark", key: "T", act: actions.theme },
+    { text: "Keys", key: "?", act: actions.help },
+    null,
+    ...save,
+  ];
+  const menu = (/** @type {string} */ text, /** @type {import("./menu.js").Entry[]} */ entries) =>
+    make(
+      "button",
+      {
+        "aria-haspopup": "menu",
+        onclick: (event) => {
+          const { left, bottom } = event.currentTarget.getBoundingClientRect();
+          actions.menu(left, bottom + 4, text, entries);
+        },
+      },
+      `${text} ▾`,
+    );
+  const colors = OVERLAYS.filter((overlay) => walk || overlay.name === "memory").map((overlay) =>
+    make("option", { value: overlay.name }, overlay.label),
+  );
+  const color = make(
+    "select",
+    { "aria-label": "Color the boxes by", onchange: (event) => actions.overlay(event.target.value) },
+    make("option", { value: "" }, "Color: kind"),
+    ...colors,
+  );
+  const name = [make("strong", {}, title), make("span", { class: "muted facts" }, facts.filter(Boolean).join(" · "))];
+  const space = make("span", { class: "space" });
+  if (walk) return make("header", { class: "bar" }, name[0], walk, space, color, button("Find", "/", actions.find), menu("View", view));
   return make(
     "header",
     { class: "bar" },
-    make("strong", {}, title),
-    make("span", { class: "muted facts" }, facts.filter(Boolean).join(" · ")),
-    make("span", { class: "space" }),
+    ...name,
+    space,
+    color,
     button("Fit", "F", actions.fit),
     button("Open all", "E", actions.openAll),
     button("Close all", "C", actions.closeAll),
     button("Find", "/", actions.find),
     button("Theme", "T", actions.theme),
     button("Keys", "?", actions.help),
+    menu("Save", save),
+  );
+}
+
+/** The scale of an overlay: its name, a strip of its colors, what its ends stand for. */
+function drawLegend(
+  /** @type {HTMLElement} */ legend,
+  /** @type {import("./overlay.js").Heat} */ { overlay, low, high },
+  /** @type {import("./theme.js").Theme} */ theme,
+) {
+  const known = high >= low;
+  const [from, to] = known ? [overlay.text(low), overlay.text(high)] : ["nothing to show", ""];
+  legend.setAttribute("aria-label", `${overlay.label}, from ${from} to ${to}`);
+  const stops = Array.from({ length: 8 }, (_, i) => heatColor(i / 7, theme.dark));
+  const strip = make("div", { class: "legend-strip" });
+  strip.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+  legend.replaceChildren(
+    make("strong", {}, overlay.label),
+    strip,
+    make("div", { class: "legend-ends" }, make("span", {}, from), make("span", {}, to)),
   );
 }
 
@@ -110,7 +184,7 @@ function banner(/** @type {any} */ failure, /** @type {Actions} */ actions) {
     "div",
     { class: "failure banner", role: "alert" },
     make("strong", {}, failure.type),
-    ` ${failure.message.split("\n")[0]} `,
+    ` ${failure.meaning || failure.message.split("\n")[0]} `,
     show,
   );
 }

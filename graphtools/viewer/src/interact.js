@@ -22,6 +22,20 @@ export const KEYS = /** @type {[string, string][]} */ ([
   ["?", "this list"],
 ]);
 
+/** Keys that walk through a run. */
+export const RUN_KEYS = /** @type {[string, string][]} */ ([
+  ["→ ←", "one event on, one back"],
+  ["⇧→ ⇧←, F10 ⇧F10", "over an operation or module call, back over"],
+  ["F11", "into: one event on, its groups opened"],
+  ["⇧F11", "out of the module call"],
+  ["F5 ⇧F5", "run to the next breakpoint, back to the one before"],
+  ["Space", "play, pause"],
+  ["Home End", "first event, last event"],
+  ["B", "set or remove a breakpoint at the selected box"],
+  ["N", "first NaN or infinity"],
+  ["right click", "what can be done with a box"],
+]);
+
 /** @returns {() => void} that takes the listeners away */
 export function listen(/** @type {Viewer} */ viewer) {
   const { canvas, camera } = viewer;
@@ -98,6 +112,17 @@ export function listen(/** @type {Viewer} */ viewer) {
     { signal },
   );
 
+  canvas.addEventListener(
+    "contextmenu",
+    (event) => {
+      event.preventDefault();
+      const { box } = boxUnder(event);
+      if (box) viewer.select(box.item, false);
+      viewer.openMenu(box ? box.item : -1, event.clientX, event.clientY);
+    },
+    { signal },
+  );
+
   const embedded = window.parent !== window;
   canvas.addEventListener(
     "wheel",
@@ -121,10 +146,16 @@ export function listen(/** @type {Viewer} */ viewer) {
 
 function key(/** @type {Viewer} */ viewer, /** @type {KeyboardEvent} */ event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target instanceof HTMLElement && event.target.matches("input, select, textarea");
+  if (typing && !event.key.startsWith("F1") && event.key !== "F5") return;
   const { camera, selected } = viewer;
   const onCanvas = event.target === viewer.canvas;
   const center = { x: camera.width / 2, y: camera.height / 2 };
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (viewer.stepping && walkKey(viewer, viewer.stepping, event, onCanvas)) {
+    event.preventDefault();
+    return;
+  }
   if (name === "/") viewer.find.open();
   else if (name === "." || name === "f") viewer.fit();
   else if (name === "e") viewer.openAll();
@@ -135,7 +166,48 @@ function key(/** @type {Viewer} */ viewer, /** @type {KeyboardEvent} */ event) {
   else if (name === "-") camera.zoom(0.8, center.x, center.y);
   else if (name === "Escape") viewer.escape();
   else if (onCanvas && name === "Enter" && selected >= 0) viewer.toggle(selected);
+  else if (onCanvas && (name === "ContextMenu" || (name === "F10" && event.shiftKey))) openMenuAt(viewer);
   else if (onCanvas && name.startsWith("Arrow")) viewer.step(/** @type {any} */ (name));
   else return;
   event.preventDefault();
+}
+
+/** The menu of the selected box, beside it. */
+function openMenuAt(/** @type {Viewer} */ viewer) {
+  const box = viewer.scene.ofItem.get(viewer.selected);
+  const { left, top } = viewer.canvas.getBoundingClientRect();
+  const at = box ? viewer.camera.toScreen(box.x + 20, box.y + 20) : { x: 20, y: 20 };
+  viewer.openMenu(box ? viewer.selected : -1, left + at.x, top + at.y);
+}
+
+/** The keys that walk; says whether it was one. */
+function walkKey(
+  /** @type {Viewer} */ viewer,
+  /** @type {import("./stepping.js").Stepping} */ stepping,
+  /** @type {KeyboardEvent} */ event,
+  /** @type {boolean} */ onCanvas,
+) {
+  const moves = /** @type {Record<string, import("./walkbar.js").Move>} */ ({
+    F10: "over",
+    "⇧F10": "backOver",
+    F11: "into",
+    "⇧F11": "out",
+    F5: "resume",
+    "⇧F5": "resumeBack",
+    ...(onCanvas && { ArrowRight: "into", ArrowLeft: "back", "⇧ArrowRight": "over", "⇧ArrowLeft": "backOver", " ": "play" }),
+  });
+  const name = (event.shiftKey ? "⇧" : "") + event.key;
+  const move = moves[name];
+  if (move) {
+    // The arrow goes one event on and opens nothing; F11 opens what it steps into.
+    if (event.key === "ArrowRight" && !event.shiftKey) stepping.goto(stepping.position + 1);
+    else stepping.move(move);
+    return true;
+  }
+  if (onCanvas && event.key === "Home") stepping.goto(0);
+  else if (onCanvas && event.key === "End") stepping.goto(stepping.walk.last);
+  else if (name.toLowerCase() === "b") stepping.toggleBreakpoint(stepping.eventsOf(viewer.selected).forward);
+  else if (name.toLowerCase() === "n") void stepping.gotoNonfinite();
+  else return false;
+  return true;
 }

@@ -1,5 +1,6 @@
 // The one ES module of the viewer, for every host: `mount` for pages, the default export for anywidget and Streamlit.
 
+import { remoteHost } from "./host.js";
 import { startPages } from "./page.js";
 import { Viewer } from "./viewer.js";
 
@@ -20,9 +21,20 @@ export function mount(el, payload, options = {}) {
       name === null ? viewer.select(-1) : item(name) > 0 && viewer.reveal(item(name)),
     /** Opens or closes a scope. */
     setOpen: (/** @type {string} */ scope, /** @type {boolean} */ open) => viewer.setItemOpen(item(scope), open),
-    /** Calls `listener` on "select" ({name, operation} or null) and "toggle" ({scope, open}); gives a function that stops it. */
-    on: (/** @type {"select" | "toggle"} */ event, /** @type {(detail: any) => void} */ listener) =>
+    /** Calls `listener` on "select" ({name, operation} or null), "toggle" ({scope, open}), "position" ({position}) and
+     * "breakpoints" ({events}); gives a function that stops it. */
+    on: (/** @type {"select" | "toggle" | "position" | "breakpoints"} */ event, /** @type {(detail: any) => void} */ listener) =>
       viewer.on(event, listener),
+    /** Goes to an event of the run. */
+    goto: (/** @type {number} */ index) => viewer.stepping?.goto(index),
+    /** The index of the current event; -1 without a run. */
+    position: () => viewer.stepping?.position ?? -1,
+    /** Sets the events at which `Run` stops. */
+    setBreakpoints: (/** @type {number[]} */ events) => {
+      if (!viewer.stepping) return;
+      viewer.stepping.walk.breakpoints = new Set(events);
+      viewer.stepping.show(false);
+    },
     destroy: () => viewer.destroy(),
     /** Where a visible box is, in CSS pixels of the page; null if it is not visible. */
     rectOf: (/** @type {string} */ name) => rectOf(viewer, item(name)),
@@ -38,25 +50,64 @@ function rectOf(/** @type {Viewer} */ viewer, /** @type {number} */ item) {
   return { x: left + x, y: top + y, width: box.width * scale, height: box.height * scale, open: box.open };
 }
 
-/** The contract of anywidget: draws `model.get("payload")` into `el`, again when it changes; gives the clean-up. */
-function render(
-  /** @type {{model: {get: (key: string) => any, on?: (event: string, fn: () => void) => void, off?: (event: string, fn: () => void) => void}, el: HTMLElement}} */ {
-    model,
-    el,
-  },
-) {
-  let mounted = mount(el, model.get("payload"));
-  const changed = () => {
-    mounted.destroy();
-    mounted = mount(el, model.get("payload"));
+/**
+ * @typedef {object} WidgetModel What anywidget gives: the values that Python shares, and messages to it.
+ * @property {(key: string) => any} get
+ * @property {(key: string, value: any) => void} [set]
+ * @property {() => void} [save_changes]
+ * @property {(content: any) => void} [send]
+ * @property {(event: string, listener: (...args: any[]) => void) => void} [on]
+ * @property {(event: string, listener: (...args: any[]) => void) => void} [off]
+ */
+
+/** The contract of anywidget: draws what the model holds into `el`, again when it changes; gives the clean-up. */
+function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el }) {
+  const place = document.createElement("div");
+  place.style.height = `${model.get("height") ?? 600}px`;
+  el.append(place);
+  const remote = remoteHost((question) => model.send?.(question), { edit: true });
+  const answered = (/** @type {any} */ reply) => remote.answer(reply);
+  /** @type {ReturnType<typeof mount>} */
+  let mounted;
+  const start = () => {
+    const run = model.get("run");
+    const position = model.get("position") ?? 0;
+    mounted = mount(place, model.get("payload"), run ? { run, host: remote.host, position } : {});
+    mounted.on("position", ({ position: now }) => {
+      model.set?.("position", now);
+      model.save_changes?.();
+    });
   };
+  let waiting = 0;
+  const changed = () => {
+    // The graph and the run change one after the other: build the viewer once, when both are here.
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      mounted.destroy();
+      start();
+    }, 0);
+  };
+  const moved = () => {
+    const wanted = model.get("position");
+    if (mounted.position() >= 0 && mounted.position() !== wanted) mounted.goto(wanted);
+  };
+  start();
+  model.on?.("msg:custom", answered);
   model.on?.("change:payload", changed);
+  model.on?.("change:run", changed);
+  model.on?.("change:position", moved);
   return () => {
+    model.off?.("msg:custom", answered);
     model.off?.("change:payload", changed);
+    model.off?.("change:run", changed);
+    model.off?.("change:position", moved);
+    clearTimeout(waiting);
+    remote.stop();
     mounted.destroy();
   };
 }
 
+export { remoteHost };
 export default { render };
 
 if (typeof document !== "undefined") startPages(document, mount);

@@ -49,46 +49,68 @@ export class Outline {
     const hadFocus = this.element.contains(
       /** @type {ShadowRoot | Document} */ (this.element.getRootNode()).activeElement,
     );
-    this.rows.clear();
+    const before = this.rows;
+    this.rows = new Map();
     this.order = [];
-    this.element.replaceChildren(...this.level(0, 1, scene, open));
+    this.fill(this.element, 0, 1, scene, open, before);
     this.mark(this.selected);
     if (hadFocus) this.rows.get(this.selected)?.focus();
   }
 
-  /** @returns {HTMLElement[]} */
-  level(
+  /** Puts the rows of a group's children into its list. Rows that were there stay, or thousands would be built anew. */
+  fill(
+    /** @type {HTMLElement} */ list,
     /** @type {number} */ parent,
     /** @type {number} */ level,
     /** @type {import("./scene.js").Scene} */ scene,
     /** @type {Set<number>} */ open,
+    /** @type {Map<number, HTMLElement>} */ before,
   ) {
-    return this.tree.items[parent].children.flatMap((child) => {
+    const rows = /** @type {HTMLElement[]} */ ([]);
+    for (const child of this.tree.items[parent].children) {
       const box = scene.ofItem.get(child);
-      if (!box) return [];
-      const item = this.tree.items[child];
-      const { title, detail, subtitle, mark } = box.words;
-      const label = [title, detail, subtitle, mark, item.failed ? "failed" : ""].filter(Boolean).join(", ");
-      const row = make(
-        "li",
-        {
-          role: "treeitem",
-          tabindex: "-1",
-          "aria-level": String(level),
-          "aria-label": label,
-          "data-item": String(child),
-          "data-id": item.id,
-        },
-        label,
-      );
+      if (!box) continue;
+      const row = this.row(child, level, box, before.get(child));
+      rows.push(row);
       this.rows.set(child, row);
       this.order.push(child);
-      if (item.node < 0) {
-        row.setAttribute("aria-expanded", String(open.has(child)));
-        if (open.has(child)) row.append(make("ul", { role: "group" }, ...this.level(child, level + 1, scene, open)));
-      }
-      return [row];
-    });
+      if (this.tree.items[child].node >= 0) continue;
+      const expanded = String(open.has(child));
+      if (row.getAttribute("aria-expanded") !== expanded) row.setAttribute("aria-expanded", expanded);
+      const inner = /** @type {HTMLElement | null} */ (row.firstElementChild);
+      if (open.has(child)) {
+        const group = inner ?? make("ul", { role: "group" });
+        if (!inner) row.append(group);
+        this.fill(group, child, level + 1, scene, open, before);
+      } else inner?.remove();
+    }
+    if (rows.length !== list.children.length || rows.some((row, i) => list.children[i] !== row))
+      list.replaceChildren(...rows);
+  }
+
+  /** The row of an item: the one it had, if that says the same. */
+  row(
+    /** @type {number} */ child,
+    /** @type {number} */ level,
+    /** @type {import("./scene.js").SceneBox} */ box,
+    /** @type {HTMLElement | undefined} */ before,
+  ) {
+    const item = this.tree.items[child];
+    const { title, detail, subtitle, mark } = box.words;
+    const label = [title, detail, subtitle, mark, item.failed ? "failed" : ""].filter(Boolean).join(", ");
+    if (before?.getAttribute("aria-label") === label) return before;
+    return make(
+      "li",
+      {
+        role: "treeitem",
+        tabindex: "-1",
+        "aria-level": String(level),
+        "aria-label": label,
+        "data-item": String(child),
+        "data-id": item.id,
+      },
+      label,
+    );
   }
 
   /** Marks the selected item; the one row that Tab reaches is that one, or the first. */

@@ -1,5 +1,7 @@
 // Starts the viewer in a page that graphtools wrote: its data stands in a script element that is marked for it.
 
+import { embeddedHost } from "./host.js";
+
 /**
  * Mounts each payload marked with `data-graphtools` into the element whose id it names. In other pages nothing is marked.
  * @param {Document} document
@@ -10,8 +12,8 @@ export function startPages(document, mount) {
     const el = document.getElementById(script.getAttribute("data-graphtools") ?? "");
     if (!el) continue;
     try {
-      const { payload, options } = JSON.parse(script.textContent ?? "");
-      const mounted = mount(el, payload, options);
+      const { payload, run, held, options } = JSON.parse(script.textContent ?? "");
+      const mounted = mount(el, payload, run ? { ...options, run, host: embeddedHost(held) } : options);
       /** @type {any} */ (el).graphtools = mounted;
       el.dataset.ready = "true";
     } catch (error) {

@@ -25,6 +25,7 @@ import { modulePath } from "./model.js";
  * @property {boolean} failed
  * @property {number} alike
  * @property {Words} words
+ * @property {boolean} thumb there is room for a small picture of what it gave
  * @property {number[]} ports x of lines that cross the top border of an open group
  *
  * @typedef {import("./layout/layout.js").Line & {left: number, top: number, right: number, bottom: number}} SceneLine
@@ -45,6 +46,7 @@ export const GROUP_HEIGHT = 50;
 const LEAST_WIDTH = 164;
 const MOST_WIDTH = 264;
 const MOST_LANDING = 420;
+const PICTURE_WIDTH = 36;
 const STEP = 12; // widths in steps, so that columns of boxes look even
 
 /**
@@ -52,16 +54,17 @@ const STEP = 12; // widths in steps, so that columns of boxes look even
  * @param {Tree} tree
  * @param {Visible} visible
  * @param {import("./measure.js").Measure} measure
+ * @param {(item: number) => boolean} [hasPicture] which boxes need room for a picture
  * @returns {Scene}
  */
-export function buildScene(model, tree, visible, measure) {
+export function buildScene(model, tree, visible, measure, hasPicture = () => false) {
   const words = /** @type {Map<number, Words>} */ (new Map());
   for (const item of visible.boxes) words.set(item, wordsOf(model, tree, tree.items[item], visible.open.has(item)));
   const wordsFor = (/** @type {number} */ item) => /** @type {Words} */ (words.get(item));
   const arriving = /** @type {Map<number, number>} */ (new Map());
   for (const { to } of visible.edges) arriving.set(to, (arriving.get(to) ?? 0) + 1);
   const size = (/** @type {number} */ item) =>
-    boxSize(wordsFor(item), tree.items[item], arriving.get(item) ?? 0, measure);
+    boxSize(wordsFor(item), tree.items[item], arriving.get(item) ?? 0, hasPicture(item), measure);
   const titleWidth = (/** @type {number} */ item) => {
     const { title, subtitle } = wordsFor(item);
     return Math.min(420, measure(title, "title") + measure(subtitle, "detail") + 64);
@@ -71,19 +74,25 @@ export function buildScene(model, tree, visible, measure) {
     const item = tree.items[box.item];
     const category = item.node >= 0 ? model.nodes[item.node].category : "group";
     return {
-      ...box,
+      item: box.item,
+      x: box.x,
+      y: box.y,
+      width: box.width,
+      height: box.height,
+      open: box.open,
       group: item.node < 0,
       depth: item.depth,
       category,
       failed: item.failed,
       alike: item.alike,
       words: wordsFor(box.item),
+      thumb: hasPicture(box.item),
       ports: /** @type {number[]} */ ([]),
     };
   });
   // A graph without shapes says nothing about what its edges carry.
   const known = visible.edges.some((edge) => edge.tensor);
-  const lines = layout.lines.map((line) => ({ ...line, tensor: line.tensor || !known, ...bounds(line.points) }));
+  const lines = layout.lines.map((line) => withBounds(line, line.tensor || !known));
   const ofItem = new Map(boxes.map((box) => [box.item, box]));
   findPorts(boxes, lines);
   return {
@@ -123,23 +132,32 @@ function boxSize(
   /** @type {Words} */ words,
   /** @type {Item} */ item,
   /** @type {number} */ arriving,
+  /** @type {boolean} */ pictured,
   /** @type {import("./measure.js").Measure} */ measure,
 ) {
   const group = item.node < 0;
   const first =
     measure(words.title, "title") + (words.detail ? 7 + measure(words.detail, "detail") : 0) + (group ? 26 : 0);
   const second = measure(words.subtitle, "subtitle") + (words.mark ? 14 + measure(words.mark, "subtitle") : 0);
-  const wanted = Math.max(first, second) + 28;
+  const wanted = Math.max(first, second) + 28 + (pictured ? PICTURE_WIDTH : 0);
   // Lines that end side by side need room; beyond the limit they stand closer.
   const landing = Math.min(MOST_LANDING, (arriving + 1) * 14);
   const width = Math.max(landing, Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, Math.ceil(wanted / STEP) * STEP)));
   return { width, height: group ? GROUP_HEIGHT : BOX_HEIGHT };
 }
 
-function bounds(/** @type {[number, number][]} */ points) {
-  const xs = points.map((point) => point[0]);
-  const ys = points.map((point) => point[1]);
-  return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
+/** @returns {SceneLine} */
+function withBounds(/** @type {import("./layout/layout.js").Line} */ line, /** @type {boolean} */ tensor) {
+  const { key, parent, target, points } = line;
+  let [left, top] = points[0];
+  let [right, bottom] = points[0];
+  for (const [x, y] of points) {
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
+  }
+  return { key, parent, tensor, target, points, left, right, top, bottom };
 }
 
 /** Where lines pass through the titles of open groups, which then make room. */

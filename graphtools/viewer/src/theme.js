@@ -18,6 +18,9 @@
  * @property {string} outgoing
  * @property {string} failed
  * @property {string} ring
+ * @property {string} gradient
+ * @property {string} update
+ * @property {Record<import("./run.js").Phase, string>} phase
  * @property {Record<string, string>} category
  */
 
@@ -62,6 +65,9 @@ const LIGHT = {
   outgoing: "#d9730d",
   failed: "#c81e3a",
   ring: "#f59e0b",
+  gradient: "#b0309a",
+  update: "#2c8a57",
+  phase: { forward: "#2f6fd6", backward: "#b0309a", update: "#2c8a57" },
   category: CATEGORY,
 };
 
@@ -83,6 +89,9 @@ const DARK = {
   outgoing: "#f2a154",
   failed: "#ff6b81",
   ring: "#fbbf24",
+  gradient: "#e479d0",
+  update: "#5bc98b",
+  phase: { forward: "#5b9bf5", backward: "#e479d0", update: "#5bc98b" },
   category: Object.fromEntries(Object.entries(CATEGORY).map(([name, color]) => [name, lighten(color)])),
 };
 

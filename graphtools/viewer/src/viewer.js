@@ -1,23 +1,38 @@
 // The viewer in one element: what is open and selected, and the parts that show it.
 
 import { Camera } from "./camera.js";
-import { Card } from "./card.js";
 import { buildChrome } from "./chrome.js";
+import { Coloring } from "./coloring.js";
+import { savePng, saveSvg } from "./export.js";
 import { drawScene } from "./draw.js";
 import { FindBox, findItems } from "./find.js";
 import { countVisible, firstOpen, fold, standIn } from "./fold.js";
+import { Inspector } from "./panel/inspector.js";
 import { listen } from "./interact.js";
 import { canvasMeasure } from "./measure.js";
+import { Menu } from "./menu.js";
+import { boxEntries, graphEntries } from "./menus.js";
 import { Minimap } from "./minimap.js";
+import { neighbor } from "./neighbors.js";
 import { readPayload } from "./model.js";
 import { Outline } from "./outline.js";
+import { readRun } from "./run.js";
 import { buildScene, linesOf } from "./scene.js";
+import { Stepping } from "./stepping.js";
 import { themeNamed } from "./theme.js";
 import { buildTree } from "./tree.js";
 import { compactNumber } from "./words.js";
 
 /** @typedef {import("./scene.js").SceneBox} SceneBox */
-/** @typedef {{theme?: "light" | "dark" | "auto", title?: string, focus?: boolean}} Options */
+/**
+ * @typedef {object} Options
+ * @property {"light" | "dark" | "auto"} [theme]
+ * @property {string} [title]
+ * @property {boolean} [focus] take the keyboard at once
+ * @property {any} [run] payload of a recorded run
+ * @property {import("./host.js").Host} [host] answers questions about the run's tensors; needed with `run`
+ * @property {number} [position] index of the event to stand at
+ */
 
 const MOST_BOXES = 3000; // boxes that "open all" shows at most
 const NOTHING = { incoming: new Set(), outgoing: new Set() };
@@ -37,14 +52,21 @@ export class Viewer {
     this.themeChoice = options.theme ?? "auto";
     this.theme = themeNamed("light");
     this.marked = /** @type {{incoming: Set<number>, outgoing: Set<number>}} */ (NOTHING);
+    this.coloring = new Coloring(this);
+    const run = options.run && options.host ? readRun(options.run, this.model) : null;
+    this.stepping = run?.events.length && options.host ? new Stepping(this, run, options.host) : null;
     const failedNode = this.model.failure?.node ?? -1;
-    this.chrome = buildChrome(el, this.model, options.title || this.model.capture.model || "model", {
+    this.chrome = buildChrome(el, this.model, options.title || this.model.capture.model || "model", this.stepping?.bar.element, {
       fit: () => this.fit(),
       openAll: () => this.openAll(),
       closeAll: () => this.closeAll(),
       find: () => this.find.open(),
       theme: () => this.switchTheme(),
       help: () => this.toggleHelp(),
+      overlay: (name) => void this.coloring.choose(name),
+      savePng: () => savePng(this),
+      saveSvg: () => saveSvg(this),
+      menu: (x, y, title, entries) => this.menu.open(x, y, title, entries),
       showFailure: failedNode >= 0 ? () => this.reveal(this.tree.ofNode[failedNode]) : null,
     });
     this.root = this.chrome.root;
@@ -52,11 +74,17 @@ export class Viewer {
     this.canvas = this.chrome.canvas;
     this.camera = new Camera(() => this.redraw());
     this.minimap = new Minimap(this.stage, this.camera);
-    this.card = new Card(this.stage, this.model, this.tree, {
-      select: (item) => this.reveal(item),
-      toggle: (item) => this.toggle(item),
-      close: () => this.select(-1),
-    });
+    this.menu = new Menu(this.root, () => this.canvas.focus());
+    this.details = this.stepping
+      ? null
+      : new Inspector(this.stage, this.model, this.tree, null, null, {
+          select: (item) => this.reveal(item),
+          toggle: (item) => this.toggle(item),
+          goto: () => undefined,
+          edit: null,
+          close: () => this.select(-1),
+        });
+    if (this.details) this.details.element.hidden = true;
     this.outline = new Outline(this.root, this.tree, {
       select: (item) => this.select(item),
       setOpen: (item, open) => this.setItemOpen(item, open),
@@ -69,9 +97,10 @@ export class Viewer {
     });
     this.themeListener = () => this.applyTheme();
     this.systemDark.addEventListener("change", this.themeListener);
-    this.applyTheme();
     this.visible = fold(this.model, this.tree, this.open);
-    this.scene = buildScene(this.model, this.tree, this.visible, this.measure);
+    this.scene = this.build();
+    this.stepping?.attach(this.chrome.body, this.root);
+    this.applyTheme();
     this.showScene();
     this.resizer = new ResizeObserver(() => this.resize());
     this.resizer.observe(this.stage);
@@ -80,6 +109,7 @@ export class Viewer {
     this.unlisten = listen(this);
     // The focus that the page gives by itself needs no mark; one that Tab moves does.
     this.root.addEventListener("keydown", (event) => event.key === "Tab" && this.root.classList.add("by-keyboard"));
+    if (options.position) this.stepping?.goto(options.position);
     if (options.focus) this.canvas.focus();
   }
 
@@ -88,14 +118,28 @@ export class Viewer {
   /** Folds, lays out and draws anew. */
   layout() {
     this.visible = fold(this.model, this.tree, this.open);
-    this.scene = buildScene(this.model, this.tree, this.visible, this.measure);
+    this.scene = this.build();
     this.showScene();
+  }
+
+  build() {
+    const hasPicture = this.stepping ? (/** @type {number} */ item) => this.canHavePicture(item) : undefined;
+    return buildScene(this.model, this.tree, this.visible, this.measure, hasPicture);
+  }
+
+  /** Whether what an operation gave is worth a small picture: two sizes of three or more at the end. */
+  canHavePicture(/** @type {number} */ item) {
+    const { node } = this.tree.items[item];
+    if (node < 0 || this.model.nodes[node].kind === "output") return false;
+    const sizes = this.model.nodes[node].shape.split("×").map(Number);
+    return sizes.length >= 2 && sizes.slice(-2).every((size) => size >= 3);
   }
 
   showScene() {
     this.minimap.setScene(this.scene, this.theme);
     this.cover();
     this.outline.update(this.scene, this.visible.open);
+    this.stepping?.moments.setScene(this.scene);
     this.mark();
     this.redraw();
   }
@@ -116,8 +160,7 @@ export class Viewer {
       return;
     }
     this.open = grown;
-    const shown = standIn(this.tree, this.open, this.selected < 0 ? 0 : this.selected);
-    if (this.selected >= 0 && shown !== this.selected) this.selected = shown;
+    this.selectVisible();
     this.layout();
     const after = this.scene.ofItem.get(item);
     if (before && after) {
@@ -135,6 +178,11 @@ export class Viewer {
     this.emit("toggle", { scope: id, open });
   }
 
+  /** Without a run, what is selected is on the screen; with one, the current event may be inside a closed group. */
+  selectVisible() {
+    if (this.selected >= 0 && !this.stepping) this.selected = standIn(this.tree, this.open, this.selected);
+  }
+
   openAll() {
     const all = new Set(this.tree.items.filter((item) => item.node < 0).map((item) => item.index));
     const count = countVisible(this.tree, all);
@@ -149,7 +197,7 @@ export class Viewer {
 
   setOpenSet(/** @type {Set<number>} */ open) {
     this.open = open;
-    if (this.selected >= 0) this.selected = standIn(this.tree, open, this.selected);
+    this.selectVisible();
     this.layout();
     this.showCard();
     const box = this.scene.ofItem.get(this.selected);
@@ -167,7 +215,7 @@ export class Viewer {
     this.outline.mark(item);
     const box = this.scene.ofItem.get(item);
     if (box && show) this.camera.glide(this.camera.showing(box));
-    if (box && !show && this.card.element.offsetWidth) this.uncover(box);
+    if (box && !show && this.details?.element.offsetWidth) this.uncover(box);
     this.redraw();
     const found = this.tree.items[item];
     this.emit("select", found ? { name: found.id, operation: found.node >= 0 } : null);
@@ -183,13 +231,34 @@ export class Viewer {
 
   /** Opens the groups around an item and selects it. */
   reveal(/** @type {number} */ item) {
+    this.openAround(item);
+    this.select(item);
+  }
+
+  /** Opens the groups around an item; the picture around the outermost of them stays where it is. */
+  openAround(/** @type {number} */ item) {
     const open = new Set(this.open);
     for (let i = this.tree.items[item].parent; i >= 0; i = this.tree.items[i].parent) open.add(i);
-    if (open.size !== this.open.size) {
-      this.open = open;
-      this.layout();
+    if (open.size === this.open.size) return;
+    const outer = standIn(this.tree, this.open, item);
+    const before = this.scene.ofItem.get(outer);
+    this.open = open;
+    this.layout();
+    const after = this.scene.ofItem.get(outer);
+    if (before && after) {
+      const { x, y, scale } = this.camera.view;
+      this.camera.set({ x: x + after.x + after.width / 2 - before.x - before.width / 2, y: y + after.y - before.y, scale });
     }
-    this.select(item);
+  }
+
+  /** Selects the item of the current event and keeps the box that stands for it on the screen. */
+  follow(/** @type {number} */ item) {
+    this.selected = item;
+    this.showCard();
+    this.mark();
+    this.outline.mark(standIn(this.tree, this.visible.open, item));
+    const box = this.scene.ofItem.get(standIn(this.tree, this.visible.open, item));
+    if (box) this.camera.glide(this.camera.showing(box));
   }
 
   hover(/** @type {number} */ item) {
@@ -203,45 +272,24 @@ export class Viewer {
   /** The words of a box in full, which may be cut in the picture, and what else an operation reads. */
   tooltip(/** @type {number} */ item) {
     const { id, node, scope, failed } = this.tree.items[item];
-    if (node < 0) return id;
+    if (node < 0) return [id, this.coloring.words(item)].filter(Boolean).join("\n");
     const { target, specs, states } = this.model.nodes[node];
     const failure = failed && this.model.failure ? `${this.model.failure.type}: ${this.model.failure.message}` : "";
-    return [id, target, scope, specs.join(", "), ...states, failure].filter(Boolean).join("\n");
+    return [id, target, scope, specs.join(", "), ...states, this.coloring.words(item), failure].filter(Boolean).join("\n");
   }
 
   mark() {
-    const item = this.hovered >= 0 && this.scene.ofItem.has(this.hovered) ? this.hovered : this.selected;
+    // Lines of the current event would change with every step; those of what the user points at or chose are marked.
+    const chosen = this.stepping && this.selected === this.stepping.item ? -1 : this.selected;
+    const item = this.hovered >= 0 && this.scene.ofItem.has(this.hovered) ? this.hovered : chosen;
     this.marked = item >= 0 ? linesOf(this.scene, item) : NOTHING;
   }
 
   /** Moves the selection along an edge, or to the neighbor beside it. */
-  step(/** @type {"ArrowUp" | "ArrowDown" | "ArrowLeft" | "ArrowRight"} */ key) {
-    const { scene } = this;
-    const box = scene.ofItem.get(this.selected);
-    if (!box) return this.select(this.tree.items[0].children[0] ?? -1);
-    const center = (/** @type {SceneBox} */ b) => b.x + b.width / 2;
-    const middle = (/** @type {SceneBox} */ b) => b.y + b.height / 2;
-    let near;
-    if (key === "ArrowUp" || key === "ArrowDown") {
-      const down = key === "ArrowDown";
-      near = scene.edges
-        .filter((edge) => (down ? edge.from : edge.to) === box.item)
-        .map((edge) => scene.ofItem.get(down ? edge.to : edge.from));
-      // From an open group into it, or past it.
-      if (!near.length && box.open && down)
-        near = this.tree.items[box.item].children.slice(0, 1).map((child) => scene.ofItem.get(child));
-    } else {
-      const side = key === "ArrowRight" ? 1 : -1;
-      near = scene.boxes.filter(
-        (other) =>
-          !other.open && (center(other) - center(box)) * side > 1 && Math.abs(middle(other) - middle(box)) < 200,
-      );
-    }
-    const distance = (/** @type {SceneBox} */ b) =>
-      Math.abs(center(b) - center(box)) +
-      Math.abs(middle(b) - middle(box)) * (key === "ArrowLeft" || key === "ArrowRight" ? 3 : 0.5);
-    const found = near.filter((b) => b !== undefined).sort((a, b) => distance(a) - distance(b))[0];
-    if (found) this.select(found.item);
+  step(/** @type {import("./neighbors.js").Arrow} */ key) {
+    const box = this.scene.ofItem.get(this.selected);
+    const found = box ? neighbor(this.scene, this.tree, box, key) : (this.tree.items[0].children[0] ?? -1);
+    if (found >= 0) this.select(found);
   }
 
   escape() {
@@ -250,14 +298,18 @@ export class Viewer {
   }
 
   showCard() {
-    this.card.show(this.selected, this.open.has(this.selected));
+    if (this.stepping) this.stepping.inspector?.show(this.selected, this.stepping.position);
+    else if (this.details) {
+      this.details.element.hidden = this.selected < 0;
+      if (this.selected >= 0) this.details.show(this.selected, 0);
+      this.stage.classList.toggle("with-card", this.selected >= 0);
+    }
     this.cover();
-    this.stage.classList.toggle("with-card", !this.card.element.hidden);
   }
 
-  /** Tells the camera what lies over the picture's right side: the card and the minimap. */
+  /** Tells the camera what lies over the picture's right side: the details and the minimap. */
   cover() {
-    this.camera.covered.right = this.card.element.offsetWidth + this.minimap.canvas.offsetWidth + 8;
+    this.camera.covered.right = (this.details?.element.offsetWidth ?? 0) + this.minimap.canvas.offsetWidth + 8;
   }
 
   describe(/** @type {number} */ item) {
@@ -292,6 +344,9 @@ export class Viewer {
     const name = this.themeChoice === "auto" ? (this.systemDark.matches ? "dark" : "light") : this.themeChoice;
     this.theme = themeNamed(name);
     this.root.dataset.theme = name;
+    this.stepping?.setTheme(this.theme);
+    this.details?.setTheme(this.theme);
+    this.coloring.show();
     if (this.scene) {
       this.minimap.setScene(this.scene, this.theme);
       this.redraw();
@@ -323,15 +378,28 @@ export class Viewer {
     if (!context || this.camera.width <= 1) return;
     const ratio = devicePixelRatio || 1;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const { theme, measure, selected, hovered, marked } = this;
-    drawScene(context, this.scene, this.camera.view, this.camera.width, this.camera.height, {
+    drawScene(context, this.scene, this.camera.view, this.camera.width, this.camera.height, this.look());
+    this.minimap.draw();
+  }
+
+  /** What is marked in the picture now. @returns {import("./draw.js").Look} */
+  look() {
+    const { theme, measure, selected, hovered, marked, stepping } = this;
+    return {
       theme,
       measure,
       selected,
       hovered,
       marked,
-    });
-    this.minimap.draw();
+      moment: stepping?.view() ?? null,
+      heat: this.coloring.heat ? (item) => this.coloring.colorOf(item) : null,
+      thumbnail: (item) => stepping?.thumbnail(item) ?? null,
+      hasBreakpoint: (item) => stepping?.hasBreakpoint(item) ?? false,
+    };
+  }
+
+  openMenu(/** @type {number} */ item, /** @type {number} */ x, /** @type {number} */ y) {
+    this.menu.open(x, y, item < 0 ? "Graph" : this.tree.items[item].id, item < 0 ? graphEntries(this) : boxEntries(this, item));
   }
 
   // -- for the host ----------------------------------------------------------------------------------------------------
@@ -357,6 +425,8 @@ export class Viewer {
 
   destroy() {
     this.unlisten();
+    this.stepping?.destroy();
+    this.details?.destroy();
     this.resizer.disconnect();
     this.systemDark.removeEventListener("change", this.themeListener);
     cancelAnimationFrame(this.wanted);

@@ -10,6 +10,10 @@ import { networkSimplex } from "./simplex.js";
 export const BOX_GAP = 28;
 const LINE_GAP = 14; // between two lines
 const BESIDE_GAP = 20; // between a line and a box
+const THROUGH = 2; // how strongly, as a link
+const COLUMN = 10000;
+const WASTEFUL = 1.5; // times the room that the widest layer needs
+const LEAST_DRIFT = 150; // that a column of open groups may go sideways so that the line through it stays straight
 
 /** The least distance of two neighbors' centers. */
 function distance(/** @type {Cell} */ a, /** @type {Cell} */ b) {
@@ -17,10 +21,34 @@ function distance(/** @type {Cell} */ a, /** @type {Cell} */ b) {
   return (a.width + b.width) / 2 + gap;
 }
 
-/** Sets `x` of every cell, the leftmost edge at 0. Gives the width. */
+/**
+ * Sets `x` of every cell, the leftmost edge at 0. Gives the width. Straight lines through many groups can make these go
+ * sideways like a staircase; where that takes much room, the groups stand in a column and the lines turn between them.
+ */
 export function assignX(/** @type {Layered} */ layered) {
+  const width = placeCells(layered, false);
+  if (width <= WASTEFUL * leastWidth(layered) + 400) return width;
+  const before = layered.cells.map((cell) => cell.x);
+  const inColumns = placeCells(layered, true);
+  if (inColumns < 0.8 * width) return inColumns;
+  layered.cells.forEach((cell, i) => (cell.x = before[i]));
+  return width;
+}
+
+/** What the widest layer needs. */
+function leastWidth(/** @type {Layered} */ { cells, layers }) {
+  return Math.max(
+    0,
+    ...layers.map((layer) =>
+      layer.reduce((sum, cell, i) => sum + (i ? distance(cells[layer[i - 1]], cells[cell]) : 0), 0),
+    ),
+    ...cells.map((cell) => cell.width),
+  );
+}
+
+function placeCells(/** @type {Layered} */ layered, /** @type {boolean} */ columns) {
   const { cells, layers, segments } = layered;
-  const { block, offset, count } = makeBlocks(layered);
+  const { block, offset, count } = makeBlocks(layered, columns);
   const constraints = /** @type {Map<string, {a: number, b: number, least: number, weight: number}>} */ (new Map());
   for (const layer of layers) {
     for (let i = 1; i < layer.length; i++) {
@@ -34,7 +62,12 @@ export function assignX(/** @type {Layered} */ layered) {
   }
   const list = [...constraints.values()];
   let points = count;
-  for (const pull of pulls(cells, segments, block, offset)) {
+  const wishes = [
+    ...pulls(cells, segments, block, offset),
+    ...throughPull(cells, block, offset),
+    ...(columns ? columnPulls(layered, block, offset) : []),
+  ];
+  for (const pull of wishes) {
     // |x[a] - x[b] - d| as two edges from an extra point that stands left of both.
     list.push({ a: points, b: pull.a, least: Math.max(0, pull.d), weight: pull.weight });
     list.push({ a: points, b: pull.b, least: Math.max(0, -pull.d), weight: pull.weight });
@@ -74,6 +107,39 @@ function pulls(
   return found.values();
 }
 
+/** The trunk should leave a group below where it enters, so that a stack of groups stands in one column. */
+function throughPull(
+  /** @type {Cell[]} */ cells,
+  /** @type {Int32Array} */ block,
+  /** @type {Float64Array} */ offset,
+) {
+  const newest = (/** @type {Cell["type"]} */ type) =>
+    cells.reduce((best, c) => (c.type === type && (!best || c.key > best.key) ? c : best), /** @type {Cell | null} */ (null));
+  const [enter, leave] = [newest("in"), newest("out")];
+  if (!enter || !leave || block[enter.index] === block[leave.index]) return [];
+  const d = offset[leave.index] - offset[enter.index];
+  return [{ a: block[enter.index], b: block[leave.index], d, weight: THROUGH }];
+}
+
+/** The widest open groups of layers that follow each other should stand below each other. */
+function columnPulls(
+  /** @type {Layered} */ { cells, layers },
+  /** @type {Int32Array} */ block,
+  /** @type {Float64Array} */ offset,
+) {
+  const found = [];
+  let above = -1;
+  for (const layer of layers) {
+    const open = layer.filter((cell) => cells[cell].box?.inPorts);
+    if (!open.length) continue;
+    const widest = open.reduce((best, cell) => (cells[cell].width > cells[best].width ? cell : best));
+    const [a, b] = [block[above], block[widest]];
+    if (above >= 0 && a !== b) found.push({ a, b, d: offset[widest] - offset[above], weight: COLUMN });
+    above = widest;
+  }
+  return found;
+}
+
 function linkWeight(/** @type {Cell} */ upper, /** @type {Cell} */ lower) {
   const lines = Number(upper.type === "dummy") + Number(lower.type === "dummy");
   return [3, 2, 8][lines];
@@ -83,16 +149,18 @@ function linkWeight(/** @type {Cell} */ upper, /** @type {Cell} */ lower) {
  * Joins cells that shall stand exactly below each other. A cell joins at most one above and one below and joined links
  * do not cross, so blocks never form a cycle from left to right (Brandes and Köpf 2001).
  */
-function makeBlocks(/** @type {Layered} */ layered) {
+function makeBlocks(/** @type {Layered} */ layered, /** @type {boolean} */ columns) {
   const { cells, layers, segments } = layered;
   const at = new Int32Array(cells.length);
   for (const layer of layers) layer.forEach((cell, i) => (at[cell] = i));
   const joinedBelow = new Map();
   const joinedAbove = new Map();
   const inGap = /** @type {Segment[][]} */ (layers.map(() => []));
-  for (const segment of byPriority(layered, at)) {
+  const chains = singleLinks(layered);
+  for (const segment of byPriority(layered, at, chains)) {
     const { upper, lower } = segment;
     if (joinedBelow.has(upper) || joinedAbove.has(lower)) continue;
+    if (columns && !cells[upper].box && !cells[lower].box && !chains.has(segment.key)) continue;
     const gap = inGap[cells[upper].rank];
     if (gap.some((other) => (at[other.upper] - at[upper]) * (at[other.lower] - at[lower]) < 0)) continue;
     gap.push(segment);
@@ -102,37 +170,64 @@ function makeBlocks(/** @type {Layered} */ layered) {
   const block = new Int32Array(cells.length).fill(-1);
   const offset = new Float64Array(cells.length);
   let count = 0;
+  /** Straight through all ports, but where this would go down like a staircase: then open groups stand in a column. */
+  const placeBlock = (/** @type {number} */ first, /** @type {number} */ index) => {
+    let [shift, low, high, widest] = [0, 0, 0, 0];
+    const column = /** @type {number[]} */ ([]);
+    for (let current = first; ; ) {
+      column.push(current);
+      block[current] = index;
+      offset[current] = shift;
+      if (cells[current].box) {
+        [low, high] = [Math.min(low, shift), Math.max(high, shift)];
+        widest = Math.max(widest, cells[current].width);
+      }
+      const segment = joinedBelow.get(current);
+      if (!segment) break;
+      shift += segment.upperPort - segment.lowerPort;
+      current = segment.lower;
+    }
+    if (!columns && high - low <= Math.max(LEAST_DRIFT, widest / 2)) return;
+    shift = 0;
+    for (const current of column) {
+      const segment = joinedAbove.get(current);
+      const open = segment && (cells[segment.upper].box?.outPorts || cells[segment.lower].box?.inPorts);
+      if (open) shift = 0;
+      offset[current] = shift;
+    }
+  };
   for (const layer of layers) {
     for (const cell of layer) {
       if (joinedAbove.has(cell)) continue;
-      let current = cell;
-      let shift = 0;
-      for (;;) {
-        block[current] = count;
-        offset[current] = shift;
-        const segment = joinedBelow.get(current);
-        if (!segment) break;
-        shift += segment.upperPort - segment.lowerPort;
-        current = segment.lower;
-      }
-      count++;
+      placeBlock(cell, count++);
     }
   }
   return { block, offset, count };
 }
 
-/** Segments in the order in which they may claim to be straight: single links, long edges, then the trunk's way. */
-function byPriority(/** @type {Layered} */ layered, /** @type {Int32Array} */ at) {
-  const { cells, segments } = layered;
+/** Values that go from a box that gives nothing else to one that takes nothing else. */
+function singleLinks(/** @type {Layered} */ { cells, segments }) {
   const below = new Int32Array(cells.length);
   const above = new Int32Array(cells.length);
   for (const { upper, lower } of segments) {
     below[upper]++;
     above[lower]++;
   }
+  const found = new Set(segments.map((segment) => segment.key));
+  for (const { key, upper, lower } of segments) if (below[upper] > 1 || above[lower] > 1) found.delete(key);
+  return found;
+}
+
+/** Segments in the order in which they may claim to be straight: single links, long edges, then the trunk's way. */
+function byPriority(
+  /** @type {Layered} */ layered,
+  /** @type {Int32Array} */ at,
+  /** @type {Set<number>} */ chains,
+) {
+  const { cells, segments } = layered;
   const reach = longestThrough(layered);
-  const rank = (/** @type {Segment} */ { upper, lower, tensor }) => {
-    if (below[upper] === 1 && above[lower] === 1) return 0;
+  const rank = (/** @type {Segment} */ { key, upper, lower, tensor }) => {
+    if (chains.has(key)) return 0;
     // A border port is as good as a box: were it to follow a skip edge, a stack of residual blocks would drift sideways.
     const lines = Number(cells[upper].type === "dummy") + Number(cells[lower].type === "dummy");
     return lines === 2 ? 1 : (tensor ? 2 : 4) + lines;

@@ -34,14 +34,16 @@ import { networkSimplex } from "./simplex.js";
  * @typedef {{cells: Cell[], layers: number[][], segments: Segment[]}} Layered
  */
 
+/** @typedef {{of: number[], out: number}} Ranks of each child, and of the ports at the lower border */
+
 /**
  * @param {Box[]} boxes the children, in reading order
  * @param {Link[]} links
+ * @param {Ranks} ranks
  * @returns {Layered}
  */
-export function buildLayers(boxes, links) {
+export function buildLayers(boxes, links, ranks) {
   const place = new Map(boxes.map((box, i) => [box.item, i]));
-  const ranks = assignRanks(boxes.length, links, place);
   const cells = /** @type {Cell[]} */ ([]);
   const layers = /** @type {number[][]} */ ([]);
   const add = (
@@ -123,34 +125,47 @@ export function byKey(/** @type {Link[]} */ links) {
   return found;
 }
 
-/** Ranks that keep edges short in all, the border's ports above and below everything else. */
-function assignRanks(
-  /** @type {number} */ count,
-  /** @type {Link[]} */ links,
-  /** @type {Map<number, number>} */ place,
-) {
+const EACH = 0.1; // what one rank more of a single link costs, where a whole line costs 1
+
+/**
+ * Ranks that keep lines short in all, the border's ports above and below everything else.
+ * @param {Box[]} boxes
+ * @param {Link[]} links
+ * @param {boolean} shared count the line of a value that goes to many once, by its length, and not once for each of them:
+ * then what picks a part of it (`x[3]`) stands beside its user, and not in a row below `x`
+ * @returns {Ranks}
+ */
+export function assignRanks(boxes, links, shared) {
+  const count = boxes.length;
+  const place = new Map(boxes.map((box, i) => [box.item, i]));
   const top = count;
   const bottom = count + 1;
+  let points = count + 2;
   const point = (/** @type {number} */ end) =>
     end === IN ? top : end === OUT ? bottom : /** @type {number} */ (place.get(end));
-  const weights = /** @type {Map<string, {a: number, b: number, least: number, weight: number}>} */ (new Map());
-  for (const link of links) {
-    const [a, b] = [point(link.from), point(link.to)];
-    const found = weights.get(`${a} ${b}`);
-    if (found) found.weight += 1;
-    else weights.set(`${a} ${b}`, { a, b, least: 1, weight: 1 });
+  const constraints = /** @type {import("./simplex.js").Constraint[]} */ ([]);
+  const fed = new Set();
+  const used = new Set();
+  for (const ends of byKey(links).values()) {
+    const a = point(ends[0].from);
+    used.add(a);
+    const several = shared && ends.length > 1;
+    for (const end of ends) {
+      const b = point(end.to);
+      fed.add(b);
+      constraints.push({ a, b, least: 1, weight: several ? EACH : 1 });
+      if (several) constraints.push({ a: b, b: points, least: 0, weight: 0 });
+    }
+    if (several) constraints.push({ a, b: points++, least: 1, weight: 1 - EACH });
   }
-  const constraints = [...weights.values()];
   const hasIn = links.some((link) => link.from === IN);
   const hasOut = links.some((link) => link.to === OUT);
-  const fed = new Set(constraints.map((c) => c.b));
-  const used = new Set(constraints.map((c) => c.a));
   for (let i = 0; i < count; i++) {
     if (!fed.has(i)) constraints.push({ a: top, b: i, least: 1, weight: 0 });
     if (!used.has(i)) constraints.push({ a: i, b: bottom, least: 1, weight: 0 });
   }
   constraints.push({ a: top, b: bottom, least: 1, weight: 0 });
-  const x = networkSimplex(count + 2, constraints);
+  const x = networkSimplex(points, constraints);
   let low = hasIn ? x[top] : Infinity;
   let high = hasOut ? x[bottom] : -Infinity;
   for (let i = 0; i < count; i++) [low, high] = [Math.min(low, x[i]), Math.max(high, x[i])];

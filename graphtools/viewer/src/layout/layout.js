@@ -1,23 +1,22 @@
 // Where everything is: open groups are laid out from the inside out, each as one box for the group around it.
 
-import { moveUp } from "./compact.js";
-import { assignX } from "./coordinates.js";
-import { buildLayers } from "./layers.js";
-import { orderLayers } from "./order.js";
-import { boxShift, routeEdges } from "./routes.js";
+import { layoutGroup } from "./group.js";
+import { inversions } from "./order.js";
+import { withNames, withoutNames } from "./names.js";
 
 /** @typedef {import("../fold.js").Visible} Visible */
 /** @typedef {import("../tree.js").Tree} Tree */
 /** @typedef {import("./layers.js").Box} Box */
 
-export const HEADER = 32; // room for the title of an open group
-const SIDE = 16;
-const FOOTER = 12;
-const ROOT_ROOM = { header: 8, footer: 8 };
+/** Groups that were laid out before: opening a box changes only those around it, and blocks that are alike look alike. */
+const known = /** @type {WeakMap<Tree, Map<string, GroupLayout>>} */ (new WeakMap());
+const MOST_KNOWN = 4000;
+
+/** @typedef {import("./group.js").PlacedBox} PlacedBox */
+/** @typedef {import("./group.js").GroupLayout} GroupLayout */
+/** @typedef {import("./names.js").Named} Named */
 
 /**
- * @typedef {{item: number, x: number, y: number, width: number, height: number, open: boolean}} PlacedBox
- *
  * @typedef {object} Line A drawn piece of an edge. Its whole way is the line itself and its parents.
  * @property {number} key item that gives the value
  * @property {number} parent index of the line it continues, -1 at the source
@@ -26,19 +25,11 @@ const ROOT_ROOM = { header: 8, footer: 8 };
  * @property {[number, number][]} points
  *
  * @typedef {{boxes: PlacedBox[], lines: Line[], width: number, height: number}} Layout
- *
- * @typedef {object} GroupLayout
- * @property {number} width
- * @property {number} height
- * @property {PlacedBox[]} boxes the children
- * @property {import("./routes.js").Piece[]} pieces
- * @property {import("./layers.js").Cell[]} cells
- * @property {Map<number, number>} inPorts
- * @property {Map<number, number>} outPorts
  */
 
 /**
- * Places of all visible boxes and the ways of all edges between them. A pure function of its arguments.
+ * Places of all visible boxes and the ways of all edges between them. A function of its arguments alone; groups that were
+ * laid out for the same tree before are remembered.
  * @param {Tree} tree
  * @param {Visible} visible
  * @param {(item: number) => {width: number, height: number}} size of a box that is not open
@@ -46,109 +37,109 @@ const ROOT_ROOM = { header: 8, footer: 8 };
  * @returns {Layout}
  */
 export function layoutGraph(tree, visible, size, titleWidth) {
-  const groups = /** @type {Map<number, GroupLayout>} */ (new Map());
+  const groups = /** @type {Map<number, Named>} */ (new Map());
+  const before = known.get(tree) ?? new Map();
+  known.set(tree, before);
+  if (before.size > MOST_KNOWN) before.clear();
   // Children come after their group in `boxes`, so backwards means inside out.
-  const open = [0, ...visible.boxes].filter((item) => visible.open.has(item));
-  for (const item of open.reverse()) {
+  const open = [0, ...visible.boxes].filter((item) => visible.open.has(item)).reverse();
+  const layoutOne = (/** @type {number} */ item, /** @type {number[] | null} */ entering) => {
     const boxes = tree.items[item].children.map((child) => {
       const inner = groups.get(child);
-      if (inner)
-        return {
-          item: child,
-          width: inner.width,
-          height: inner.height,
-          inPorts: inner.inPorts,
-          outPorts: inner.outPorts,
-        };
-      return { item: child, ...size(child), inPorts: null, outPorts: null };
+      if (!inner) return { item: child, ...size(child), inPorts: null, outPorts: null };
+      const { layout, inPorts, outPorts } = inner;
+      return { item: child, width: layout.width, height: layout.height, inPorts, outPorts };
     });
-    groups.set(
-      item,
-      layoutGroup(boxes, visible.links.get(item) ?? [], item ? titleWidth(item) : 0, item !== 0, visible.open),
-    );
+    const plain = withoutNames(boxes, visible.links.get(item) ?? [], entering);
+    const least = item ? titleWidth(item) : 0;
+    const signature = `${item ? least : "root"} ${plain.signature}`;
+    let found = before.get(signature);
+    if (!found) {
+      found = layoutGroup(plain.boxes, plain.links, plain.entering, least, item !== 0);
+      before.set(signature, found);
+    }
+    return withNames(found, boxes, plain.keys);
+  };
+  for (const item of open) groups.set(item, layoutOne(item, null));
+
+  // Now that it is known from where lines come to a group, its ports can stand in their order.
+  const turned = findTurned(groups);
+  const changed = new Set();
+  for (const item of turned.size ? open : []) {
+    const found = turned.get(item);
+    const inner = tree.items[item].children.some((child) => changed.has(child));
+    if (!found && !inner) continue;
+    const first = /** @type {Named} */ (groups.get(item));
+    let after = layoutOne(item, found ? found.keys : null);
+    if (found && after.layout.crossings > first.layout.crossings + found.crossings) {
+      if (!inner) continue;
+      after = layoutOne(item, null);
+    }
+    groups.set(item, after);
+    changed.add(item);
   }
   return flatten(groups);
 }
 
-/**
- * @param {Box[]} boxes
- * @param {import("../fold.js").Link[]} links
- * @param {number} leastWidth
- * @param {boolean} framed
- * @param {Set<number>} open
- * @returns {GroupLayout}
- */
-function layoutGroup(boxes, links, leastWidth, framed, open) {
-  const layered = buildLayers(boxes, links);
-  orderLayers(layered);
-  const inner = assignX(layered);
-  const side = framed ? SIDE : 8;
-  const width = Math.max(inner + 2 * side, leastWidth);
-  for (const cell of layered.cells) cell.x += (width - inner) / 2;
-  const routes = routeEdges(layered, framed ? { header: HEADER, footer: FOOTER } : ROOT_ROOM);
-  const placed = /** @type {PlacedBox[]} */ ([]);
-  const ports = { in: new Map(), out: new Map() };
-  const y = new Map();
-  for (const { index, rank, box } of layered.cells) {
-    if (box) y.set(index, routes.tops[rank] + boxShift(routes.heights[rank], box.height));
+/** Groups whose ports stand in another order than the lines that come to them: the better order, and what it saves. */
+function findTurned(/** @type {Map<number, Named>} */ groups) {
+  const turned = /** @type {Map<number, {keys: number[], crossings: number}>} */ (new Map());
+  for (const { layout, boxes, keys } of groups.values()) {
+    const { cells, pieces } = layout;
+    if (!layout.boxes.some((box) => box.open)) continue;
+    const arriving = /** @type {Map<number, import("./routes.js").Piece[]>} */ (new Map());
+    for (const piece of pieces) {
+      if (cells[piece.lower].box?.inPorts) arriving.set(piece.lower, [...(arriving.get(piece.lower) ?? []), piece]);
+    }
+    for (const [cell, list] of arriving) {
+      if (list.length < 2) continue;
+      const endX = (/** @type {import("./routes.js").Piece} */ { points }) => points[points.length - 1][0];
+      list.sort((a, b) => a.points[0][0] - b.points[0][0] || endX(a) - endX(b));
+      const crossings = inversions(list.map(endX));
+      const { item } = boxes[/** @type {Box} */ (cells[cell].box).item];
+      if (crossings) turned.set(item, { keys: list.map((piece) => keys[piece.key]), crossings });
+    }
   }
-  moveUp(layered.cells, y, routes.pieces);
-  for (const cell of layered.cells) {
-    if (cell.type === "in" || cell.type === "out") ports[cell.type].set(cell.key, cell.x);
-    if (!cell.box) continue;
-    const { item, height } = cell.box;
-    const x = cell.x - cell.width / 2;
-    placed.push({ item, x, y: y.get(cell.index), width: cell.width, height, open: open.has(item) });
-  }
-  // Without lines to the lower border, the group ends where its boxes end after they moved up.
-  const bottom = Math.max(0, ...placed.map((box) => box.y + box.height)) + (framed ? FOOTER : ROOT_ROOM.footer);
-  return {
-    width,
-    height: ports.out.size ? routes.height : bottom,
-    boxes: placed,
-    pieces: routes.pieces,
-    cells: layered.cells,
-    inPorts: ports.in,
-    outPorts: ports.out,
-  };
+  return turned;
 }
 
 /** All groups in one coordinate system, groups before what is in them, and lines joined across borders. */
-function flatten(/** @type {Map<number, GroupLayout>} */ groups) {
-  const boxes = /** @type {PlacedBox[]} */ ([]);
+function flatten(/** @type {Map<number, Named>} */ groups) {
+  const placed = /** @type {PlacedBox[]} */ ([]);
   const lines = /** @type {Line[]} */ ([]);
   const arriving = new Map(); // `${group} ${key}` -> line that reaches the group's border from outside
   const leaving = new Map(); // ... from inside
   const starts = /** @type {[number, Map<string, number>, string][]} */ ([]); // lines that continue one found later
 
-  const visit = (/** @type {number} */ item, /** @type {number} */ dx, /** @type {number} */ dy) => {
-    const group = /** @type {GroupLayout} */ (groups.get(item));
+  const visit = (/** @type {number} */ group, /** @type {number} */ dx, /** @type {number} */ dy) => {
+    const { layout, boxes, keys } = /** @type {Named} */ (groups.get(group));
     const base = lines.length;
-    for (const piece of group.pieces) {
+    for (const piece of layout.pieces) {
       const index = lines.length;
-      const [upper, lower] = [group.cells[piece.upper], group.cells[piece.lower]];
-      const target = lower.box && !lower.box.inPorts ? lower.box.item : -1;
-      const points = piece.points.map(([x, y]) => /** @type {[number, number]} */ ([x + dx, y + dy]));
+      const [upper, lower] = [layout.cells[piece.upper], layout.cells[piece.lower]];
+      const key = keys[piece.key];
+      const end = lower.box && boxes[lower.box.item];
       lines.push({
-        key: piece.key,
+        key,
         tensor: piece.tensor,
         parent: piece.parent < 0 ? -1 : base + piece.parent,
-        target,
-        points,
+        target: end && !end.inPorts ? end.item : -1,
+        points: piece.points.map(([x, y]) => /** @type {[number, number]} */ ([x + dx, y + dy])),
       });
-      if (lower.type === "out") leaving.set(`${item} ${piece.key}`, index);
-      else if (lower.box?.inPorts) arriving.set(`${lower.box.item} ${piece.key}`, index);
+      if (lower.type === "out") leaving.set(`${group} ${key}`, index);
+      else if (end?.inPorts) arriving.set(`${end.item} ${key}`, index);
       if (piece.parent >= 0) continue;
-      if (upper.type === "in") starts.push([index, arriving, `${item} ${piece.key}`]);
-      else if (upper.box?.outPorts) starts.push([index, leaving, `${upper.box.item} ${piece.key}`]);
+      if (upper.type === "in") starts.push([index, arriving, `${group} ${key}`]);
+      else if (upper.box?.outPorts) starts.push([index, leaving, `${boxes[upper.box.item].item} ${key}`]);
     }
-    for (const box of group.boxes) {
-      boxes.push({ ...box, x: box.x + dx, y: box.y + dy });
-      if (groups.has(box.item)) visit(box.item, box.x + dx, box.y + dy);
+    for (const { item: child, x, y, width, height, open } of layout.boxes) {
+      const { item } = boxes[child];
+      placed.push({ item, x: x + dx, y: y + dy, width, height, open });
+      if (open) visit(item, x + dx, y + dy);
     }
   };
   visit(0, 0, 0);
   for (const [index, found, name] of starts) lines[index].parent = found.get(name) ?? -1;
-  const root = /** @type {GroupLayout} */ (groups.get(0));
-  return { boxes, lines, width: root.width, height: root.height };
+  const { width, height } = /** @type {Named} */ (groups.get(0)).layout;
+  return { boxes: placed, lines, width, height };
 }

@@ -4,26 +4,41 @@
 /** @typedef {import("./layers.js").Segment} Segment */
 
 const SWEEPS = 12;
+const LONGEST_SIFTED = 60; // cells in a layer in which each may try every place
 
-/** Orders `layered.layers` in place. Deterministic: equals keep the order in which they executed. */
-export function orderLayers(/** @type {Layered} */ layered) {
+/**
+ * Orders `layered.layers` in place. Deterministic: equals keep the order in which they executed. Gives the number of
+ * crossings. `mirrored` starts from the last executed instead, which ends elsewhere.
+ * @param {Layered} layered
+ * @param {boolean} [mirrored]
+ * @param {number[] | null} [entering] values at the upper border from left to right, where their order is given
+ */
+export function orderLayers(layered, mirrored = false, entering = null) {
   const { layers } = layered;
-  const work = new Order(layered);
-  work.startDepthFirst();
+  const work = new Order(layered, entering);
+  work.startDepthFirst(mirrored);
   let best = layers.map((layer) => [...layer]);
   let fewest = work.crossings();
+  const keepBetter = () => {
+    const found = work.crossings();
+    if (found < fewest) [best, fewest] = [layers.map((layer) => [...layer]), found];
+  };
   for (let sweep = 0; sweep < SWEEPS && fewest > 0; sweep++) {
     work.sweep(sweep % 2 === 0, sweep % 4 > 1);
     work.exchange();
-    const found = work.crossings();
-    if (found < fewest) [best, fewest] = [layers.map((layer) => [...layer]), found];
+    keepBetter();
+  }
+  if (fewest > 0) {
+    work.restore(best);
+    work.sift();
+    keepBetter();
   }
   best.forEach((layer, i) => (layers[i] = layer));
   return fewest;
 }
 
 class Order {
-  constructor(/** @type {Layered} */ layered) {
+  constructor(/** @type {Layered} */ layered, /** @type {number[] | null} */ entering) {
     this.layers = layered.layers;
     this.cells = layered.cells;
     this.above = layered.cells.map(() => /** @type {Segment[]} */ ([]));
@@ -33,6 +48,11 @@ class Order {
       this.above[segment.lower].push(segment);
     }
     this.at = new Int32Array(layered.cells.length);
+    this.fixed = entering ? this.layers[0] : null;
+    if (entering) {
+      const place = new Map(entering.map((key, i) => [key, i]));
+      this.layers[0].sort((a, b) => (place.get(this.cells[a].key) ?? 0) - (place.get(this.cells[b].key) ?? 0));
+    }
     this.number();
   }
 
@@ -41,7 +61,7 @@ class Order {
   }
 
   /** A first order in which what hangs together stands together: depth first from the top, first executed first. */
-  startDepthFirst() {
+  startDepthFirst(/** @type {boolean} */ mirrored) {
     const seen = new Set();
     const order = /** @type {number[][]} */ (this.layers.map(() => []));
     const visit = (/** @type {number} */ start) => {
@@ -58,8 +78,14 @@ class Order {
       }
     };
     this.layers.forEach((layer) =>
-      [...layer].sort((a, b) => a - b).forEach((cell) => this.above[cell].length || visit(cell)),
+      (layer === this.fixed ? layer : [...layer].sort((a, b) => a - b)).forEach((cell) => this.above[cell].length || visit(cell)),
     );
+    if (mirrored) for (const layer of order) layer.reverse();
+    if (this.fixed) order[0] = [...this.fixed];
+    this.restore(order);
+  }
+
+  restore(/** @type {number[][]} */ order) {
     this.layers.forEach((layer, i) => layer.splice(0, layer.length, ...order[i]));
     this.number();
   }
@@ -75,6 +101,7 @@ class Order {
     const count = this.layers.length;
     for (let step = 1; step < count; step++) {
       const layer = this.layers[down ? step : count - 1 - step];
+      if (layer === this.fixed) continue;
       const wish = new Map();
       for (const cell of layer) {
         const near = down ? this.above[cell] : this.below[cell];
@@ -94,6 +121,7 @@ class Order {
     for (let round = 0, better = true; better && round < 8; round++) {
       better = false;
       for (const layer of this.layers) {
+        if (layer === this.fixed) continue;
         for (let i = 0; i + 1 < layer.length; i++) {
           const [a, b] = [layer[i], layer[i + 1]];
           const gain = this.pair(this.above, a, b, true) + this.pair(this.below, a, b, false);
@@ -106,6 +134,36 @@ class Order {
         }
       }
     }
+  }
+
+  /** Puts each cell where it has the fewest crossings in its layer, as long as that removes any. */
+  sift() {
+    for (let round = 0, better = true; better && round < 6; round++) {
+      better = false;
+      for (const layer of this.layers) {
+        if (layer === this.fixed || layer.length > LONGEST_SIFTED) continue;
+        for (const cell of [...layer]) better = this.siftCell(layer, cell) || better;
+      }
+    }
+  }
+
+  siftCell(/** @type {number[]} */ layer, /** @type {number} */ cell) {
+    const from = layer.indexOf(cell);
+    let to = from;
+    let most = 0;
+    for (const step of [-1, 1]) {
+      let gain = 0;
+      for (let i = from + step; i >= 0 && i < layer.length; i += step) {
+        const [left, right] = step < 0 ? [layer[i], cell] : [cell, layer[i]];
+        gain += this.pair(this.above, left, right, true) + this.pair(this.below, left, right, false);
+        if (gain > most) [most, to] = [gain, i];
+      }
+    }
+    if (to === from) return false;
+    layer.splice(from, 1);
+    layer.splice(to, 0, cell);
+    layer.forEach((other, i) => (this.at[other] = i));
+    return true;
   }
 
   /** Crossings between the segments of neighbors a, b that an exchange would remove, less those it would make. */

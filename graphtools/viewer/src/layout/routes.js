@@ -109,7 +109,7 @@ function landingOffsets(/** @type {Layered} */ { cells, segments }) {
     const middle = straight >= 0 ? straight : (list.length - 1) / 2;
     const reach = Math.max(middle, list.length - 1 - middle);
     const step = Math.min(PORT_SPREAD, (cells[lower].width / 2 - 12) / reach);
-    list.forEach((/** @type {Segment} */ s, /** @type {number} */ i) => offsets.set(s, (i - middle) * step));
+    list.forEach((/** @type {Segment} */ s, /** @type {number} */ i) => offsets.set(s, Math.round((i - middle) * step)));
   }
   return offsets;
 }

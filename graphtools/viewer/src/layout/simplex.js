@@ -65,129 +65,123 @@ function connectedParts(/** @type {number} */ count, /** @type {Constraint[]} */
 /** One connected part: a spanning tree of tight constraints, exchanged edge by edge until no exchange helps. */
 class Simplex {
   constructor(/** @type {number[]} */ points, /** @type {Constraint[]} */ constraints, /** @type {Float64Array} */ x) {
+    const place = new Map(points.map((point, i) => [point, i]));
+    const count = points.length;
     this.points = points;
-    this.constraints = constraints;
-    this.x = x;
-    const size = x.length;
-    this.inTree = new Set();
-    this.near = /** @type {Map<number, Constraint[]>} */ (new Map(points.map((p) => [p, []])));
-    this.up = new Array(size).fill(null); // tree edge to the parent
-    this.low = new Int32Array(size);
-    this.high = new Int32Array(size);
-    this.order = /** @type {number[]} */ ([]);
-    this.pull = new Float64Array(size); // weight out of a point minus weight into it; then of its whole subtree
-    this.own = new Float64Array(size);
-    for (const c of constraints) {
-      this.own[c.a] += c.weight;
-      this.own[c.b] -= c.weight;
+    this.count = count;
+    this.given = x;
+    this.x = Float64Array.from(points, (point) => x[point]);
+    this.a = Int32Array.from(constraints, (c) => /** @type {number} */ (place.get(c.a)));
+    this.b = Int32Array.from(constraints, (c) => /** @type {number} */ (place.get(c.b)));
+    this.least = Float64Array.from(constraints, (c) => c.least);
+    /** Constraints at each point: those of point p are at[start[p]] to at[start[p + 1] - 1]. */
+    this.start = new Int32Array(count + 1);
+    for (let c = 0; c < constraints.length; c++) {
+      this.start[this.a[c] + 1]++;
+      this.start[this.b[c] + 1]++;
     }
-  }
-
-  slack(/** @type {Constraint} */ c) {
-    return this.x[c.b] - this.x[c.a] - c.least;
+    for (let p = 0; p < count; p++) this.start[p + 1] += this.start[p];
+    this.at = new Int32Array(2 * constraints.length);
+    const next = this.start.slice();
+    for (let c = 0; c < constraints.length; c++) {
+      this.at[next[this.a[c]]++] = c;
+      this.at[next[this.b[c]]++] = c;
+    }
+    /** Weight of the edges that go out, less that of those that come in, of a point or of the whole subtree below it. */
+    this.pull = new Float64Array(count);
+    constraints.forEach((c, i) => {
+      this.pull[this.a[i]] += c.weight;
+      this.pull[this.b[i]] -= c.weight;
+    });
+    this.up = new Int32Array(count).fill(-1); // the tree's constraint towards the root
+    this.inTree = new Uint8Array(constraints.length);
+    this.near = /** @type {number[][]} */ (Array.from({ length: count }, () => [])); // tree constraints at each point
+    this.side = new Int32Array(count); // the last search that came to each point
+    this.searches = 0;
+    this.subtree = /** @type {number[]} */ ([]);
   }
 
   run(/** @type {number} */ limit) {
     this.growTree();
+    this.sumPulls();
     for (let pivot = 0; pivot < limit; pivot++) {
-      this.number();
       const leaving = this.leavingPoint();
-      if (leaving < 0 || !this.exchange(leaving)) return;
+      if (leaving < 0 || !this.exchange(leaving)) break;
     }
+    this.points.forEach((point, i) => (this.given[point] = this.x[i]));
   }
 
-  /** A spanning tree of tight constraints; what is not yet tight is moved until it is. */
+  slack(/** @type {number} */ c) {
+    return this.x[this.b[c]] - this.x[this.a[c]] - this.least[c];
+  }
+
+  other(/** @type {number} */ c, /** @type {number} */ p) {
+    return this.a[c] === p ? this.b[c] : this.a[c];
+  }
+
+  /** A spanning tree of tight constraints: the tree so far moves to the nearest point that it does not yet hold. */
   growTree() {
-    const all = /** @type {Map<number, Constraint[]>} */ (new Map(this.points.map((p) => [p, []])));
-    for (const c of this.constraints) {
-      all.get(c.a)?.push(c);
-      all.get(c.b)?.push(c);
-    }
-    const reached = new Set([this.points[0]]);
-    const stack = [this.points[0]];
-    const border = /** @type {Set<Constraint>} */ (new Set());
-    for (;;) {
-      while (stack.length) {
-        const p = /** @type {number} */ (stack.pop());
-        for (const c of all.get(p) ?? []) {
-          const other = c.a === p ? c.b : c.a;
-          if (reached.has(other)) border.delete(c);
-          else if (this.slack(c) < EPSILON) {
-            reached.add(other);
-            stack.push(other);
-            this.link(c);
-            border.delete(c);
-          } else border.add(c);
-        }
+    const { x, a, b } = this;
+    const reached = new Uint8Array(this.count);
+    let moved = 0; // how far the tree has moved; x of its points is brought up to date at the end
+    const out = new Heap(); // constraints from the tree, by slack + moved
+    const into = new Heap(); // constraints into the tree, by slack - moved
+    const take = (/** @type {number} */ first) => {
+      reached[first] = 1;
+      x[first] -= moved;
+      for (let i = this.start[first]; i < this.start[first + 1]; i++) {
+        const c = this.at[i];
+        const q = this.other(c, first);
+        if (reached[q]) continue;
+        if (a[c] === first) out.push(x[q] - x[first] - this.least[c], c);
+        else into.push(x[first] - x[q] - this.least[c], c);
       }
-      if (reached.size === this.points.length) return;
-      let best = null;
-      let least = Infinity;
-      for (const c of border) {
-        if (reached.has(c.a) && reached.has(c.b)) border.delete(c);
-        else if (this.slack(c) < least) [best, least] = [c, this.slack(c)];
-      }
-      if (!best) return;
-      const shift = reached.has(best.a) ? least : -least;
-      for (const p of reached) this.x[p] += shift;
-      stack.push(reached.has(best.a) ? best.a : best.b);
+    };
+    take(0);
+    for (let held = 1; held < this.count; held++) {
+      while (out.size && reached[b[out.top]]) out.pop();
+      while (into.size && reached[a[into.top]]) into.pop();
+      const [right, left] = [out.size ? out.key - moved : Infinity, into.size ? into.key + moved : Infinity];
+      const c = right <= left ? out.pop() : into.pop();
+      moved += right <= left ? right : -left;
+      this.link(c);
+      take(reached[a[c]] ? b[c] : a[c]);
     }
+    for (let p = 0; p < this.count; p++) x[p] += moved;
   }
 
-  link(/** @type {Constraint} */ c) {
-    this.inTree.add(c);
-    this.near.get(c.a)?.push(c);
-    this.near.get(c.b)?.push(c);
+  link(/** @type {number} */ c) {
+    this.inTree[c] = 1;
+    this.near[this.a[c]].push(c);
+    this.near[this.b[c]].push(c);
   }
 
-  unlink(/** @type {Constraint} */ c) {
-    this.inTree.delete(c);
-    for (const p of [c.a, c.b])
-      this.near.set(
-        p,
-        (this.near.get(p) ?? []).filter((other) => other !== c),
-      );
+  unlink(/** @type {number} */ c) {
+    this.inTree[c] = 0;
+    for (const p of [this.a[c], this.b[c]]) this.near[p].splice(this.near[p].indexOf(c), 1);
   }
 
-  /** Numbers the tree so that a subtree is an interval, and sums `pull` over subtrees. */
-  number() {
-    const order = this.order;
-    order.length = 0;
-    const root = this.points[0];
-    this.up[root] = null;
-    const stack = [root];
-    while (stack.length) {
-      const p = /** @type {number} */ (stack.pop());
-      this.low[p] = order.length;
-      order.push(p);
-      for (const c of /** @type {Constraint[]} */ (this.near.get(p))) {
-        if (c === this.up[p]) continue;
-        const child = c.a === p ? c.b : c.a;
+  /** Roots the tree at point 0 and sums `pull` over subtrees. */
+  sumPulls() {
+    const order = [0];
+    for (let i = 0; i < order.length; i++) {
+      for (const c of this.near[order[i]]) {
+        if (c === this.up[order[i]]) continue;
+        const child = this.other(c, order[i]);
         this.up[child] = c;
-        stack.push(child);
+        order.push(child);
       }
     }
-    for (const p of order) {
-      this.high[p] = this.low[p];
-      this.pull[p] = this.own[p];
-    }
-    for (let i = order.length - 1; i > 0; i--) {
-      const p = order[i];
-      const c = this.up[p];
-      const parent = c.a === p ? c.b : c.a;
-      this.pull[parent] += this.pull[p];
-      this.high[parent] = Math.max(this.high[parent], this.high[p]);
-    }
+    for (let i = order.length - 1; i > 0; i--) this.pull[this.other(this.up[order[i]], order[i])] += this.pull[order[i]];
   }
 
   /** The subtree whose tree edge gains most from being stretched; -1 if none gains. */
   leavingPoint() {
     let best = -1;
     let least = -EPSILON;
-    for (let i = 1; i < this.order.length; i++) {
-      const p = this.order[i];
+    for (let p = 1; p < this.count; p++) {
       // Edges inside a subtree cancel, so the weight that crosses its border is the sum of its points' pulls.
-      const cut = this.up[p].a === p ? this.pull[p] : -this.pull[p];
+      const cut = this.a[this.up[p]] === p ? this.pull[p] : -this.pull[p];
       if (cut < least) [best, least] = [p, cut];
     }
     return best;
@@ -195,24 +189,123 @@ class Simplex {
 
   /** Stretches the tree edge above `p` until another constraint becomes tight, which takes its place in the tree. */
   exchange(/** @type {number} */ p) {
-    const leaving = /** @type {Constraint} */ (this.up[p]);
-    const below = (/** @type {number} */ q) => this.low[q] >= this.low[p] && this.low[q] <= this.high[p];
-    const tailBelow = leaving.a === p;
-    let entering = null;
+    const leaving = this.up[p];
+    const tailBelow = this.a[leaving] === p;
+    this.findSubtree(p);
+    let entering = -1;
     let least = Infinity;
-    for (const c of this.constraints) {
-      if (this.inTree.has(c)) continue;
-      // It must run against the leaving edge: from the head's side to the tail's side.
-      const from = below(c.a);
-      if (from === below(c.b) || from === tailBelow) continue;
-      const slack = this.slack(c);
-      if (slack < least) [entering, least] = [c, slack];
+    for (const q of this.subtree) {
+      for (let i = this.start[q]; i < this.start[q + 1]; i++) {
+        const c = this.at[i];
+        // It must run against the leaving edge: from the head's side to the tail's side.
+        if (this.inTree[c] || (tailBelow ? this.b[c] : this.a[c]) !== q) continue;
+        if (this.side[this.other(c, q)] === this.searches) continue;
+        const slack = this.slack(c);
+        if (slack < least || (slack === least && c < entering)) [entering, least] = [c, slack];
+      }
     }
-    if (!entering) return false;
+    if (entering < 0) return false;
     const shift = tailBelow ? -least : least;
-    if (least > 0) for (let i = this.low[p]; i <= this.high[p]; i++) this.x[this.order[i]] += shift;
+    if (least > 0) for (const q of this.subtree) this.x[q] += shift;
+    this.hangOver(p, leaving, entering);
+    return true;
+  }
+
+  /** The points below `p`, itself included, in `subtree`; `side` marks them. */
+  findSubtree(/** @type {number} */ p) {
+    const { subtree, side } = this;
+    const search = ++this.searches;
+    subtree.length = 0;
+    subtree.push(p);
+    side[p] = search;
+    for (let i = 0; i < subtree.length; i++) {
+      for (const c of this.near[subtree[i]]) {
+        if (c === this.up[subtree[i]]) continue;
+        const child = this.other(c, subtree[i]);
+        side[child] = search;
+        subtree.push(child);
+      }
+    }
+  }
+
+  /** Hangs the subtree of `p` from `entering` instead of `leaving`; only the pulls between them change. */
+  hangOver(/** @type {number} */ p, /** @type {number} */ leaving, /** @type {number} */ entering) {
+    const { up, pull } = this;
+    const sum = pull[p];
+    for (let q = this.other(leaving, p); ; q = this.other(up[q], q)) {
+      pull[q] -= sum;
+      if (up[q] < 0) break;
+    }
+    const inside = this.side[this.a[entering]] === this.searches ? this.a[entering] : this.b[entering];
+    // From the point that now hangs on top down to p, what was above comes to be below.
+    let [above, child, pulled] = [entering, inside, sum];
+    for (;;) {
+      const [before, own] = [up[child], pull[child]];
+      up[child] = above;
+      pull[child] = pulled;
+      if (child === p) break;
+      pulled = sum - own;
+      [above, child] = [before, this.other(before, child)];
+    }
+    for (let q = this.other(entering, inside); ; q = this.other(up[q], q)) {
+      pull[q] += sum;
+      if (up[q] < 0) break;
+    }
     this.unlink(leaving);
     this.link(entering);
-    return true;
+  }
+}
+
+/** Numbers by their keys, least first; of equal keys the least number. */
+class Heap {
+  constructor() {
+    this.keys = /** @type {number[]} */ ([]);
+    this.values = /** @type {number[]} */ ([]);
+  }
+
+  get size() {
+    return this.keys.length;
+  }
+
+  get key() {
+    return this.keys[0];
+  }
+
+  get top() {
+    return this.values[0];
+  }
+
+  before(/** @type {number} */ i, /** @type {number} */ j) {
+    return this.keys[i] < this.keys[j] || (this.keys[i] === this.keys[j] && this.values[i] < this.values[j]);
+  }
+
+  swap(/** @type {number} */ i, /** @type {number} */ j) {
+    [this.keys[i], this.keys[j]] = [this.keys[j], this.keys[i]];
+    [this.values[i], this.values[j]] = [this.values[j], this.values[i]];
+  }
+
+  push(/** @type {number} */ key, /** @type {number} */ value) {
+    this.keys.push(key);
+    this.values.push(value);
+    for (let i = this.size - 1; i > 0; ) {
+      const parent = (i - 1) >> 1;
+      if (!this.before(i, parent)) break;
+      this.swap(i, parent);
+      i = parent;
+    }
+  }
+
+  pop() {
+    const top = this.values[0];
+    this.swap(0, this.size - 1);
+    this.keys.pop();
+    this.values.pop();
+    for (let i = 0; ; ) {
+      let least = i;
+      for (const child of [2 * i + 1, 2 * i + 2]) if (child < this.size && this.before(child, least)) least = child;
+      if (least === i) return top;
+      this.swap(i, least);
+      i = least;
+    }
   }
 }

@@ -1,4 +1,4 @@
-"""A graph as the viewer reads it: one versioned, columnar, JSON-able dict.
+"""A graph for the viewer.
 
 Columns are arrays of equal length, one entry a node, edge or module. Words that repeat (targets, scopes, specs) stand
 once in `strings`, and columns hold their index. Parameters and buffers are no nodes here: an operation lists those it
@@ -7,11 +7,12 @@ reads in `states`, because a box for each would hide the computation behind its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from graphtools.graph import Graph, Node, Path, Spec, format_arg
-from graphtools.kinds import category
+from graphtools.kinds import node_category
+from graphtools.meaning import meaning
+from graphtools.payload.strings import Strings
 
 FORMAT = "graphtools.payload"
 VERSION = 1
@@ -21,23 +22,10 @@ _LONGEST_MESSAGE = 4000
 _RANDOM, _WRITES, _NO_GRAD, _FAILED = 1, 2, 4, 8  # bits of the `flags` column
 
 
-class _Strings:
-    """A table of distinct strings; `index(text)` adds what is new. The empty string is always 0."""
-
-    def __init__(self) -> None:
-        self.all: dict[str, int] = {"": 0}
-
-    def index(self, text: str) -> int:
-        return self.all.setdefault(text, len(self.all))
-
-    def indexes(self, texts: Iterable[str]) -> list[int]:
-        return [self.index(text) for text in texts]
-
-
 def graph_payload(graph: Graph) -> dict[str, Any]:
     """The graph for the viewer, as a dict of lists, numbers and strings. Costs one walk over the graph."""
-    strings = _Strings()
-    drawn = [node for node in graph.nodes if node.kind not in ("parameter", "buffer")]
+    strings = Strings()
+    drawn = drawn_nodes(graph)
     row = {node.name: index for index, node in enumerate(drawn)}
     return {
         "format": FORMAT,
@@ -64,6 +52,37 @@ def graph_payload(graph: Graph) -> dict[str, Any]:
     }
 
 
+def drawn_nodes(graph: Graph) -> list[Node]:
+    """The nodes that the viewer draws, in order; a node's place in this list is its row.
+
+    Left out are parameters, buffers and bookkeeping: an operation that writes a buffer, takes nothing else and gives
+    nothing on, as the counter of a batch norm does, where the module has another operation that is drawn.
+    """
+    states = {node.name for node in graph.nodes if node.kind in ("parameter", "buffer")}
+    keeping = _bookkeeping(graph, states)
+    others = {node.scope for node in graph.operations if node.name not in keeping}
+    left_out = states | {name for name in keeping if graph[name].scope in others}
+    return [node for node in graph.nodes if node.name not in left_out]
+
+
+def _bookkeeping(graph: Graph, states: set[str]) -> set[str]:
+    """Operations that only write buffers: from nothing but them, and nothing else takes the result."""
+    failed = graph.failure.node if graph.failure else None
+    found: set[str] = set()
+    for node in graph.operations:
+        touched = {ref.node for ref in node.refs()} | set(node.writes)
+        if node.scope and node.name != failed and touched and touched <= states | found and _writes_first(node):
+            found.add(node.name)
+    for node in reversed(graph.operations):
+        if node.name in found and not all(user.name in found for user in graph.users(node)):
+            found.discard(node.name)
+    return found
+
+
+def _writes_first(node: Node) -> bool:
+    return bool(node.writes) or (node.operation.endswith("_") and not node.operation.endswith("__"))
+
+
 def shape_text(spec: Spec | None) -> str:
     """A shape as the viewer writes it: `1×64×56×56`, `scalar` for no dimension, "" if it is unknown."""
     if spec is None:
@@ -71,14 +90,14 @@ def shape_text(spec: Spec | None) -> str:
     return "×".join(map(str, spec.shape)) or "scalar"
 
 
-def _nodes(graph: Graph, drawn: list[Node], strings: _Strings) -> dict[str, list[Any]]:
+def _nodes(graph: Graph, drawn: list[Node], strings: Strings) -> dict[str, list[Any]]:
     failed = graph.failure.node if graph.failure else None
     states = {node.name: node for node in graph.nodes if node.kind in ("parameter", "buffer")}
     return {
         "name": [node.name for node in drawn],
         "kind": strings.indexes(node.kind for node in drawn),
         "target": strings.indexes(node.target for node in drawn),
-        "category": strings.indexes(_category(node) for node in drawn),
+        "category": strings.indexes(node_category(node) for node in drawn),
         "scope": strings.indexes(node.scope for node in drawn),
         "specs": [strings.indexes(str(output.spec) for output in node.outputs) for node in drawn],
         "shape": strings.indexes(shape_text(node.spec) for node in drawn),
@@ -107,12 +126,6 @@ def _nodes(graph: Graph, drawn: list[Node], strings: _Strings) -> dict[str, list
     }
 
 
-def _category(node: Node) -> str:
-    if node.kind in ("input", "output"):
-        return node.kind
-    return "state" if node.kind == "constant" else category(node.target)
-
-
 def _args_text(node: Node) -> str:
     if node.kind in ("input", "constant"):
         return ""
@@ -126,7 +139,7 @@ def _state_text(node: Node) -> str:
     return f"{node.target} {node.spec}" if node.spec else node.target
 
 
-def _edges(drawn: list[Node], row: dict[str, int], strings: _Strings) -> dict[str, list[Any]]:
+def _edges(drawn: list[Node], row: dict[str, int], strings: Strings) -> dict[str, list[Any]]:
     """One edge a reference, in the order of the arguments; the same value twice in one call gives two."""
     found = [(row[ref.node], row[node.name], ref.path) for node in drawn for ref in node.refs() if ref.node in row]
     return {
@@ -143,7 +156,7 @@ def _carried(node: Node, path: Path) -> str:
     return shape_text(inside[0]) if len(inside) == 1 else f"{len(inside)} tensors" if inside else ""
 
 
-def _modules(graph: Graph, strings: _Strings) -> dict[str, list[Any]]:
+def _modules(graph: Graph, strings: Strings) -> dict[str, list[Any]]:
     modules = graph.modules
     return {
         "path": list(modules),
@@ -169,6 +182,7 @@ def _failure(graph: Graph, row: dict[str, int]) -> dict[str, Any] | None:
     return {
         "type": failure.type,
         "message": message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…",
+        "meaning": meaning(message),
         "node": row.get(failure.node) if failure.node else None,
         "file": failure.source.file if failure.source else "",
         "line": failure.source.line if failure.source else 0,

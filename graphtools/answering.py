@@ -1,0 +1,110 @@
+"""What a viewer asks Python about a recording: looks of tensors, explanations, edits; as JSON, for every host alike."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from graphtools.editing import edit
+from graphtools.errors import EditError, missing
+from graphtools.graph import Node
+from graphtools.payload import drawn_nodes
+from graphtools.recording import Recording
+from graphtools.summaries import Summaries
+
+Args = Mapping[str, Any]
+
+
+class Answers:
+    """The answers for one recording. Nothing is computed before it is asked for."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self._ops: dict[str, Callable[[Args], Any]] = {
+            "tensor": lambda args: self.summaries.tensor(args["key"]),
+            "picture": lambda args: self.summaries.picture(args["key"], args["index"], bool(args["color"])),
+            "metrics": lambda args: self._metrics,
+            "thumbnails": lambda args: self.summaries.thumbnails(),
+            "explain": lambda args: explanation(self.recording, self._node(args["row"]), args.get("event")),
+        }
+
+    @cached_property
+    def summaries(self) -> Summaries:
+        """The looks of the tensors."""
+        return Summaries(self.recording)
+
+    def answer(self, op: str, args: Args) -> Any:
+        """The answer to one question, as JSON. Raises MissingError for a question that there is not."""
+        if op not in self._ops:
+            raise missing("question", op, self._ops)
+        return self._ops[op](args)
+
+    def branch(self, args: Args) -> Recording:
+        """The recording with the change that `args` ask for: `row`, or `parameter` by name, `what` and `text`.
+
+        The text is Python, see `change_of`; it is run, so it must come from the person who looks. Raises EditError.
+        """
+        of: Node | str = args["parameter"] if args.get("parameter") else self._node(args["row"])
+        what = args["what"]
+        return edit(self.recording, of, change_of(str(args["text"]), what), what)
+
+    @cached_property
+    def _metrics(self) -> Any:
+        return self.summaries.metrics()
+
+    def _node(self, row: int) -> Node:
+        return drawn_nodes(self.recording.graph)[row]
+
+
+def explanation(recording: Recording, node: Node, event: int | None = None) -> Any:
+    """The explanation of a node's gradient as JSON; None where there is none."""
+    return None
+
+
+def change_of(text: str, what: str) -> Any:
+    """What an edit is given for a line of Python: a number, a function of `t`, or for an operation another function.
+
+    `t` is the value or gradient as it was: `t * 0`, `t.clamp(max=1)`, `torch.zeros_like(t)`. An operation is named:
+    `torch.nn.functional.gelu`. Raises EditError for text that is no Python.
+    """
+    text = text.strip()
+    try:
+        parsed = ast.parse(text, mode="eval")
+    except SyntaxError as error:
+        raise EditError(f"{text!r} is no Python expression: {error.msg}; write for example `t * 0`") from None
+    code = compile(parsed, "<edit>", "eval")
+    names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional}
+    if what == "operation":
+        try:
+            found = eval(code, dict(names))
+        except Exception as error:
+            raise EditError(
+                f"{text!r} names no function ({error}); write for example `torch.nn.functional.gelu`"
+            ) from None
+        if not callable(found):
+            raise EditError(f"{text!r} is no function; write for example `torch.nn.functional.gelu`")
+        return found
+    used = {part.id for part in ast.walk(parsed) if isinstance(part, ast.Name)}
+    if unknown := used - {"t", *names} - set(dir(builtins)):
+        raise EditError(
+            f"{text!r} uses {', '.join(sorted(unknown))}; `t` is what is there now, and torch, nn, F are known"
+        )
+    if "t" not in used:
+        try:
+            constant = eval(code, dict(names))
+        except Exception as error:
+            raise EditError(f"{text!r} raises {type(error).__name__}: {error}") from None
+        if isinstance(constant, int | float | torch.Tensor):
+            return constant
+        raise EditError(f"{text!r} is no number, no tensor and no function of `t`")
+
+    def change(t: torch.Tensor) -> Any:
+        return eval(code, {**names, "t": t})
+
+    change.__name__ = text
+    return change

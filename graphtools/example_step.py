@@ -1,0 +1,99 @@
+"""One training step of a model that was loaded by name, with a loss and an optimizer where the file names none."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import nn
+
+from graphtools.capture.api import record_program, run
+from graphtools.capture.eager import Recorder
+from graphtools.capture.program import Program
+from graphtools.errors import LoadError
+from graphtools.example_loss import ExampleLoss, LossName, OptimizerName, example_optimizer
+from graphtools.loading import Loaded
+from graphtools.recording import Limits, Recording
+from graphtools.structure import replace_leaves, tensors
+from graphtools.training import named_target, training_step
+
+
+def example_step(
+    loaded: Loaded,
+    notes: list[str],
+    *,
+    loss: LossName | None = None,
+    optimizer: OptimizerName = "sgd",
+    lr: float | None = None,
+    seed: int = 0,
+    limits: Limits = Limits(),
+    limit_bytes: int | None = None,
+) -> Recording:
+    """One recorded training step of `loaded` on its example inputs; `notes` gets a line on the loss and the optimizer.
+
+    The model's own loss counts if `labels` are among its inputs; else see `ExampleLoss`. A module without trainable
+    parameters raises LoadError, and what the step raises comes out with the run so far as its `recording`.
+    """
+    model = loaded.model
+    if not isinstance(model, nn.Module):
+        raise LoadError(f"{loaded.name} is a function and has no parameters to train; leave out --train")
+    chosen, optimizer_note = example_optimizer(model, optimizer, lr)
+    given: ExampleLoss | None = None
+    batch: Any
+    loss_note = "the model's own, from its labels"
+    if "labels" in loaded.kwargs and loss is None:
+        batch = _keyword_inputs(loaded)
+    else:
+        given = ExampleLoss(loss, seed)
+        batch = (_keyword_inputs(loaded) if loaded.kwargs else loaded.args), None
+    try:
+        return training_step(model, batch, given, chosen, limits=limits, limit_bytes=limit_bytes)
+    finally:
+        loss_note = loss_note if given is None else given.note or "none was reached"
+        notes += [f"loss: {loss_note}", f"optimizer: {optimizer_note}"]
+
+
+def example_pass(loaded: Loaded, notes: list[str], *, limits: Limits = Limits()) -> Recording:
+    """One recorded forward and backward pass with respect to the floating-point inputs, for what has no parameters.
+
+    Where no input can have a gradient it is a forward pass alone. Raises as `example_step` does.
+    """
+    if not any(tensor.is_floating_point() for _, tensor in tensors((loaded.args, loaded.kwargs))):
+        return run(loaded.model, *loaded.args, limits=limits, **loaded.kwargs)
+    given = ExampleLoss()
+    model = loaded.model
+
+    def forward_and_back(recorder: Recorder, inputs: Any) -> BaseException | None:
+        # Leaves of its own: a second run, for an edit, must not add to gradients of the first.
+        args, kwargs = replace_leaves(inputs, _as_leaf)
+        try:
+            with recorder:
+                recorder.are_inputs_named = True
+                recorder.name_inputs(model.forward if isinstance(model, nn.Module) else model, args, kwargs)
+                result = model(*args, **kwargs)
+                recorder.set_output(result)
+                if any(t.requires_grad and t.is_floating_point() for _, t in tensors(result)):
+                    recorder.name_inputs(named_target, (given.target_for(result),), {})
+                    given(result).backward()  # type: ignore[no-untyped-call]
+        except BaseException as error:
+            return error
+        return None
+
+    name = type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "run")
+    try:
+        return record_program(Program(name, model, (loaded.args, loaded.kwargs), forward_and_back), limits)
+    finally:
+        notes.append(f"loss: {given.note}" if given.note else "no output takes part in gradients")
+
+
+def _as_leaf(leaf: Any) -> Any:
+    if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
+        return leaf.detach().requires_grad_()
+    return leaf
+
+
+def _keyword_inputs(loaded: Loaded) -> dict[str, Any]:
+    """All inputs by the names of forward's arguments."""
+    forward = getattr(loaded.model, "forward", loaded.model)
+    return dict(inspect.signature(forward).bind(*loaded.args, **loaded.kwargs).arguments)

@@ -1,0 +1,79 @@
+"""One HTML page that walks through a recorded run, with the look of every tensor in it: no Python, no network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from graphtools.payload import graph_payload, run_payload
+from graphtools.recording import Recording
+from graphtools.viewer.page import page_html, write_whole
+
+MOST_TENSORS = 6000  # of which a page holds the numbers; each takes about a kilobyte
+PICTURE_BYTES = 6 * 1024 * 1024  # for all pictures together
+_SIDES = (64, 32, 16)  # pixels of a picture, the largest that leaves room for one of each tensor
+_MOST_PICTURES = 16  # of one tensor: its first channels
+
+
+def recording_html(
+    recording: Recording, file: str | os.PathLike[str] | None = None, title: str | None = None
+) -> str | Path:
+    """The page as text, or the path it was written to if `file` is given, all of it or nothing.
+
+    Reads every tensor of the recording: about 5 ns an element and a millisecond each. A page takes some 10 KB for each
+    tensor, of at most 6,000; those beyond are named and say that the page leaves them out. Raises OSError, naming the
+    file, if it cannot be written.
+    """
+    name = title or recording.graph.capture.model or "recording"
+    page = page_html({**recording_data(recording), "options": {"title": title or "", "focus": True}}, name)
+    if file is None:
+        return page
+    path = Path(file)
+    write_whole(path, page)
+    return path
+
+
+def recording_data(recording: Recording) -> dict[str, Any]:
+    """What the viewer's page holds of a recording: `payload`, `run`, and `held`, the look of its tensors."""
+    return {
+        "payload": graph_payload(recording.graph),
+        "run": run_payload(recording),
+        "held": _held(recording),
+    }
+
+
+def _held(recording: Recording) -> dict[str, Any]:
+    from graphtools.summaries import Summaries  # needs torch
+
+    summaries = Summaries(recording)
+    keys = list(summaries.keys())
+    kept = keys[:MOST_TENSORS]
+    side, pictures = _room(len(kept))
+    tensors = {}
+    for key in kept:
+        # Of an update, what the parameter is afterwards has a picture; before, change and state have their numbers.
+        most = 0 if key.startswith("u.") and not key.endswith(".after") else pictures
+        tensors[key] = summaries.tensor(key, side, most, exact=False)
+    for key in keys[MOST_TENSORS:]:
+        tensors[key] = {"key": key, "lost": f"this page holds the first {MOST_TENSORS:,} tensors; save a .gt file"}
+    return {
+        "tensors": tensors,
+        "metrics": summaries.metrics(),
+        "thumbnails": summaries.thumbnails(),
+        "explanations": dict(_explanations(recording)),
+    }
+
+
+def _room(count: int) -> tuple[int, int]:
+    """How large a picture may be, and how many of each tensor, so that all together stay near PICTURE_BYTES."""
+    for side in _SIDES:
+        most = PICTURE_BYTES // (max(1, count) * side * side * 4 // 3)
+        if most >= 1:
+            return side, min(most, _MOST_PICTURES)
+    return _SIDES[-1], 1
+
+
+def _explanations(recording: Recording) -> Iterator[tuple[str, Any]]:
+    return iter(())

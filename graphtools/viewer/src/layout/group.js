@@ -1,0 +1,121 @@
+// One open group: its children placed in layers, and the lines between them and to its border.
+
+import { moveUp } from "./compact.js";
+import { assignX } from "./coordinates.js";
+import { assignRanks, buildLayers } from "./layers.js";
+import { orderLayers } from "./order.js";
+import { boxShift, routeEdges } from "./routes.js";
+
+/** @typedef {import("./layers.js").Box} Box */
+
+const HEADER = 32; // room for the title of an open group
+const SIDE = 16;
+const FOOTER = 12;
+const ROOT_ROOM = { header: 8, footer: 8 };
+const MOST_CELLS = 400; // in a group of which more than one layout is tried
+// What a layout costs, in pixels of lines: a crossing, and so many square pixels of area.
+const CROSSING = 300;
+const AREA = 100;
+const CLEARLY = 0.93; // how much less another layout must cost: code reads best in the order in which it ran
+
+/**
+ * @typedef {{item: number, x: number, y: number, width: number, height: number, open: boolean}} PlacedBox
+ *
+ * @typedef {object} GroupLayout
+ * @property {number} width
+ * @property {number} height
+ * @property {PlacedBox[]} boxes the children
+ * @property {import("./routes.js").Piece[]} pieces
+ * @property {import("./layers.js").Cell[]} cells
+ * @property {number} crossings
+ * @property {Map<number, number>} inPorts
+ * @property {Map<number, number>} outPorts
+ */
+
+/**
+ * The best of a few layouts of one group: other ranks and another first order can do with fewer crossings or less room.
+ * @param {Box[]} boxes
+ * @param {import("../fold.js").Link[]} links
+ * @param {number[] | null} entering the values that enter, from left to right, if that is decided
+ * @param {number} leastWidth
+ * @param {boolean} framed
+ * @returns {GroupLayout}
+ */
+export function layoutGroup(boxes, links, entering, leastWidth, framed) {
+  let best = null;
+  let least = Infinity;
+  const ranks = assignRanks(boxes, links, false);
+  const others = assignRanks(boxes, links, true);
+  const same = ranks.of.every((rank, i) => rank === others.of[i]);
+  for (const chosen of same ? [ranks] : [ranks, others]) {
+    for (const mirrored of [false, true]) {
+      const layered = buildLayers(boxes, links, chosen);
+      if (best && layered.cells.length > MOST_CELLS) continue;
+      const crossings = orderLayers(layered, mirrored, entering);
+      const found = placeGroup(layered, crossings, leastWidth, framed);
+      const area = roomAroundTrunk(found) * found.height;
+      const cost = crossings * CROSSING + lengthOf(found.pieces) + area / AREA;
+      if (cost < least * CLEARLY) [best, least] = [found, cost];
+      if (crossings === 0) break;
+    }
+  }
+  return /** @type {GroupLayout} */ (best);
+}
+
+/** The width of a group, and what it lacks on one side of its trunk: groups below each other share their trunks' x. */
+function roomAroundTrunk(/** @type {GroupLayout} */ { width, inPorts, outPorts }) {
+  const x = [...inPorts.values()].at(-1) ?? [...outPorts.values()].at(-1) ?? width / 2;
+  return 2 * Math.max(x, width - x);
+}
+
+function lengthOf(/** @type {import("./routes.js").Piece[]} */ pieces) {
+  let length = 0;
+  for (const { points } of pieces) {
+    for (let i = 1; i < points.length; i++) {
+      length += Math.abs(points[i][0] - points[i - 1][0]) + Math.abs(points[i][1] - points[i - 1][1]);
+    }
+  }
+  return length;
+}
+
+/**
+ * @param {import("./layers.js").Layered} layered ordered
+ * @param {number} crossings
+ * @param {number} leastWidth
+ * @param {boolean} framed
+ * @returns {GroupLayout}
+ */
+function placeGroup(layered, crossings, leastWidth, framed) {
+  const inner = assignX(layered);
+  const side = framed ? SIDE : 8;
+  // Even widths keep all places whole numbers, so that what should be one straight line is one, to the last bit.
+  const width = 2 * Math.ceil(Math.max(inner + 2 * side, leastWidth) / 2);
+  for (const cell of layered.cells) cell.x += Math.floor((width - inner) / 2);
+  const routes = routeEdges(layered, framed ? { header: HEADER, footer: FOOTER } : ROOT_ROOM);
+  const placed = /** @type {PlacedBox[]} */ ([]);
+  const ports = { in: new Map(), out: new Map() };
+  const y = new Map();
+  for (const { index, rank, box } of layered.cells) {
+    if (box) y.set(index, routes.tops[rank] + boxShift(routes.heights[rank], box.height));
+  }
+  moveUp(layered.cells, y, routes.pieces);
+  for (const cell of layered.cells) {
+    if (cell.type === "in" || cell.type === "out") ports[cell.type].set(cell.key, cell.x);
+    if (!cell.box) continue;
+    const { item, height, inPorts } = cell.box;
+    const x = cell.x - cell.width / 2;
+    placed.push({ item, x, y: y.get(cell.index), width: cell.width, height, open: inPorts !== null });
+  }
+  // Without lines to the lower border, the group ends where its boxes end after they moved up.
+  const bottom = Math.max(0, ...placed.map((box) => box.y + box.height)) + (framed ? FOOTER : ROOT_ROOM.footer);
+  return {
+    width,
+    height: ports.out.size ? routes.height : bottom,
+    boxes: placed,
+    pieces: routes.pieces,
+    cells: layered.cells,
+    crossings,
+    inPorts: ports.in,
+    outPorts: ports.out,
+  };
+}

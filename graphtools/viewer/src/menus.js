@@ -1,0 +1,35 @@
+// What the right mouse button offers: for a box, for the picture.
+
+/** @typedef {import("./viewer.js").Viewer} Viewer */
+/** @typedef {import("./menu.js").Entry} Entry */
+
+/** What can be done with the whole picture. @returns {Entry[]} */
+export function graphEntries(/** @type {Viewer} */ viewer) {
+  return [
+    { text: "Show everything", key: "F", act: () => viewer.fit() },
+    { text: "Open all", key: "E", act: () => viewer.openAll() },
+    { text: "Close all", key: "C", act: () => viewer.closeAll() },
+  ];
+}
+
+/** What can be done with a box. @returns {Entry[]} */
+export function boxEntries(/** @type {Viewer} */ viewer, /** @type {number} */ item) {
+  const { id, node } = viewer.tree.items[item];
+  const entries = viewer.stepping?.entries(item) ?? [];
+  if (entries.length) entries.push(null);
+  if (node < 0) {
+    const text = viewer.open.has(item) ? "Close" : "Open";
+    entries.push({ text, key: "Enter", act: () => viewer.toggle(item) });
+  }
+  entries.push({ text: "Copy path", act: () => void copy(viewer, id) });
+  return entries;
+}
+
+async function copy(/** @type {Viewer} */ viewer, /** @type {string} */ text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    viewer.chrome.tell(`Copied ${text}`);
+  } catch {
+    viewer.chrome.tell(text); // no clipboard here: to copy by hand
+  }
+}

@@ -1,0 +1,72 @@
+// Change one thing and see what follows: a value, its gradient, a parameter or the operation itself.
+
+import { make } from "../dom.js";
+
+/** @typedef {{row: number, name: string, parameter?: string, what: "value" | "gradient" | "operation", text: string}} Edit */
+
+const EXAMPLES = {
+  value: ["t * 0", "t.clamp(max=1)", "torch.randn_like(t)"],
+  gradient: ["t * 0", "t * 10", "t.clamp(-1, 1)"],
+  operation: ["torch.nn.functional.gelu", "torch.sigmoid", "lambda *args, **kwargs: args[0]"],
+};
+
+/**
+ * @param {{row: number, name: string, parameters: string[], canGradient: boolean, canOperation: boolean}} at
+ * @param {(edit: Edit) => Promise<void>} edit
+ * @returns {HTMLElement[]}
+ */
+export function editBody(at, edit) {
+  const whats = ["value", ...(at.canGradient ? ["gradient"] : []), ...(at.canOperation ? ["operation"] : [])];
+  const of = /** @type {HTMLSelectElement} */ (
+    make(
+      "select",
+      { "aria-label": "What to change" },
+      ...whats.map((what) => make("option", { value: what }, `${what} of ${at.name}`)),
+      ...at.parameters.map((name) => make("option", { value: `parameter ${name}` }, `parameter ${name}`)),
+    )
+  );
+  const text = /** @type {HTMLInputElement} */ (
+    make("input", { type: "text", "aria-label": "New value, in Python", spellcheck: "false", autocomplete: "off", value: EXAMPLES.value[0] })
+  );
+  const examples = make("p", { class: "muted small" });
+  const said = make("p", { class: "muted small", role: "status" });
+  const what = () => /** @type {keyof typeof EXAMPLES} */ (of.value.startsWith("parameter") ? "value" : of.value);
+  const offer = () => {
+    const buttons = EXAMPLES[what()].flatMap((example) => [
+      make("button", { class: "plain link mono", onclick: () => (text.value = example) }, example),
+      ", ",
+    ]);
+    examples.replaceChildren("For example ", ...buttons.slice(0, -1));
+  };
+  of.addEventListener("change", () => {
+    text.value = EXAMPLES[what()][0];
+    offer();
+  });
+  offer();
+  const button = /** @type {HTMLButtonElement} */ (make("button", { class: "primary", type: "submit" }, "Run with this change"));
+  const form = make("form", { class: "edit" }, of, text, examples, button, said);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const parameter = of.value.startsWith("parameter ") ? of.value.slice("parameter ".length) : undefined;
+    button.disabled = true;
+    said.className = "muted small";
+    said.textContent = "Running the model again …";
+    try {
+      await edit({ row: at.row, name: at.name, parameter, what: what(), text: text.value });
+      said.textContent = "Done: the branch is shown.";
+    } catch (error) {
+      said.className = "warning bad-card";
+      said.textContent = error instanceof Error ? error.message : String(error);
+    } finally {
+      button.disabled = false;
+    }
+  });
+  return [
+    make(
+      "p",
+      { class: "muted small" },
+      "The program runs again with one thing changed, and the run that results is a branch; this one stays. In Python, t is what stands there now.",
+    ),
+    form,
+  ];
+}

@@ -1,0 +1,241 @@
+// Pictures of one tensor on canvases: heat map or image, curve, histogram. Each tells its numbers on hover and by arrow keys.
+
+import { make } from "../dom.js";
+import { colorOf, css, isSigned } from "./colors.js";
+import { number } from "./numbers.js";
+import { bytesOf, isExact, valuesOf } from "./pixels.js";
+
+/** @typedef {import("./pixels.js").Picture} Picture */
+
+const MOST_ZOOM = 28; // pixels of the screen for one of a small picture
+
+/** A canvas of CSS size `width` by `height`, sharp on the screen, and its context. */
+function sharp(/** @type {number} */ width, /** @type {number} */ height, /** @type {Record<string, string>} */ attributes) {
+  const ratio = devicePixelRatio || 1;
+  const canvas = /** @type {HTMLCanvasElement} */ (make("canvas", attributes));
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.scale(ratio, ratio);
+  return { canvas, context };
+}
+
+/**
+ * A heat map or an image, `width` CSS pixels wide at most, with a bar of its colors.
+ * @param {Picture} picture
+ * @param {number} width
+ * @param {string} name for those who do not see it
+ */
+export function plane(picture, width, name) {
+  const zoom = Math.max(1, Math.min(MOST_ZOOM, Math.floor(width / picture.width))) || 1;
+  const scale = picture.width * zoom > width ? width / picture.width : zoom;
+  const [w, h] = [picture.width * scale, Math.max(8, picture.height * scale)];
+  const { canvas, context } = sharp(w, h, {
+    class: "plane",
+    tabindex: "0",
+    role: "img",
+    "aria-label": `${name}: ${picture.caption}. Arrow keys read its values.`,
+  });
+  context.imageSmoothingEnabled = false;
+  context.drawImage(painted(picture), 0, 0, w, h);
+  const read = picture.kind === "image" ? imageReader(picture) : valueReader(picture);
+  const said = make("p", { class: "reading muted", "aria-live": "polite" }, "\u00a0");
+  const cell = { i: 0, j: 0 };
+  const show = () => {
+    const axes = picture.kind === "image" ? `[${cell.i}, ${cell.j}]` : `[${[...picture.index, ...element(cell, picture)].join(", ")}]`;
+    said.textContent = `${axes} ${read(cell.i, cell.j)}`;
+  };
+  canvas.addEventListener("pointermove", (event) => {
+    const box = canvas.getBoundingClientRect();
+    cell.i = clamp(Math.floor(((event.clientY - box.top) / box.height) * picture.height), picture.height);
+    cell.j = clamp(Math.floor(((event.clientX - box.left) / box.width) * picture.width), picture.width);
+    show();
+  });
+  canvas.addEventListener("keydown", (event) => {
+    const [di, dj] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [0, 0];
+    if (!di && !dj) return;
+    event.preventDefault();
+    event.stopPropagation();
+    cell.i = clamp(cell.i + di, picture.height);
+    cell.j = clamp(cell.j + dj, picture.width);
+    show();
+  });
+  const bar = picture.kind === "heat map" ? colorBar(picture) : null;
+  return make("figure", { class: "figure" }, canvas, bar, said);
+}
+
+/** Where a pixel stands in its plane, in elements; of an averaged picture its own row and column. */
+function element(/** @type {{i: number, j: number}} */ { i, j }, /** @type {Picture} */ picture) {
+  return picture.exact ? [i, j] : [`row ${i} of ${picture.height}`, `column ${j} of ${picture.width}`];
+}
+
+function clamp(/** @type {number} */ value, /** @type {number} */ size) {
+  return Math.max(0, Math.min(size - 1, value));
+}
+
+/** The pixels on a canvas of their own size. */
+export function painted(/** @type {Picture} */ picture) {
+  const canvas = document.createElement("canvas");
+  canvas.width = picture.width;
+  canvas.height = picture.height;
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const image = context.createImageData(picture.width, picture.height);
+  if (picture.kind === "image") {
+    const bytes = bytesOf(picture.data);
+    for (let i = 0; i < picture.width * picture.height; i++) {
+      image.data.set([bytes[3 * i], bytes[3 * i + 1], bytes[3 * i + 2], 255], 4 * i);
+    }
+  } else {
+    const [low, high] = [Number(picture.low), Number(picture.high)];
+    valuesOf(picture).forEach((value, i) => image.data.set([...colorOf(value, low, high), 255], 4 * i));
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+function valueReader(/** @type {Picture} */ picture) {
+  const values = valuesOf(picture);
+  const sign = isExact(picture) ? "=" : "≈";
+  return (/** @type {number} */ i, /** @type {number} */ j) => {
+    const value = values[i * picture.width + j];
+    return Number.isNaN(value) ? "is not finite" : `${sign} ${number(value)}`;
+  };
+}
+
+function imageReader(/** @type {Picture} */ picture) {
+  const bytes = bytesOf(picture.data);
+  return (/** @type {number} */ i, /** @type {number} */ j) => {
+    const at = 3 * (i * picture.width + j);
+    return `red ${bytes[at]}, green ${bytes[at + 1]}, blue ${bytes[at + 2]} of 255`;
+  };
+}
+
+function colorBar(/** @type {Picture} */ picture) {
+  const [low, high] = [Number(picture.low), Number(picture.high)];
+  const most = isSigned(low, high) ? Math.max(-low, high) : 0;
+  const [from, to] = most ? [-most, most] : [low, high];
+  const stops = Array.from({ length: 9 }, (_, i) => css(colorOf(from + ((to - from) * i) / 8, low, high)));
+  const strip = make("span", { class: "color-bar" });
+  strip.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+  const middle = most ? make("span", {}, "0") : null;
+  return make("div", { class: "color-scale" }, strip, make("div", { class: "ends" }, make("span", {}, number(from)), middle, make("span", {}, number(to))));
+}
+
+/**
+ * Several planes beside each other, as the heads of attention are.
+ * @param {Picture[]} pictures
+ * @param {number} width
+ * @param {(index: number[]) => void} choose
+ */
+export function grid(pictures, width, choose) {
+  const columns = Math.min(4, pictures.length);
+  const side = Math.floor((width - 6 * (columns - 1)) / columns);
+  const tiles = pictures.map((picture) => {
+    const image = painted(picture);
+    image.className = "tile";
+    image.style.width = `${side}px`;
+    const name = `[${picture.index.join(", ")}]`;
+    return make("button", { class: "plain", title: name, "aria-label": `Show ${name}`, onclick: () => choose(picture.index) }, image);
+  });
+  const box = make("div", { class: "grid" }, ...tiles);
+  box.style.gridTemplateColumns = `repeat(${columns}, ${side}px)`;
+  return box;
+}
+
+/**
+ * A curve of a tensor with one size.
+ * @param {Picture} picture
+ * @param {number} width
+ * @param {{line: string, axis: string, text: string}} ink
+ * @param {string} name
+ */
+export function curve(picture, width, ink, name) {
+  const HEIGHT = 120;
+  const values = valuesOf(picture);
+  const { canvas, context } = sharp(width, HEIGHT, { class: "plane", tabindex: "0", role: "img", "aria-label": `${name}: ${picture.caption}. Arrow keys read its values.` });
+  const finite = values.filter((value) => Number.isFinite(value));
+  const low = Math.min(0, ...finite);
+  const high = Math.max(0, ...finite);
+  const y = (/** @type {number} */ value) => 8 + (HEIGHT - 16) * (1 - (value - low) / (high - low || 1));
+  const x = (/** @type {number} */ i) => 4 + ((width - 8) * (i + 0.5)) / values.length;
+  const said = make("p", { class: "reading muted", "aria-live": "polite" }, `${number(low)} … ${number(high)}`);
+  const draw = (/** @type {number} */ marked) => {
+    context.clearRect(0, 0, width, HEIGHT);
+    context.strokeStyle = ink.axis;
+    context.lineWidth = 1;
+    context.beginPath();
+    context.moveTo(0, y(0));
+    context.lineTo(width, y(0));
+    context.stroke();
+    context.fillStyle = context.strokeStyle = ink.line;
+    if (values.length <= 64) {
+      const wide = Math.max(1, ((width - 8) / values.length) * 0.7);
+      values.forEach((value, i) => {
+        if (Number.isNaN(value)) return;
+        context.globalAlpha = marked < 0 || marked === i ? 1 : 0.5;
+        context.fillRect(x(i) - wide / 2, Math.min(y(0), y(value)), wide, Math.max(1, Math.abs(y(value) - y(0))));
+      });
+      context.globalAlpha = 1;
+      return;
+    }
+    context.lineWidth = 1.4;
+    context.beginPath();
+    values.forEach((value, i) => (i ? context.lineTo(x(i), y(value)) : context.moveTo(x(i), y(value))));
+    context.stroke();
+    if (marked >= 0) {
+      context.beginPath();
+      context.arc(x(marked), y(values[marked]), 3.5, 0, 2 * Math.PI);
+      context.fill();
+    }
+  };
+  let at = 0;
+  const show = () => {
+    draw(at);
+    const value = values[at];
+    said.textContent = `[${at}] ${Number.isNaN(value) ? "is not finite" : `${isExact(picture) ? "=" : "≈"} ${number(value)}`}`;
+  };
+  draw(-1);
+  canvas.addEventListener("pointermove", (event) => {
+    const box = canvas.getBoundingClientRect();
+    at = clamp(Math.floor(((event.clientX - box.left) / box.width) * values.length), values.length);
+    show();
+  });
+  canvas.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    at = clamp(at + step, values.length);
+    show();
+  });
+  return make("figure", { class: "figure" }, canvas, said);
+}
+
+/**
+ * A histogram. Bars show their range and count on hover.
+ * @param {{edges: number[], counts: number[], note: string}} histogram
+ * @param {number} width
+ * @param {string} color
+ * @param {string} name
+ */
+export function histogram({ edges, counts, note }, width, color, name) {
+  const HEIGHT = 84;
+  const most = Math.max(1, ...counts);
+  const label = `${name}: histogram from ${number(edges[0])} to ${number(edges[edges.length - 1])}`;
+  const { canvas, context } = sharp(width, HEIGHT, { class: "bars", role: "img", "aria-label": label });
+  const unit = width / counts.length;
+  context.fillStyle = color;
+  counts.forEach((count, i) => {
+    const high = count ? Math.max(1.5, (HEIGHT - 4) * (count / most)) : 0;
+    context.fillRect(i * unit + 0.5, HEIGHT - high, Math.max(1, unit - 1), high);
+  });
+  const ends = make("div", { class: "ends" }, make("span", {}, number(edges[0])), make("span", {}, number(edges[edges.length - 1])));
+  canvas.addEventListener("pointermove", (event) => {
+    const box = canvas.getBoundingClientRect();
+    const i = clamp(Math.floor(((event.clientX - box.left) / box.width) * counts.length), counts.length);
+    canvas.title = `${number(edges[i])} to ${number(edges[i + 1])}: ${counts[i].toLocaleString("en")}`;
+  });
+  return make("figure", { class: "figure" }, canvas, ends, note ? make("p", { class: "muted small" }, note) : null);
+}

@@ -1,0 +1,397 @@
+// The panel beside the graph: what the selected box gave and got, as of the position, in tabs.
+
+import { make } from "../dom.js";
+import { modulePath } from "../model.js";
+import { lastWord, place, shortSettings } from "../words.js";
+import { Details } from "./details.js";
+import { editBody } from "./edit.js";
+import { Looks } from "./looks.js";
+import { gradientAt } from "./numbers.js";
+import { parametersBody } from "./parameters.js";
+import { sourceBody } from "./source.js";
+import { PictureView, histograms, numbersTable, plainWords, warnings } from "./tensor_view.js";
+import { whyBody } from "./why.js";
+
+/** @typedef {import("../model.js").Model} Model */
+/** @typedef {import("../tree.js").Tree} Tree */
+/** @typedef {import("../run.js").Run} Run */
+/** @typedef {import("../run.js").RunEvent} RunEvent */
+/** @typedef {"output" | "gradient" | "parameters" | "why" | "source" | "edit" | "details"} Tab */
+
+/**
+ * @typedef {object} Actions
+ * @property {(item: number) => void} select
+ * @property {(item: number) => void} toggle
+ * @property {(event: number) => void} goto
+ * @property {null | ((edit: import("./edit.js").Edit) => Promise<void>)} edit
+ * @property {() => void} close
+ */
+
+const TITLES = /** @type {Record<Tab, string>} */ ({
+  output: "Output",
+  gradient: "Gradient",
+  parameters: "Parameters",
+  why: "Why",
+  source: "Source",
+  edit: "Edit",
+  details: "Details",
+});
+const FIRST_TAB = /** @type {Record<string, Tab>} */ ({ forward: "output", backward: "gradient", update: "parameters" });
+const WIDTH = { least: 280, usual: 390, most: 760 };
+const SLOW_MS = 150; // an answer that takes longer leaves the old content dimmed
+
+export class Inspector {
+  /**
+   * @param {HTMLElement} parent
+   * @param {Model} model
+   * @param {Tree} tree
+   * @param {Run | null} run
+   * @param {import("../host.js").Host | null} host
+   * @param {Actions} actions
+   */
+  constructor(parent, model, tree, run, host, actions) {
+    this.model = model;
+    this.tree = tree;
+    this.run = run;
+    this.actions = actions;
+    this.looks = new Looks(host);
+    this.details = new Details(model, tree, actions);
+    this.picture = new PictureView(this.looks);
+    this.item = -2;
+    this.position = 0;
+    this.output = 0;
+    this.turn = 0;
+    this.chosen = /** @type {Record<string, Tab>} */ ({});
+    this.theme = /** @type {import("../theme.js").Theme | null} */ (null);
+    this.heading = make("header", {});
+    this.tabs = make("div", { class: "tabs", role: "tablist", "aria-label": "What to show" });
+    this.body = make("div", { class: "panel-body", role: "tabpanel", id: "panel", tabindex: "0" });
+    this.grip = make("div", { class: "grip", role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the panel", tabindex: "0" });
+    this.element = make("aside", { class: "inspector", "aria-label": "Inspector" }, this.grip, this.heading, this.tabs, this.body);
+    this.setWidth(WIDTH.usual);
+    this.tabs.addEventListener("keydown", (event) => this.tabKey(event));
+    parent.append(this.element);
+    this.unresize = resizing(this.grip, () => this.width, (width) => this.setWidth(width), () => this.refresh());
+  }
+
+  setWidth(/** @type {number} */ width) {
+    this.width = Math.max(WIDTH.least, Math.min(WIDTH.most, width));
+    this.element.style.width = `${this.width}px`;
+    this.grip.setAttribute("aria-valuenow", String(this.width));
+    this.grip.setAttribute("aria-valuemin", String(WIDTH.least));
+    this.grip.setAttribute("aria-valuemax", String(WIDTH.most));
+  }
+
+  /** Width for pictures. */
+  get inner() {
+    return this.width - 40;
+  }
+
+  get ink() {
+    const theme = this.theme;
+    return {
+      value: theme?.phase.forward ?? "#2f6fd6",
+      gradient: theme?.gradient ?? "#b0309a",
+      axis: theme?.frameBorder ?? "#c3d0e4",
+      text: theme?.text ?? "#17202e",
+    };
+  }
+
+  setTheme(/** @type {import("../theme.js").Theme} */ theme) {
+    this.theme = theme;
+    this.refresh();
+  }
+
+  /** Shows an item as it is seen at a position; -1 says that nothing is selected. */
+  show(/** @type {number} */ item, /** @type {number} */ position) {
+    if (item === this.item && position === this.position && this.run) return;
+    if (item !== this.item) this.output = 0;
+    this.item = item;
+    this.position = position;
+    this.refresh();
+  }
+
+  chooseTab(/** @type {string} */ name) {
+    this.chosen[this.phase] = /** @type {Tab} */ (name);
+    this.refresh();
+  }
+
+  /** The phase that chooses the first tab: of the current event if it stands at this box, else by what has happened. */
+  get phase() {
+    const event = this.run?.events[this.position];
+    return event?.phase ?? "none";
+  }
+
+  tabsOf(/** @type {import("../tree.js").Item} */ item) {
+    if (item.node < 0 || !this.run) return /** @type {Tab[]} */ (["details"]);
+    const isCall = this.model.nodes[item.node].kind === "call";
+    const reads = this.run.parametersOf(item.node).length > 0;
+    return /** @type {Tab[]} */ (
+      [
+        "output",
+        "gradient",
+        reads && "parameters",
+        "why",
+        isCall && "source",
+        this.actions.edit && this.model.nodes[item.node].kind !== "output" && "edit",
+        "details",
+      ].filter(Boolean)
+    );
+  }
+
+  refresh() {
+    const item = this.tree.items[this.item];
+    if (!item || this.item < 0) {
+      if (this.item === -1) {
+        this.heading.replaceChildren(make("p", { class: "muted" }, "Select a box to see what it gave."));
+        this.tabs.replaceChildren();
+        this.body.replaceChildren();
+      }
+      return;
+    }
+    const tabs = this.tabsOf(item);
+    const wanted = this.chosen[this.phase] ?? FIRST_TAB[this.phase] ?? "output";
+    const tab = tabs.includes(wanted) ? wanted : tabs[0];
+    this.showHeading(item);
+    this.showTabs(tabs, tab);
+    void this.fill(tab, item);
+  }
+
+  showHeading(/** @type {import("../tree.js").Item} */ item) {
+    const node = item.node >= 0 ? this.model.nodes[item.node] : null;
+    const module = this.model.modules.get(modulePath(item.scope));
+    const named = module && (item.node < 0 ? !item.label : item.whole);
+    const title = item.node < 0 ? item.label || item.scope || item.id : node?.name;
+    const kind = named ? `${module.class} ${shortSettings(module.class, module.settings)}` : node ? kindOf(node) : "";
+    const event = this.run?.events[this.position];
+    const where = [];
+    if (node && place(node)) where.push(place(node));
+    if (event && this.run) where.push(`event ${this.position + 1} of ${this.run.events.length}`);
+    const failure = node?.failed && this.model.failure ? this.model.failure : null;
+    const close = this.run ? null : make("button", { class: "plain close", "aria-label": "Close details", title: "Close (Esc)", onclick: this.actions.close }, "×");
+    this.heading.replaceChildren(
+      ...[
+        close,
+        make("h2", {}, title ?? "", " ", make("span", { class: "muted" }, kind.trim())),
+        where.length || event
+          ? make("p", { class: "muted mono" }, where.join(" · "), event ? make("span", { class: `phase ${event.phase}` }, event.phase) : null)
+          : null,
+        failure
+          ? make("div", { class: "failure" }, make("strong", {}, failure.type), ` ${failure.message}`, failure.meaning ? make("p", {}, failure.meaning) : null)
+          : null,
+      ].filter((part) => part !== null),
+    );
+  }
+
+  showTabs(/** @type {Tab[]} */ tabs, /** @type {Tab} */ shown) {
+    const root = /** @type {ShadowRoot | Document} */ (this.element.getRootNode());
+    const hadFocus = root.activeElement !== null && this.tabs.contains(root.activeElement);
+    const buttons = tabs.map((tab) =>
+      make(
+        "button",
+        {
+          role: "tab",
+          class: "plain tab",
+          id: `tab-${tab}`,
+          "aria-selected": String(tab === shown),
+          "aria-controls": "panel",
+          tabindex: tab === shown ? "0" : "-1",
+          onclick: () => this.chooseTab(tab),
+        },
+        TITLES[tab],
+      ),
+    );
+    this.tabs.replaceChildren(...(tabs.length > 1 ? buttons : []));
+    this.tabs.hidden = tabs.length < 2;
+    this.body.setAttribute("aria-label", TITLES[shown]);
+    if (hadFocus) buttons[tabs.indexOf(shown)]?.focus();
+  }
+
+  tabKey(/** @type {KeyboardEvent} */ event) {
+    const buttons = /** @type {HTMLElement[]} */ ([...this.tabs.children]);
+    const at = buttons.findIndex((button) => button.getAttribute("aria-selected") === "true");
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    buttons[(to + buttons.length) % buttons.length]?.click();
+  }
+
+  /** Fills the panel; what is there stays, dimmed if it takes long, until the answers have come. */
+  async fill(/** @type {Tab} */ tab, /** @type {import("../tree.js").Item} */ item) {
+    const turn = ++this.turn;
+    const slow = setTimeout(() => turn === this.turn && this.body.classList.add("waiting"), SLOW_MS);
+    let parts;
+    try {
+      parts = await this.parts(tab, item);
+    } catch (error) {
+      parts = [make("p", { class: "warning bad-card", role: "alert" }, error instanceof Error ? error.message : String(error))];
+    } finally {
+      clearTimeout(slow);
+    }
+    if (turn !== this.turn) return;
+    this.body.classList.remove("waiting");
+    this.body.dataset.shows = `${tab} ${item.id} ${this.position}`;
+    this.body.replaceChildren(...parts);
+  }
+
+  /** @returns {Promise<HTMLElement[]>} */
+  async parts(/** @type {Tab} */ tab, /** @type {import("../tree.js").Item} */ item) {
+    const { run } = this;
+    if (item.node < 0 || !run) return this.detailsOf(item);
+    const event = run.events[this.position];
+    if (tab === "output") return this.outputParts(item.node);
+    if (tab === "gradient") return this.gradientParts(item.node);
+    if (tab === "parameters") {
+      const opened = event.row === item.node ? event.parameter : -1;
+      return parametersBody(run, this.looks, run.parametersOf(item.node), this.position, opened, this.inner, this.ink);
+    }
+    if (tab === "why") {
+      const found = await this.looks.explain(item.node, this.position);
+      return whyBody(found, (row, text) => this.details.link(row, text), this.actions.goto);
+    }
+    if (tab === "source") {
+      const node = this.model.nodes[item.node];
+      return sourceBody(run.source(node.file), node.file, node.line);
+    }
+    if (tab === "edit" && this.actions.edit) {
+      const node = this.model.nodes[item.node];
+      const names = run.parametersOf(item.node).map((parameter) => run.parameters[parameter].name);
+      const at = { row: item.node, name: node.name, parameters: names, canGradient: run.grads.has(item.node), canOperation: node.kind === "call" };
+      return editBody(at, this.actions.edit);
+    }
+    return this.detailsOf(item);
+  }
+
+  detailsOf(/** @type {import("../tree.js").Item} */ item) {
+    if (item.node >= 0) return this.details.operation(item);
+    let us = null;
+    if (this.run) {
+      us = 0;
+      for (const event of this.run.events) {
+        let at = event.row >= 0 && event.phase !== "update" ? this.tree.ofNode[event.row] : -1;
+        while (at > item.index) at = this.tree.items[at].parent;
+        if (at === item.index) us += event.us;
+      }
+    }
+    return this.details.group(item, false, us);
+  }
+
+  /** The gradient that has arrived at the shown output, as a key; null before. */
+  gradientKey(/** @type {number} */ row) {
+    const { arrived, coming } = gradientAt(this.run?.grads.get(row) ?? [], this.output, this.position);
+    return { key: arrived < 0 ? null : `g.${row}.${this.output}.${arrived}`, coming };
+  }
+
+  async outputParts(/** @type {number} */ row) {
+    const ran = this.run?.forwardOf[row] ?? -1;
+    if (ran > this.position) {
+      const goes = make("button", { onclick: () => this.actions.goto(ran) }, `Go to event ${ran + 1}`);
+      return [make("p", { class: "muted" }, `It has not run yet; it runs at event ${ran + 1}.`), goes];
+    }
+    const { key } = this.gradientKey(row);
+    const [value, grad] = await Promise.all([this.looks.tensor(`v.${row}.${this.output}`), key ? this.looks.tensor(key) : null]);
+    const chooser = this.outputChooser(row);
+    const plain = plainWords(value);
+    if (plain) return [chooser, plain].filter((part) => part !== null);
+    const columns = /** @type {[string, any][]} */ ([["output", value], ["gradient", grad]]);
+    this.picture.show(value, this.inner, this.ink, "output");
+    return [chooser, ...warnings(value, grad), numbersTable(columns), histograms(columns, this.inner, this.ink), this.picture.element].filter(
+      (part) => part !== null,
+    );
+  }
+
+  async gradientParts(/** @type {number} */ row) {
+    const { key, coming } = this.gradientKey(row);
+    const chooser = this.outputChooser(row);
+    if (!key) {
+      const later = coming >= 0 ? make("button", { onclick: () => this.actions.goto(coming) }, `Go to event ${coming + 1}`) : null;
+      const words = coming >= 0 ? `No gradient yet: it arrives at event ${coming + 1}.` : "No gradient arrives here in this run.";
+      const why = coming >= 0 ? null : make("button", { onclick: () => this.chooseTab("why") }, "Why?");
+      return [chooser, make("p", { class: "muted" }, words), later, why].filter((part) => part !== null);
+    }
+    const grad = await this.looks.tensor(key);
+    const plain = plainWords(grad);
+    if (plain) return [plain];
+    const value = await this.looks.tensor(`v.${row}.${this.output}`);
+    const columns = /** @type {[string, any][]} */ ([["output", value], ["gradient", grad]]);
+    this.picture.show(grad, this.inner, this.ink, "gradient");
+    return [
+      chooser,
+      ...warnings(null, grad),
+      numbersTable(columns),
+      histograms([["gradient", grad]], this.inner, this.ink),
+      this.picture.element,
+    ].filter((part) => part !== null);
+  }
+
+  outputChooser(/** @type {number} */ row) {
+    const { specs } = this.model.nodes[row];
+    if (specs.length < 2) return null;
+    return make(
+      "select",
+      {
+        "aria-label": "Which of its results",
+        onchange: (event) => {
+          this.output = Number(event.target.value);
+          this.refresh();
+        },
+      },
+      ...specs.map((spec, i) => make("option", { value: String(i), selected: i === this.output }, `result ${i}: ${spec}`)),
+    );
+  }
+
+  destroy() {
+    this.turn++;
+    this.unresize();
+  }
+}
+
+/** What an operation is, where its name does not say it already, as `add_1` does. */
+function kindOf(/** @type {import("../model.js").GraphNode} */ node) {
+  if (node.kind !== "call") return node.kind;
+  const word = lastWord(node.target);
+  return node.name.startsWith(word) ? "" : word;
+}
+
+/** Lets the panel be made wider by its left edge, by pointer and by arrow keys. */
+function resizing(
+  /** @type {HTMLElement} */ grip,
+  /** @type {() => number} */ width,
+  /** @type {(width: number) => void} */ set,
+  /** @type {() => void} */ done,
+) {
+  const abort = new AbortController();
+  const { signal } = abort;
+  let from = /** @type {{x: number, width: number} | null} */ (null);
+  grip.addEventListener(
+    "pointerdown",
+    (event) => {
+      from = { x: event.clientX, width: width() };
+      grip.setPointerCapture(event.pointerId);
+    },
+    { signal },
+  );
+  grip.addEventListener("pointermove", (event) => from && set(from.width + from.x - event.clientX), { signal });
+  grip.addEventListener(
+    "pointerup",
+    () => {
+      from = null;
+      done();
+    },
+    { signal },
+  );
+  grip.addEventListener(
+    "keydown",
+    (event) => {
+      const step = { ArrowLeft: 24, ArrowRight: -24 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      event.stopPropagation();
+      set(width() + step);
+      done();
+    },
+    { signal },
+  );
+  return () => abort.abort();
+}

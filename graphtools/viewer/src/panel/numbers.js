@@ -1,0 +1,77 @@
+// Numbers as the inspector writes them, and what they warn of.
+
+/** A number with four significant digits, as graphtools.statistics writes it; texts such as "nan" as they are. */
+export function number(/** @type {number | string | null | undefined} */ value) {
+  if (value === null || value === undefined) return "none";
+  if (typeof value === "string") return value;
+  if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e5)) return value.toExponential(3).replace(/\.?0+e/, "e").replace("e+", "e");
+  return String(Number(value.toPrecision(4)));
+}
+
+/** A share as a percentage. */
+export function percent(/** @type {number} */ share) {
+  if (share === 0 || share === 1) return share ? "all" : "none";
+  const value = share * 100;
+  return `${value < 0.1 || value > 99.9 ? value.toFixed(3) : value.toFixed(1)} %`;
+}
+
+/** @typedef {{text: string, bad: boolean}} Warning */
+
+// A unit that gives zero for every sample learns nothing; half of all values at zero is what a ReLU gives on centered
+// input, so well above half says that units are dying (He et al. 2015, Lu et al. 2019).
+const MANY_ZEROS = 0.9;
+// Gradients so much larger than their values usually mean a step that is too large.
+const LARGE_GRADIENT = 1000;
+// About 1e-3 is usual where training goes well (Karpathy, CS231n); a hundred times more or less stands out.
+const RATIO = { low: 1e-5, high: 1e-1 };
+
+/**
+ * What stands out in a value and its gradient, as sentences.
+ * @param {any} value summary of the value, or null
+ * @param {any} grad summary of its gradient, or null
+ * @returns {Warning[]}
+ */
+export function warningsOf(value, grad) {
+  const found = /** @type {Warning[]} */ ([]);
+  for (const [entry, name] of /** @type {[any, string][]} */ ([
+    [value, "value"],
+    [grad, "gradient"],
+  ])) {
+    if (!entry || entry.lost || entry.text !== undefined) continue;
+    if (entry.nan || entry.inf)
+      found.push({ text: `The ${name} holds ${counted(entry.nan, "NaN")}${entry.nan && entry.inf ? " and " : ""}${counted(entry.inf, "infinite")}.`, bad: true });
+    else if (entry.elements > 1 && entry.zeros === 1) found.push({ text: `The ${name} is zero everywhere.`, bad: true });
+    else if (name === "value" && entry.elements > 20 && entry.zeros >= MANY_ZEROS)
+      found.push({ text: `${percent(entry.zeros)} of the values are zero.`, bad: false });
+  }
+  if (typeof value?.norm === "number" && typeof grad?.norm === "number" && grad.norm > LARGE_GRADIENT * value.norm && value.norm > 0)
+    found.push({ text: `The gradient is ${number(grad.norm / value.norm)} times as large as the value.`, bad: false });
+  return found;
+}
+
+function counted(/** @type {number} */ count, /** @type {string} */ word) {
+  return count ? `${count.toLocaleString("en")} ${word}` : "";
+}
+
+/** What an update : weight ratio says, in words; "" for none. */
+export function ratioWords(/** @type {number | null} */ ratio) {
+  if (ratio === null || Number.isNaN(ratio)) return "";
+  const usual = "about 1e-3 is usual (Karpathy, CS231n)";
+  if (ratio === 0) return "the parameter did not change";
+  if (ratio < RATIO.low) return `very small: ${usual}`;
+  if (ratio > RATIO.high) return `very large: ${usual}`;
+  return usual;
+}
+
+/** The gradient that counts at a position: the last that has arrived, and the first that is still to come. */
+export function gradientAt(
+  /** @type {{output: number, event: number}[]} */ arrivals,
+  /** @type {number} */ output,
+  /** @type {number} */ position,
+) {
+  const own = arrivals.filter((arrival) => arrival.output === output);
+  const past = own.filter((arrival) => arrival.event <= position);
+  return { arrived: past.at(-1)?.event ?? -1, coming: own.find((arrival) => arrival.event > position)?.event ?? -1 };
+}

@@ -1,0 +1,183 @@
+// One tensor, and beside it its gradient: numbers, histograms, a picture with a slider for each leading size.
+
+import { make } from "../dom.js";
+import { curve, grid, histogram, plane } from "./figures.js";
+import { number, percent, warningsOf } from "./numbers.js";
+
+/** @typedef {import("./looks.js").Looks} Looks */
+/** @typedef {import("./pixels.js").Picture} Picture */
+/** @typedef {{value: string, gradient: string, axis: string, text: string}} Ink */
+
+/**
+ * A table of the numbers of one or two tensors; a column each.
+ * @param {[string, any][]} columns heading and summary
+ */
+export function numbersTable(columns) {
+  const shown = columns.filter(([, entry]) => entry && !entry.lost && entry.text === undefined);
+  if (!shown.length) return null;
+  const rows = /** @type {[string, (entry: any) => string, ((entry: any) => boolean)?][]} */ ([
+    ["type", (e) => e.spec],
+    ["elements", (e) => e.elements.toLocaleString("en")],
+    ["mean", (e) => number(e.mean)],
+    ["std", (e) => number(e.std)],
+    ["min", (e) => number(e.min)],
+    ["max", (e) => number(e.max)],
+    ["norm", (e) => number(e.norm)],
+    ["zeros", (e) => percent(e.zeros), (e) => e.elements > 1 && e.zeros === 1],
+    ["NaN, infinite", (e) => (e.nan || e.inf ? `${e.nan.toLocaleString("en")}, ${e.inf.toLocaleString("en")}` : "none"), (e) => e.nan + e.inf > 0],
+  ]);
+  const same = shown.length === 2 && shown[0][1].spec === shown[1][1].spec;
+  const head = make("tr", {}, make("td", {}), ...shown.map(([name]) => make("th", { scope: "col" }, name)));
+  const body = rows.map(([name, text, isBad]) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, name),
+      ...shown.map(([, entry], i) =>
+        make(
+          "td",
+          { class: isBad?.(entry) ? "bad" : "" },
+          i && same && name === "type" ? "same" : i && same && name === "elements" ? "same" : text(entry),
+        ),
+      ),
+    ),
+  );
+  const notes = shown.map(([, entry]) => entry.note).filter(Boolean);
+  return make(
+    "div",
+    {},
+    make("table", { class: "numbers beside-columns" }, shown.length > 1 ? head : null, ...body),
+    notes.length ? make("p", { class: "muted small" }, [...new Set(notes)].join("; ")) : null,
+  );
+}
+
+/** Histograms of one or two tensors beside each other. */
+export function histograms(/** @type {[string, any][]} */ columns, /** @type {number} */ width, /** @type {Ink} */ ink) {
+  const shown = columns.filter(([, entry]) => entry?.histogram);
+  if (!shown.length) return null;
+  const wide = Math.floor((width - 14 * (shown.length - 1)) / shown.length);
+  return make(
+    "div",
+    { class: "beside" },
+    ...shown.map(([name, entry]) => histogram(entry.histogram, wide, name === "gradient" ? ink.gradient : ink.value, name)),
+  );
+}
+
+/** The cards that say what stands out. */
+export function warnings(/** @type {any} */ value, /** @type {any} */ grad) {
+  return warningsOf(value, grad).map(({ text, bad }) =>
+    make("p", { class: bad ? "warning bad-card" : "warning", role: bad ? "alert" : "note" }, text),
+  );
+}
+
+/** What there is to say of a summary that has no numbers: a Python value, or why it was not kept; null for a tensor. */
+export function plainWords(/** @type {any} */ entry) {
+  if (!entry) return make("p", { class: "muted" }, "There is no value.");
+  if (entry.lost) return make("p", { class: "muted" }, entry.lost);
+  if (entry.text !== undefined) return make("pre", { class: "value" }, entry.text);
+  return null;
+}
+
+/** The name of a leading size, as images and batches have them. */
+function axisName(/** @type {number} */ axis, /** @type {number} */ rank) {
+  if (rank === 4) return axis === 0 ? "sample" : "channel";
+  if (rank === 3 && axis === 0) return "sample";
+  return `axis ${axis}`;
+}
+
+/** The picture of a tensor, with what chooses the plane that it shows. Keeps its place while the tensors change. */
+export class PictureView {
+  /** @param {Looks} looks */
+  constructor(looks) {
+    this.looks = looks;
+    this.element = make("div", { class: "picture" });
+    this.index = /** @type {number[]} */ ([]);
+    this.color = true;
+    this.turn = 0;
+  }
+
+  /**
+   * @param {any} entry
+   * @param {number} width
+   * @param {Ink} ink
+   * @param {string} name
+   */
+  show(entry, width, ink, name) {
+    this.turn++;
+    const pictures = /** @type {Picture[]} */ (entry.pictures ?? []);
+    if (!pictures.length || pictures[0].kind === "none") {
+      this.element.replaceChildren(pictures.length ? make("p", { class: "muted small" }, pictures[0].caption) : "");
+      return;
+    }
+    const { choices } = pictures[0];
+    this.index = choices.map((size, axis) => Math.min(this.index[axis] ?? 0, size - 1));
+    const rank = choices.length + (pictures[0].kind === "curve" ? 1 : pictures[0].kind === "image" ? 3 : 2);
+    const slot = make("div", {});
+    const sliders = choices.map((size, axis) => this.slider(size, axis, rank, () => this.draw(entry, slot, width, ink, name)));
+    const heads = pictures.length > 2 && pictures[0].kind === "heat map" && pictures[0].width >= 4 ? pictures.slice(0, 8) : [];
+    this.element.replaceChildren(
+      slot,
+      ...sliders.filter((slider) => slider !== null),
+      ...(heads.length
+        ? [
+            grid(heads, width, (index) => {
+              this.index = index;
+              this.show(entry, width, ink, name);
+            }),
+          ]
+        : []),
+    );
+    void this.draw(entry, slot, width, ink, name);
+  }
+
+  slider(/** @type {number} */ size, /** @type {number} */ axis, /** @type {number} */ rank, /** @type {() => void} */ changed) {
+    if (size < 2) return null;
+    const name = axisName(axis, rank);
+    const said = make("span", { class: "muted" }, `${name} ${this.index[axis]} of ${size}`);
+    const input = /** @type {HTMLInputElement} */ (
+      make("input", {
+        type: "range",
+        min: "0",
+        max: String(size - 1),
+        value: String(this.index[axis]),
+        "aria-label": `${name}, of ${size}`,
+        oninput: (event) => {
+          this.index[axis] = Number(event.target.value);
+          said.textContent = `${name} ${this.index[axis]} of ${size}`;
+          changed();
+        },
+      })
+    );
+    return make("label", { class: "slice" }, said, input);
+  }
+
+  async draw(
+    /** @type {any} */ entry,
+    /** @type {HTMLElement} */ slot,
+    /** @type {number} */ width,
+    /** @type {Ink} */ ink,
+    /** @type {string} */ name,
+  ) {
+    const turn = ++this.turn;
+    const wanted = [...this.index];
+    let picture = entry.pictures.find((/** @type {Picture} */ known) => String(known.index) === String(wanted));
+    if (!picture) {
+      try {
+        picture = await this.looks.picture(entry.key, wanted, this.color);
+      } catch (error) {
+        picture = null;
+        if (turn === this.turn) slot.replaceChildren(make("p", { class: "muted" }, String(error instanceof Error ? error.message : error)));
+        return;
+      }
+      if (turn !== this.turn) return;
+    }
+    if (!picture) {
+      const known = entry.pictures.map((/** @type {Picture} */ { index }) => `[${index.join(", ")}]`).join(", ");
+      slot.replaceChildren(make("p", { class: "muted small" }, `This page holds only the pictures of ${known}.`));
+    } else if (picture.kind === "curve") {
+      slot.replaceChildren(curve(picture, width, { line: ink.value, axis: ink.axis, text: ink.text }, name));
+    } else {
+      slot.replaceChildren(plane(picture, width, name), make("p", { class: "muted small" }, picture.caption));
+    }
+  }
+}

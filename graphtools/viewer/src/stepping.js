@@ -1,0 +1,246 @@
+// Walking through a recorded run in the viewer: the position, what follows it on the screen, play, breakpoints.
+
+import { standIn } from "./fold.js";
+import { Inspector } from "./panel/inspector.js";
+import { thumbnailOf } from "./images.js";
+import { Moments } from "./moment.js";
+import { Timeline } from "./timeline.js";
+import { Walk } from "./walk.js";
+import { WalkBar } from "./walkbar.js";
+import { lastWord } from "./words.js";
+
+/** @typedef {import("./viewer.js").Viewer} Viewer */
+/** @typedef {import("./run.js").Run} Run */
+/** @typedef {import("./host.js").Host} Host */
+
+const PLAY_MS = 20000; // a whole run plays in about this time,
+const SLOWEST_MS = 600; // each event at most
+const FASTEST_MS = 25; // and at least so long
+
+export class Stepping {
+  /** @param {Viewer} viewer @param {Run} run @param {Host} host */
+  constructor(viewer, run, host) {
+    this.viewer = viewer;
+    this.run = run;
+    this.host = host;
+    this.walk = new Walk(run);
+    this.moments = new Moments(viewer.model, viewer.tree, run);
+    this.nonfinite = /** @type {Set<number>} */ (new Set());
+    this.pictures = /** @type {(any | null)[]} */ ([]);
+    this.canvases = /** @type {Map<number, HTMLCanvasElement | null>} */ (new Map());
+    this.playing = 0;
+    this.metrics = /** @type {Promise<Record<string, any>> | null} */ (null);
+    this.bar = new WalkBar(run, { move: (move) => this.move(move), goto: (index) => this.goto(index) });
+    host
+      .thumbnails()
+      .then((pictures) => {
+        this.pictures = pictures;
+        this.canvases.clear();
+        viewer.redraw();
+      })
+      .catch(() => undefined); // a graph without pictures is still a graph
+  }
+
+  /** Builds what needs the viewer's element: the timeline below the graph, the inspector beside it. */
+  attach(/** @type {HTMLElement} */ body, /** @type {HTMLElement} */ root) {
+    const { viewer, run, host } = this;
+    this.inspector = new Inspector(body, viewer.model, viewer.tree, run, host, {
+      select: (item) => viewer.reveal(item),
+      toggle: (item) => viewer.toggle(item),
+      goto: (index) => this.goto(index),
+      edit: host.edit ? (what) => this.edit(what) : null,
+      close: () => viewer.canvas.focus(),
+    });
+    this.timeline = new Timeline(root, run, {
+      goto: (index) => this.goto(index),
+      describe: (index) => this.describe(index),
+      menu: (index, x, y) => viewer.menu.open(x, y, "Event", this.eventEntries(index)),
+    });
+    this.show(false);
+  }
+
+  get position() {
+    return this.walk.position;
+  }
+
+  /** The item of the current event; -1 if it has none. */
+  get item() {
+    const { row } = this.walk.event;
+    return row < 0 ? -1 : this.viewer.tree.ofNode[row];
+  }
+
+  view() {
+    const { viewer, item } = this;
+    const current = item < 0 ? -1 : standIn(viewer.tree, viewer.visible.open, item);
+    return this.moments.at(this.position, current);
+  }
+
+  // -- moving ----------------------------------------------------------------------------------------------------------
+
+  goto(/** @type {number} */ index) {
+    this.walk.goto(index);
+    this.show();
+  }
+
+  move(/** @type {import("./walkbar.js").Move} */ move) {
+    const { walk } = this;
+    if (move === "play") return this.play();
+    this.pause();
+    if (move === "into") walk.step();
+    else if (move === "back") walk.stepBack();
+    else walk[move]();
+    if (move === "into" && this.item >= 0) this.viewer.openAround(this.item);
+    this.show();
+  }
+
+  play() {
+    if (this.playing) return this.pause();
+    if (this.position === this.walk.last) this.walk.goto(0);
+    const pause = Math.max(FASTEST_MS, Math.min(SLOWEST_MS, PLAY_MS / this.run.events.length));
+    this.playing = setInterval(() => {
+      const moved = this.walk.step();
+      if (!moved || this.walk.breakpoints.has(this.position)) this.pause();
+      this.show();
+    }, pause);
+    this.show(false);
+  }
+
+  pause() {
+    clearInterval(this.playing);
+    this.playing = 0;
+    this.bar.show(this.position, false);
+  }
+
+  /** Shows the position everywhere. */
+  show(tell = true) {
+    const { viewer, item } = this;
+    this.bar.show(this.position, this.playing !== 0);
+    this.timeline?.show(this.position);
+    this.timeline?.setMarks(this.walk.breakpoints, this.nonfinite);
+    if (item >= 0) viewer.follow(item);
+    else this.inspector?.show(viewer.selected, this.position);
+    viewer.redraw();
+    if (!tell) return;
+    viewer.outline.say(`${this.position + 1} of ${this.run.events.length}: ${this.describe(this.position)}`);
+    viewer.emit("position", { position: this.position });
+  }
+
+  /** Goes to the first event that gave NaN or infinity. */
+  async gotoNonfinite() {
+    await this.loadMetrics();
+    const first = Math.min(...this.nonfinite);
+    if (Number.isFinite(first)) this.goto(first);
+    else this.viewer.chrome.tell("Every value and gradient of this run is finite.");
+  }
+
+  async loadMetrics() {
+    this.metrics ??= this.host.metrics();
+    const metrics = await this.metrics;
+    this.nonfinite = new Set(metrics.nonfinite ?? []);
+    this.timeline?.setMarks(this.walk.breakpoints, this.nonfinite);
+    return metrics;
+  }
+
+  // -- breakpoints and the menus ------------------------------------------------------------------------------------------
+
+  /** The events at which an item is reached first: of a group, its first operation. */
+  eventsOf(/** @type {number} */ item) {
+    const { born } = this.moments;
+    const node = this.viewer.tree.items[item]?.node ?? -1;
+    const forward = Number.isFinite(born[item]) && born[item] >= 0 ? born[item] : -1;
+    const backward = node >= 0 ? (this.run.backwardOf[node][0] ?? -1) : (this.moments.reached[item] ?? -1);
+    return { forward, backward: Number.isFinite(backward) ? backward : -1 };
+  }
+
+  hasBreakpoint(/** @type {number} */ item) {
+    if (!this.walk.breakpoints.size) return false;
+    const { forward, backward } = this.eventsOf(item);
+    return this.walk.breakpoints.has(forward) || this.walk.breakpoints.has(backward);
+  }
+
+  toggleBreakpoint(/** @type {number} */ event) {
+    if (event < 0) return;
+    const set = this.walk.toggleBreakpoint(event);
+    this.viewer.outline.say(`${set ? "Breakpoint at" : "No breakpoint at"} ${event + 1}: ${this.describe(event)}`);
+    this.timeline?.setMarks(this.walk.breakpoints, this.nonfinite);
+    this.viewer.redraw();
+    this.viewer.emit("breakpoints", { events: [...this.walk.breakpoints].sort((a, b) => a - b) });
+  }
+
+  /** What can be done with a box. @returns {import("./menu.js").Entry[]} */
+  entries(/** @type {number} */ item) {
+    const { viewer, walk } = this;
+    const { forward, backward } = this.eventsOf(item);
+    const broken = walk.breakpoints.has(forward);
+    const group = viewer.tree.items[item].node < 0;
+    const all = [
+      forward >= 0 && { text: "Run to here", act: () => this.goto(forward) },
+      backward >= 0 && { text: "Run to its gradient", act: () => this.goto(backward) },
+      forward >= 0 && { text: broken ? "Remove breakpoint" : "Break here", key: "B", act: () => this.toggleBreakpoint(forward) },
+      backward >= 0 && {
+        text: walk.breakpoints.has(backward) ? "Remove breakpoint on its gradient" : "Break at its gradient",
+        act: () => this.toggleBreakpoint(backward),
+      },
+      !group && { text: "Explain", act: () => this.open(item, "why") },
+      !group && this.host.edit !== null && { text: "Edit…", act: () => this.open(item, "edit") },
+    ];
+    return /** @type {import("./menu.js").Entry[]} */ (all.filter(Boolean));
+  }
+
+  /** @returns {import("./menu.js").Entry[]} */
+  eventEntries(/** @type {number} */ index) {
+    const set = this.walk.breakpoints.has(index);
+    return [
+      { text: "Go here", act: () => this.goto(index) },
+      { text: set ? "Remove breakpoint" : "Break here", act: () => this.toggleBreakpoint(index) },
+      { text: "First NaN or infinity", key: "N", act: () => void this.gotoNonfinite() },
+    ];
+  }
+
+  open(/** @type {number} */ item, /** @type {string} */ tab) {
+    this.viewer.select(item);
+    this.inspector?.chooseTab(tab);
+  }
+
+  async edit(/** @type {any} */ what) {
+    if (!this.host.edit) return;
+    try {
+      await this.host.edit(what);
+    } catch (error) {
+      this.viewer.chrome.tell(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  // -- pictures and words ---------------------------------------------------------------------------------------------------
+
+  /** The small picture of what an item gave; null before it ran and where there is none. */
+  thumbnail(/** @type {number} */ item) {
+    const { node } = this.viewer.tree.items[item];
+    if (node < 0 || this.moments.born[item] > this.position) return null;
+    let found = this.canvases.get(node);
+    if (found === undefined) this.canvases.set(node, (found = thumbnailOf(this.pictures[node])));
+    return found;
+  }
+
+  describe(/** @type {number} */ index) {
+    const event = this.run.events[index];
+    const { frames, parameters } = this.run;
+    const node = event.row >= 0 ? this.viewer.model.nodes[event.row] : null;
+    const scope = node ? node.scope : frames[event.frame].scope;
+    const what = event.parameter >= 0 ? parameters[event.parameter].name : lastWord(node ? node.target : event.name);
+    const how = { forward: "", backward: "gradient of ", update: "update of " }[event.phase];
+    const where = event.parameter >= 0 || !scope ? "" : ` in ${scope}`;
+    return `${event.phase}: ${how}${what || event.name}${where}`;
+  }
+
+  setTheme(/** @type {import("./theme.js").Theme} */ theme) {
+    this.timeline?.setTheme(theme);
+    this.inspector?.setTheme(theme);
+  }
+
+  destroy() {
+    this.pause();
+    this.timeline?.destroy();
+    this.inspector?.destroy();
+  }
+}
