@@ -44,6 +44,7 @@ def _view(revision: str) -> None:
     state = session.session()
     data: dict[str, Any] = {
         "revision": revision,
+        "opened": state.choice.revision,
         "position": state.position,
         "theme": "dark" if st.context.theme.type == "dark" else "light",
         "canEdit": state.choice.kind != "recording",

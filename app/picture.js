@@ -56,9 +56,9 @@ async function mountInto(parent, state, next) {
     theme: next.theme,
     run,
     host: state.remote.host,
-    position: next.revision === state.revision ? position : next.position,
+    position: next.opened === state.opened ? position : next.position, // a branch stands where the original did
   });
-  state.revision = next.revision;
+  state.opened = next.opened;
   el.graphtools = state.mounted;
   state.mounted.on("position", ({ position: now }) => {
     el.dataset.position = now;

@@ -51,7 +51,10 @@ class Answers:
         """
         of: Node | str = args["parameter"] if args.get("parameter") else self._node(args["row"])
         what = args["what"]
-        return edit(self.recording, of, change_of(str(args["text"]), what), what)
+        branch = edit(self.recording, of, change_of(str(args["text"]), what), what)
+        if isinstance(branch.error, EditError):  # raised by the text itself, and not by what follows from it
+            raise branch.error
+        return branch
 
     @cached_property
     def _metrics(self) -> Any:
@@ -104,7 +107,10 @@ def change_of(text: str, what: str) -> Any:
         raise EditError(f"{text!r} is no number, no tensor and no function of `t`")
 
     def change(t: torch.Tensor) -> Any:
-        return eval(code, {**names, "t": t})
+        try:
+            return eval(code, {**names, "t": t})
+        except Exception as error:
+            raise EditError(f"{text!r} raises {type(error).__name__}: {error}") from error
 
     change.__name__ = text
     return change

@@ -64,6 +64,7 @@ def test_an_edit_makes_a_branch_and_shows_it(state):
         ("'a'", "value", "is no number, no tensor and no function of `t`"),
         ("torch.nothing", "operation", "names no function"),
         ("3", "operation", "is no function"),
+        ("t.nothing()", "value", "raises AttributeError"),
     ],
 )
 def test_an_edit_that_is_none_changes_nothing_and_says_why(state, text, what, words):

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,14 +14,6 @@ import pytest
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("streamlit", reason="streamlit is not installed")
 
-CHROMIUM = os.environ.get("GRAPHTOOLS_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-if not CHROMIUM:
-    pytest.skip("no Chromium: set GRAPHTOOLS_CHROMIUM to its path", allow_module_level=True)
-
-ARGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
 ROOT = Path(__file__).parent.parent.parent
 expect = playwright.expect
 
@@ -53,14 +44,6 @@ def url(tmp_path_factory):
     assert "Traceback" not in log.read_text()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as running:
-        started = running.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield started
-        started.close()
-
-
 class App:
     """The app in a tab of its own, and what it complained of."""
 
@@ -89,12 +72,19 @@ class App:
         either = self.page.get_by_role("radio", name=name, exact=True)
         either.or_(self.page.get_by_role("button", name=name, exact=True)).first.click()
 
-    def at(self, position, count):
-        text = f"operation {position} of {count}"
-        expect(self.page.get_by_text(text, exact=True)).to_be_visible(timeout=60_000)
+    def at(self, position, count=None):
+        """Waits until the viewer stands at an event, counted from 1."""
+        host = self.page.locator(".graph-host")
+        expect(host).to_have_attribute("data-position", str(position - 1), timeout=60_000)
+        if count is not None:
+            slider = self.page.get_by_role("slider", name="Position in the run")
+            expect(slider).to_have_attribute("aria-valuemax", str(count), timeout=60_000)
 
-    def selected(self, name):
-        expect(self.page.locator(".graph-host")).to_have_attribute("data-ready", name, timeout=20_000)
+    def panel(self):
+        return self.page.locator("aside.inspector")
+
+    def focus(self):
+        self.page.locator("canvas.graph").focus()
 
     def rect(self, name):
         return self.page.locator(".graph-host").evaluate("(el, name) => el.graphtools.rectOf(name)", name)
@@ -134,85 +124,88 @@ def app(browser, url):
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_an_example_shows_at_once_and_fits_the_window(app, width, height, scheme):
+def test_a_training_step_of_an_example_shows_at_once_and_fits_the_window(app, width, height, scheme):
     tab = app(width=width, height=height, scheme=scheme)
-    tab.at(1, 10)
-    tab.selected("conv2d")
-    expect(tab.page.get_by_text("mean ± std")).to_be_visible()
+    tab.at(1, 42)
+    expect(tab.panel().get_by_role("row", name=re.compile("^mean"))).to_be_visible()
     tab.page.wait_for_timeout(1000)
     tab.picture(f"app-{scheme}-{width}")
     assert tab.page.get_by_test_id("stMain").evaluate("main => main.scrollHeight - main.clientHeight") <= 0
     graph = tab.page.locator(".graph-host").bounding_box()
-    assert graph["height"] > height / 2
+    assert graph["height"] > height * 0.9
     dark = tab.page.locator(".graph-host .graphtools").get_attribute("data-theme")
     assert dark == scheme
 
 
-def test_buttons_keys_and_slider_step_both_ways(app):
+def test_a_step_needs_no_round_trip_and_ten_quick_ones_are_ten(app):
     tab = app()
-    tab.press("Step")
-    tab.at(2, 10)
-    tab.selected("batch_norm")
-    tab.press("Step")
-    tab.at(3, 10)
-    tab.press("Back")
-    tab.at(2, 10)
-    tab.page.keyboard.press("F10")
-    tab.at(3, 10)
-    tab.page.keyboard.press("Shift+F10")
-    tab.at(2, 10)
-    tab.page.keyboard.press("End")
-    tab.at(10, 10)
-    tab.selected("linear")
-    slider = tab.page.locator(".st-key-position").get_by_role("slider")
-    expect(slider).to_have_attribute("aria-valuetext", "10")  # a new slider replaces the one that stood at 2
-    tab.page.wait_for_timeout(500)
-    slider.press("ArrowLeft")
-    tab.at(9, 10)
-    tab.press("First")
-    tab.at(1, 10)
+    tab.page.wait_for_timeout(1500)
+    sent = []
+    tab.page.on("websocket", lambda socket: sent.append(socket))
+    tab.focus()
+    for _ in range(10):
+        tab.page.keyboard.press("ArrowRight")
+    tab.at(11, 42)  # at once: the attribute is written by the step itself
+    assert sent == []
 
 
-def test_quick_steps_leave_everything_at_one_operation(app):
+def test_python_answers_with_kilobytes_and_not_with_the_graph(app, browser, url):
     tab = app()
-    for _ in range(9):  # Streamlit joins clicks that come while it runs, so fewer than nine steps may be taken
-        tab.page.keyboard.press("F10")
-        tab.page.wait_for_timeout(40)
+    tab.page.wait_for_timeout(1500)
+    session = tab.page.context.new_cdp_session(tab.page)
+    session.send("Network.enable")
+    sizes = []
+    session.on("Network.webSocketFrameReceived", lambda frame: sizes.append(len(frame["response"]["payloadData"])))
+    tab.focus()
+    tab.page.keyboard.press("ArrowRight")
+    tab.page.keyboard.press("ArrowRight")
+    expect(tab.panel()).to_contain_text("batch_norm")
     tab.page.wait_for_timeout(2000)
-    position = int(re.search(r"operation (\d+) of", tab.page.locator(".position").inner_text())[1])
-    assert position > 1
-    slider = tab.page.locator(".st-key-position").get_by_role("slider")
-    assert slider.get_attribute("aria-valuetext") == str(position)
-    assert tab.page.get_by_label("Operation", exact=True).last.input_value().startswith(f"{position} ")
-    tab.press("First")
-    tab.at(1, 10)
-    tab.press("Last")
-    tab.at(10, 10)
+    assert sizes
+    assert sum(sizes) < 300_000  # base64 of some answers, the largest a picture of 128 by 128 float32
 
 
-def test_a_click_in_the_graph_goes_there(app):
+def test_a_rerun_moves_neither_the_camera_nor_the_folding(app):
     tab = app()
-    rect = tab.rect("relu")
-    tab.page.mouse.click(rect["x"] + 20, rect["y"] + rect["height"] / 2)
-    tab.at(3, 10)
-    expect(tab.page.locator(".gt code").first).to_have_text("torch.Tensor.relu")
+    tab.focus()
+    tab.page.keyboard.press("c")
+    tab.page.mouse.move(500, 400)
+    tab.page.mouse.wheel(0, 300)
+    tab.page.wait_for_timeout(300)
+    before = tab.rect("features")
+    assert before["open"] is False
+    tab.choose("torchvision")  # reruns the page, and puts other widgets above
+    tab.page.get_by_label("Resolution").first.wait_for()
+    tab.page.wait_for_timeout(1000)
+    assert tab.rect("features") == before
 
 
-def test_modules_open_and_close_by_depth_and_stay_so(app):
+def test_an_edit_makes_a_branch_that_can_be_compared(app):
     tab = app()
-    assert tab.rect("relu") is not None
-    tab.choose("1")
-    tab.page.wait_for_timeout(800)
-    assert tab.rect("relu") is None
-    tab.page.get_by_text("Follow", exact=True).click()
-    tab.page.wait_for_timeout(500)
-    tab.press("Step")
-    tab.at(2, 10)
-    tab.page.wait_for_timeout(500)
-    assert tab.rect("relu") is None
-    tab.choose("All")
-    tab.page.wait_for_timeout(800)
-    assert tab.rect("relu") is not None
+    tab.focus()
+    for _ in range(3):
+        tab.page.keyboard.press("ArrowRight")
+    tab.at(4)
+    tab.page.get_by_role("tab", name="Edit").click()
+    tab.page.get_by_role("textbox", name="New value, in Python").fill("t * 0")
+    tab.press("Run with this change")
+    expect(tab.page.get_by_label("Branch")).to_have_value("Branch 1: relu = t * 0", timeout=30_000)
+    tab.at(4)
+    expect(tab.panel()).to_contain_text("The value is zero everywhere.")
+    tab.press("Compare with the original")
+    expect(tab.page.get_by_text("first difference")).to_be_visible(timeout=30_000)
+    tab.page.keyboard.press("Escape")
+    tab.picture("app-branch")
+
+
+def test_an_edit_that_cannot_be_says_why(app):
+    tab = app()
+    tab.page.get_by_role("tab", name="Edit").click()
+    box = tab.page.get_by_role("textbox", name="New value, in Python")
+    box.fill("t.no_such_method()")
+    box.press("Enter")
+    expect(tab.panel()).to_contain_text("raises AttributeError", timeout=30_000)
+    assert box.input_value() == "t.no_such_method()"
 
 
 def test_resnet18_is_found_by_typing_and_stepped_through(app):
@@ -221,15 +214,22 @@ def test_resnet18_is_found_by_typing_and_stepped_through(app):
     tab.page.get_by_label("Model").first.click()
     tab.page.keyboard.type("resnet18")
     tab.page.get_by_role("option", name="resnet18").first.click()
-    tab.at(1, 69)
-    tab.selected("conv2d")
-    for position in (2, 3, 4, 5):
-        tab.press("Step")
-        tab.at(position, 69)
-    tab.selected("conv2d_1")
-    tab.page.wait_for_timeout(800)
-    assert tab.rect("conv2d_1") is not None
+    tab.at(1, 286)
+    tab.focus()
+    tab.page.keyboard.press("End")
+    tab.at(286)
+    expect(tab.panel()).to_contain_text("Updated by SGD", timeout=30_000)
+    tab.page.get_by_label("Color the boxes by").select_option("grad_norm")
+    expect(tab.page.locator(".legend")).to_contain_text("Gradient norm", timeout=60_000)
     tab.picture("app-resnet18")
+
+
+def test_a_forward_pass_alone_is_a_click_away(app):
+    tab = app()
+    tab.choose("Forward")
+    tab.at(1, 10)
+    tab.choose("Training step")
+    tab.at(1, 42)
 
 
 def test_a_good_file_opens_after_the_button_is_pressed(app, tmp_path):
@@ -245,8 +245,8 @@ def test_a_good_file_opens_after_the_button_is_pressed(app, tmp_path):
     tab.page.wait_for_timeout(800)
     assert not marker.exists()
     tab.press("Open and run")
-    tab.at(1, 2)
-    tab.selected("linear")
+    expect(tab.page.get_by_text("3 operations, 40 parameters")).to_be_visible(timeout=30_000)
+    tab.at(1)
     assert marker.exists()
 
 
@@ -256,17 +256,16 @@ def test_an_uploaded_file_opens(app):
     tab.page.locator("input[type=file]").set_input_files(ROOT / "examples" / "two_layer_net.py")
     expect(tab.page.get_by_role("button", name="Open and run")).to_be_enabled()
     tab.press("Open and run")
-    tab.at(1, 3)
+    expect(tab.page.get_by_text("4 operations, 131 parameters")).to_be_visible(timeout=30_000)
 
 
 def test_a_model_that_fails_is_shown_where_it_failed(app):
     tab = app()
     tab.open_file(ROOT / "examples" / "shape_mismatch.py")
     tab.at(6, 6)
-    tab.selected("linear")
-    expect(tab.page.get_by_text("The layer expects 256 features, but its input has 1024.")).to_be_visible()
-    expect(tab.page.get_by_text("shape_mismatch.py:26:16")).to_be_visible()
-    expect(tab.page.locator(".gt-source .failed")).to_contain_text("return self.head(x)")
+    expect(tab.page.locator(".banner")).to_contain_text("The layer expects 256 features, but its input has 1024.")
+    tab.page.get_by_role("tab", name="Source").click()
+    expect(tab.page.locator(".code .here")).to_contain_text("return self.head(x)")
     expect(tab.page.locator("[data-testid=stException]")).to_have_count(0)
     tab.page.wait_for_timeout(800)
     tab.picture("app-failure")
@@ -283,29 +282,35 @@ def test_a_file_that_does_not_load_is_explained(app, tmp_path):
     expect(tab.page.locator("[data-testid=stException]")).to_have_count(0)
     tab.choose("Example")
     tab.page.get_by_role("button", name="Open this example").click()
-    tab.at(1, 10)
-    tab.selected("conv2d")
+    tab.at(1, 42)
 
 
 def test_the_table_and_the_downloads(app):
     tab = app()
     tab.choose("Table")
     expect(tab.page.get_by_text("module or operation")).to_be_visible()
-    tab.choose("Download")
-    for name, start in (("HTML page", "<!doctype html>"), ("JSON", "{"), ("Mermaid", "")):
+    tab.press("Download")
+    for name, start in (
+        ("HTML page with all values", b"<!doctype html>"),
+        ("Recording", b"PK"),
+        ("Graph as JSON", b"{"),
+        ("Graph as Mermaid", b""),
+    ):
         with tab.page.expect_download() as download:
-            tab.press(name)
-        assert Path(download.value.path()).read_text(encoding="utf-8").startswith(start)
+            tab.page.get_by_role("button", name=name, exact=True).click()
+        assert Path(download.value.path()).read_bytes().startswith(start)
+    tab.page.keyboard.press("Escape")
     tab.choose("Graph")
-    tab.selected("conv2d")
+    tab.at(1, 42)
 
 
 def test_the_help_page_and_back(app):
     tab = app()
-    tab.press("Step")
-    tab.at(2, 10)
+    tab.focus()
+    tab.page.keyboard.press("ArrowRight")
+    tab.at(2)
+    tab.page.wait_for_timeout(1500)  # Python learns of it a moment after the last step
     tab.page.get_by_role("link", name="Help").click()
     expect(tab.page.get_by_text("Your own model")).to_be_visible()
     tab.page.get_by_role("link", name="Back to the debugger").click()
-    tab.at(2, 10)
-    tab.selected("batch_norm")
+    tab.at(2, 42)

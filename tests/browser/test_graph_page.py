@@ -1,50 +1,21 @@
 """What a person sees and does in the page, in a real browser, opened from a file."""
 
-import os
-import shutil
-
 import pytest
+from conftest import Watched
 
 from graphtools.graph import Capture, Failure, Graph, Module, Node, Output, Ref, Source, Spec
 from graphtools.viewer.notebook import repr_html
 from graphtools.viewer.page import to_html
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-CHROMIUM = os.environ.get("GRAPHTOOLS_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-if not CHROMIUM:
-    pytest.skip("no Chromium: set GRAPHTOOLS_CHROMIUM to its path", allow_module_level=True)
-
-ARGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
 EVIL = '<img src="x" onerror="window.hacked = 1">'
 API = "document.getElementById('graph').graphtools"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as running:
-        started = running.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield started
-        started.close()
-
-
-class Opened:
-    """A page and what it did that it should not."""
+class Opened(Watched):
+    """The page of a graph."""
 
     def __init__(self, browser, file, **settings):
-        self.page = browser.new_context(
-            viewport={"width": 1200, "height": 800}, reduced_motion="reduce", **settings
-        ).new_page()
-        self.complaints, self.requests, self.dialogs = [], [], []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
-        self.url = file.as_uri()
-        self.page.goto(self.url)
+        super().__init__(browser, file.as_uri(), **settings)
         self.page.wait_for_selector("#graph[data-ready]")
 
     def row(self, name):

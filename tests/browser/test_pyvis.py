@@ -11,8 +11,6 @@ from pyvis.network import Network
 import graphtools as gt
 from graphtools.graph import Capture, Graph, Module, Node, Output, Ref, Spec, freeze
 
-CHROMIUM = os.environ.get("GRAPHTOOLS_CHROMIUM", "/usr/bin/chromium")
-
 
 class Residual(torch.nn.Module):
     def __init__(self):
@@ -29,18 +27,6 @@ def residual():
 
 
 BOXES = ("input_1", "_0_conv1", "relu", "_0_conv2", "add", "_1", "output")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}; set GRAPHTOOLS_CHROMIUM")
-    with playwright.sync_playwright() as running:
-        args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=args)
-        yield chromium
-        chromium.close()
 
 
 def opened(browser, network, folder):

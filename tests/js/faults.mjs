@@ -32,7 +32,8 @@ export function faults({ tree, scene, visible }) {
         const meets =
           right > box.x + 0.1 && left < box.x + box.width - 0.1 && y1 > box.y + 0.1 && y0 < box.y + box.height - 0.1;
         // An open group may hold the whole line; a part of it in there means that it goes through.
-        if (meets && !(box.open && points.every((point) => holds(box, point)))) found.add(`${name} crosses ${id(box.item)}`);
+        if (meets && !(box.open && points.every((point) => holds(box, point))))
+          found.add(`${name} crosses ${id(box.item)}`);
       }
     }
     const [startX, startY] = points[0];
@@ -57,7 +58,8 @@ export function faults({ tree, scene, visible }) {
   for (const { from, to } of visible.edges) {
     if (!arriving.has(`${from} ${to}`)) found.add(`no line from ${id(from)} to ${id(to)}`);
   }
-  for (const { from, to } of crookedChains({ tree, scene, visible })) found.add(`the way from ${id(from)} to ${id(to)} turns`);
+  for (const { from, to } of crookedChains({ tree, scene, visible }))
+    found.add(`the way from ${id(from)} to ${id(to)} turns`);
   return [...found];
 }
 
@@ -75,7 +77,9 @@ export function crookedChains({ tree, scene, visible }) {
     .map((edge) => ({ ...edge, group: tree.items[edge.from].parent, points: wayOf(scene, last, edge) }));
   return chains
     .filter(({ points }) => points.some(([x]) => x !== points[0][0]))
-    .filter((one) => !chains.some((other) => one.group === other.group && one !== other && cross(one.points, other.points)));
+    .filter(
+      (one) => !chains.some((other) => one.group === other.group && one !== other && cross(one.points, other.points)),
+    );
 }
 
 function wayOf(scene, last, { from, to }) {

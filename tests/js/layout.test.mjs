@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { networkSimplex } from "../../graphtools/viewer/src/layout/simplex.js";
 import { inversions } from "../../graphtools/viewer/src/layout/order.js";
-import { FIXTURES, fixture, payloadOf, randomPayload, sceneOf } from "./build.mjs";
+import { fold } from "../../graphtools/viewer/src/fold.js";
+import { estimateWidth } from "../../graphtools/viewer/src/measure.js";
+import { readPayload } from "../../graphtools/viewer/src/model.js";
+import { buildScene } from "../../graphtools/viewer/src/scene.js";
+import { buildTree } from "../../graphtools/viewer/src/tree.js";
+import { FIXTURES, fixture, openSet, payloadOf, randomPayload, sceneOf } from "./build.mjs";
 import { faults } from "./faults.mjs";
 
 const at = ({ tree, scene }, id) => scene.ofItem.get(tree.items.find((item) => item.id === id).index);
@@ -90,6 +95,73 @@ test("the layout is deterministic", () => {
     const twice = [0, 1].map(() => JSON.stringify(sceneOf(fixture(name), "all").scene.boxes));
     assert.equal(twice[0], twice[1]);
   }
+});
+
+test("a layout that remembers groups from other views is the layout of a fresh tree", () => {
+  for (const name of FIXTURES) {
+    const model = readPayload(fixture(name));
+    const places = (tree, open) => {
+      const { boxes, lines } = buildScene(model, tree, fold(model, tree, openSet(tree, open)), estimateWidth);
+      return JSON.stringify([boxes, lines]);
+    };
+    const tree = buildTree(model);
+    for (const open of ["first", "all", [], "all", "first"]) {
+      assert.equal(places(tree, open), places(buildTree(model), open), `${name}, ${open}`);
+    }
+  }
+});
+
+test("opening one of several alike blocks leaves the others as they are", () => {
+  const payload = fixture("resnet18");
+  const width = (made, id) => at(made, id).width;
+  const [closed, opened] = [sceneOf(payload, []), sceneOf(payload, ["layer1"])];
+  assert.deepEqual(faults(opened), []);
+  for (const id of ["layer2", "layer3", "layer4"]) assert.equal(width(opened, id), width(closed, id));
+});
+
+test("groups below each other stand in one column where straight lines would make a staircase", () => {
+  const lines = ["in -"];
+  let last = "in";
+  for (let i = 0; i < 12; i++) {
+    // The value leaves each group far to the right of where it enters: a wide row of three is summed at its end.
+    lines.push(`p${i} block${i} ${last}`, `q${i} block${i} p${i}`, `r${i} block${i} p${i}`, `s${i} block${i} p${i}`);
+    lines.push(`t${i} block${i} s${i} r${i}`, `u${i} block${i} t${i} q${i}`);
+    last = `u${i}`;
+  }
+  const made = sceneOf(payloadOf([...lines, `out - ${last}`]));
+  assert.deepEqual(faults(made), []);
+  assert.ok(made.scene.width < 2 * at(made, "block0").width, `${made.scene.width} px wide`);
+});
+
+test("what picks parts of one value stands beside its users and not in a row", () => {
+  const lines = ["in -", "start - in"];
+  let last = "start";
+  for (let i = 0; i < 8; i++) {
+    lines.push(`pick${i} - in`, `cell${i} - ${last} pick${i}`);
+    last = `cell${i}`;
+  }
+  const made = sceneOf(payloadOf([...lines, `out - ${last}`]));
+  assert.deepEqual(faults(made), []);
+  assert.ok(made.scene.width < 4 * 164, `${made.scene.width} px wide`);
+});
+
+test("the ports of a group stand in the order in which lines come to it", () => {
+  const made = sceneOf(
+    payloadOf(["in0 -", "in1 -", "in2 -", "a - in2", "b - in1", "c - in0", "d g a b c", "e g d", "out - e"]),
+  );
+  assert.deepEqual(faults(made), []);
+  const across = (line, other) =>
+    line.key !== other.key &&
+    line.points.some(([x, y], i) => {
+      const next = line.points[i + 1];
+      if (!next || next[1] !== y) return false;
+      return other.points.some(([u, v], j) => {
+        const after = other.points[j + 1];
+        const between = u > Math.min(x, next[0]) && u < Math.max(x, next[0]);
+        return after && after[0] === u && between && v < y && after[1] > y;
+      });
+    });
+  for (const line of made.scene.lines) for (const other of made.scene.lines) assert.ok(!across(line, other));
 });
 
 test("values that many layers share travel on one line", () => {

@@ -31,7 +31,7 @@ export const RUN_KEYS = /** @type {[string, string][]} */ ([
   ["F5 ⇧F5", "run to the next breakpoint, back to the one before"],
   ["Space", "play, pause"],
   ["Home End", "first event, last event"],
-  ["B", "set or remove a breakpoint at the selected box"],
+  ["B", "set or remove a breakpoint at the current event, or at another selected box"],
   ["N", "first NaN or infinity"],
   ["right click", "what can be done with a box"],
 ]);
@@ -206,7 +206,10 @@ function walkKey(
   }
   if (onCanvas && event.key === "Home") stepping.goto(0);
   else if (onCanvas && event.key === "End") stepping.goto(stepping.walk.last);
-  else if (name.toLowerCase() === "b") stepping.toggleBreakpoint(stepping.eventsOf(viewer.selected).forward);
+  else if (name.toLowerCase() === "b")
+    stepping.toggleBreakpoint(
+      viewer.selected === stepping.item ? stepping.position : stepping.eventsOf(viewer.selected).forward,
+    );
   else if (name.toLowerCase() === "n") void stepping.gotoNonfinite();
   else return false;
   return true;

@@ -33,7 +33,7 @@ export class Menu {
               },
             },
             entry.text,
-            entry.key ? make("kbd", {}, entry.key) : null,
+            entry.key ? make("kbd", { "aria-hidden": "true" }, entry.key) : null,
           ),
     );
     this.element.setAttribute("aria-label", title);

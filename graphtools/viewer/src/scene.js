@@ -202,7 +202,8 @@ function placeLabels(
     const text = more.length ? `${first} +${more.length}` : first;
     const width = measure(text, "label");
     const x = box.x + box.width / 2;
-    const y = box.y + box.height + 10;
+    // Below the cards behind a group that others are like.
+    const y = box.y + box.height + (box.group && box.alike > 1 ? 12 : 10);
     if (free(x + 3, x + 9 + width, y)) labels.push({ x: x + 6, y, width, text, item });
     else if (free(x - 9 - width, x - 3, y)) labels.push({ x: x - 6 - width, y, width, text, item });
   }

@@ -48,7 +48,7 @@ export class Stepping {
       select: (item) => viewer.reveal(item),
       toggle: (item) => viewer.toggle(item),
       goto: (index) => this.goto(index),
-      edit: host.edit ? (what) => this.edit(what) : null,
+      edit: host.edit,
       close: () => viewer.canvas.focus(),
     });
     this.timeline = new Timeline(root, run, {
@@ -154,8 +154,10 @@ export class Stepping {
 
   hasBreakpoint(/** @type {number} */ item) {
     if (!this.walk.breakpoints.size) return false;
-    const { forward, backward } = this.eventsOf(item);
-    return this.walk.breakpoints.has(forward) || this.walk.breakpoints.has(backward);
+    return [...this.walk.breakpoints].some((index) => {
+      const { row } = this.run.events[index];
+      return row >= 0 && standIn(this.viewer.tree, this.viewer.visible.open, this.viewer.tree.ofNode[row]) === item;
+    });
   }
 
   toggleBreakpoint(/** @type {number} */ event) {
@@ -200,15 +202,6 @@ export class Stepping {
   open(/** @type {number} */ item, /** @type {string} */ tab) {
     this.viewer.select(item);
     this.inspector?.chooseTab(tab);
-  }
-
-  async edit(/** @type {any} */ what) {
-    if (!this.host.edit) return;
-    try {
-      await this.host.edit(what);
-    } catch (error) {
-      this.viewer.chrome.tell(error instanceof Error ? error.message : String(error));
-    }
   }
 
   // -- pictures and words ---------------------------------------------------------------------------------------------------

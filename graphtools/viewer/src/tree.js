@@ -46,6 +46,7 @@ export function buildTree(model) {
   const inputs = model.nodes.map(() => /** @type {number[]} */ ([]));
   for (const edge of model.edges) inputs[edge.to].push(edge.from);
   const signature = signer(model, inputs);
+  const owner = new Int32Array(model.nodes.length);
   const fixed = (/** @type {Part} */ part) => part.nodes.length === 1 && model.nodes[part.nodes[0]].kind !== "call";
 
   /** @returns {number} */
@@ -83,7 +84,8 @@ export function buildTree(model) {
     const { scope, parts } = part.parts ? { scope: part.scope, parts: part.parts } : unwrap(model, part, parent >= 0);
     item.scope = scope;
     item.id = unused(ids, item.label ? `${scope || "model"} [${item.label}]` : scope);
-    const shown = chunk(withoutCycles(parts, inputs), inputs, signature, fixed);
+    const ordered = flowsForward(parts, inputs, owner) ? parts : withoutCycles(parts, inputs);
+    const shown = chunk(ordered, inputs, signature, fixed);
     item.children = shown.map((child) => add(child, index, depth + 1));
     item.failed = item.children.some((child) => items[child].failed);
     const groups = shown.map((child) => (child.nodes.length > 1 ? signature(child) : ""));
@@ -144,6 +146,21 @@ function partition(/** @type {Model} */ model, /** @type {string} */ scope, /** 
     else parts.set(key, { scope: path, nodes: [node] });
   }
   return [...parts.values()];
+}
+
+/**
+ * Whether values flow only from earlier parts to later ones, as they mostly do.
+ * @param {Part[]} parts
+ * @param {number[][]} inputs
+ * @param {Int32Array} owner zeros, one for each node; zeros again afterwards
+ */
+function flowsForward(parts, inputs, owner) {
+  parts.forEach((part, p) => part.nodes.forEach((node) => (owner[node] = p + 1)));
+  const forward = parts.every((part, p) =>
+    part.nodes.every((node) => inputs[node].every((source) => owner[source] <= p + 1)),
+  );
+  for (const part of parts) for (const node of part.nodes) owner[node] = 0;
+  return forward;
 }
 
 /**

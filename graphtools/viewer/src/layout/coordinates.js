@@ -108,13 +108,12 @@ function pulls(
 }
 
 /** The trunk should leave a group below where it enters, so that a stack of groups stands in one column. */
-function throughPull(
-  /** @type {Cell[]} */ cells,
-  /** @type {Int32Array} */ block,
-  /** @type {Float64Array} */ offset,
-) {
+function throughPull(/** @type {Cell[]} */ cells, /** @type {Int32Array} */ block, /** @type {Float64Array} */ offset) {
   const newest = (/** @type {Cell["type"]} */ type) =>
-    cells.reduce((best, c) => (c.type === type && (!best || c.key > best.key) ? c : best), /** @type {Cell | null} */ (null));
+    cells.reduce(
+      (best, c) => (c.type === type && (!best || c.key > best.key) ? c : best),
+      /** @type {Cell | null} */ (null),
+    );
   const [enter, leave] = [newest("in"), newest("out")];
   if (!enter || !leave || block[enter.index] === block[leave.index]) return [];
   const d = offset[leave.index] - offset[enter.index];
@@ -174,7 +173,7 @@ function makeBlocks(/** @type {Layered} */ layered, /** @type {boolean} */ colum
   const placeBlock = (/** @type {number} */ first, /** @type {number} */ index) => {
     let [shift, low, high, widest] = [0, 0, 0, 0];
     const column = /** @type {number[]} */ ([]);
-    for (let current = first; ; ) {
+    for (let current = first; ;) {
       column.push(current);
       block[current] = index;
       offset[current] = shift;
@@ -218,19 +217,17 @@ function singleLinks(/** @type {Layered} */ { cells, segments }) {
   return found;
 }
 
-/** Segments in the order in which they may claim to be straight: single links, long edges, then the trunk's way. */
-function byPriority(
-  /** @type {Layered} */ layered,
-  /** @type {Int32Array} */ at,
-  /** @type {Set<number>} */ chains,
-) {
+/** Segments in the order in which they may claim to be straight: single links, the trunk, long edges, all others. */
+function byPriority(/** @type {Layered} */ layered, /** @type {Int32Array} */ at, /** @type {Set<number>} */ chains) {
   const { cells, segments } = layered;
   const reach = longestThrough(layered);
-  const rank = (/** @type {Segment} */ { key, upper, lower, tensor }) => {
-    if (chains.has(key)) return 0;
-    // A border port is as good as a box: were it to follow a skip edge, a stack of residual blocks would drift sideways.
-    const lines = Number(cells[upper].type === "dummy") + Number(cells[lower].type === "dummy");
-    return lines === 2 ? 1 : (tensor ? 2 : 4) + lines;
+  const passages = (/** @type {Segment} */ { upper, lower }) =>
+    Number(cells[upper].type === "dummy") + Number(cells[lower].type === "dummy");
+  const longest = segments.reduce((most, segment) => Math.max(most, reach(segment)), -Infinity);
+  const rank = (/** @type {Segment} */ segment) => {
+    if (chains.has(segment.key)) return 0;
+    if (reach(segment) === longest) return 1;
+    return passages(segment) === 2 ? 2 : segment.tensor ? 3 : 4;
   };
   const middle = distanceFromMiddle(layered, at);
   const scored = segments.map((segment, index) => ({
@@ -238,9 +235,14 @@ function byPriority(
     rank: rank(segment),
     reach: reach(segment),
     center: middle(segment),
+    // A border port is as good as a box: were it to follow a skip edge, a stack of residual blocks would drift.
+    passages: passages(segment),
     index,
   }));
-  scored.sort((a, b) => a.rank - b.rank || b.reach - a.reach || a.center - b.center || a.index - b.index);
+  scored.sort(
+    (a, b) =>
+      a.rank - b.rank || b.reach - a.reach || a.passages - b.passages || a.center - b.center || a.index - b.index,
+  );
   return scored.map((entry) => entry.segment);
 }
 
@@ -270,9 +272,9 @@ function longestThrough(/** @type {Layered} */ { cells, layers, segments }) {
   for (const segment of segments) byRank[cells[segment.upper].rank].push(segment);
   const length = (/** @type {Segment} */ segment, /** @type {number} */ cell) =>
     Number(Boolean(cells[cell].box)) - (segment.tensor ? 0 : NO_TENSOR);
-  // Of several values that enter, the one made last has come the longest way.
+  // What enters has come a longer way than what is made in the group; of several values the one made last.
   const entering = cells.filter((cell) => cell.type === "in").sort((a, b) => a.key - b.key);
-  entering.forEach((cell, i) => (up[cell.index] = i));
+  entering.forEach((cell, i) => (up[cell.index] = cells.length + i));
   for (const segment of byRank.flat()) {
     const { upper, lower } = segment;
     const found = up[upper] + length(segment, upper);

@@ -10,6 +10,8 @@ import { boxShift, routeEdges } from "./routes.js";
 
 const HEADER = 32; // room for the title of an open group
 const SIDE = 16;
+const ROOT_SIDE = 8;
+const SIGN = 34; // how far the sign before the title reaches from the left
 const FOOTER = 12;
 const ROOT_ROOM = { header: 8, footer: 8 };
 const MOST_CELLS = 400; // in a group of which more than one layout is tried
@@ -78,6 +80,15 @@ function lengthOf(/** @type {import("./routes.js").Piece[]} */ pieces) {
   return length;
 }
 
+/** Moves everything to the right where a line would enter through the sign before the group's title; gives how far. */
+function roomForSign(/** @type {import("./layers.js").Layered} */ { cells }, /** @type {boolean} */ framed) {
+  const first = Math.min(...cells.map((cell) => (cell.type === "in" ? cell.x : Infinity)));
+  if (!framed || SIDE + first >= SIGN) return 0;
+  const room = SIGN - SIDE - first;
+  for (const cell of cells) cell.x += room;
+  return room;
+}
+
 /**
  * @param {import("./layers.js").Layered} layered ordered
  * @param {number} crossings
@@ -86,8 +97,8 @@ function lengthOf(/** @type {import("./routes.js").Piece[]} */ pieces) {
  * @returns {GroupLayout}
  */
 function placeGroup(layered, crossings, leastWidth, framed) {
-  const inner = assignX(layered);
-  const side = framed ? SIDE : 8;
+  const side = framed ? SIDE : ROOT_SIDE;
+  const inner = assignX(layered) + roomForSign(layered, framed);
   // Even widths keep all places whole numbers, so that what should be one straight line is one, to the last bit.
   const width = 2 * Math.ceil(Math.max(inner + 2 * side, leastWidth) / 2);
   for (const cell of layered.cells) cell.x += Math.floor((width - inner) / 2);

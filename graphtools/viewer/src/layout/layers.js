@@ -125,7 +125,9 @@ export function byKey(/** @type {Link[]} */ links) {
   return found;
 }
 
-const EACH = 0.1; // what one rank more of a single link costs, where a whole line costs 1
+// What one rank more costs, where 1 is that of a line to one place: of a shared line, and for each place it goes to.
+const SHARED = 0.7;
+const EACH = 0.1;
 
 /**
  * Ranks that keep lines short in all, the border's ports above and below everything else.
@@ -156,7 +158,7 @@ export function assignRanks(boxes, links, shared) {
       constraints.push({ a, b, least: 1, weight: several ? EACH : 1 });
       if (several) constraints.push({ a: b, b: points, least: 0, weight: 0 });
     }
-    if (several) constraints.push({ a, b: points++, least: 1, weight: 1 - EACH });
+    if (several) constraints.push({ a, b: points++, least: 1, weight: SHARED });
   }
   const hasIn = links.some((link) => link.from === IN);
   const hasOut = links.some((link) => link.to === OUT);

@@ -56,11 +56,7 @@ export function withoutNames(boxes, links, entering) {
  */
 
 /** @returns {Named} */
-export function withNames(
-  /** @type {GroupLayout} */ layout,
-  /** @type {Box[]} */ boxes,
-  /** @type {number[]} */ keys,
-) {
+export function withNames(/** @type {GroupLayout} */ layout, /** @type {Box[]} */ boxes, /** @type {number[]} */ keys) {
   const named = (/** @type {Map<number, number>} */ ports) => new Map([...ports].map(([key, x]) => [keys[key], x]));
   return { layout, boxes, keys, inPorts: named(layout.inPorts), outPorts: named(layout.outPorts) };
 }

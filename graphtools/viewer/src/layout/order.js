@@ -78,7 +78,9 @@ class Order {
       }
     };
     this.layers.forEach((layer) =>
-      (layer === this.fixed ? layer : [...layer].sort((a, b) => a - b)).forEach((cell) => this.above[cell].length || visit(cell)),
+      (layer === this.fixed ? layer : [...layer].sort((a, b) => a - b)).forEach(
+        (cell) => this.above[cell].length || visit(cell),
+      ),
     );
     if (mirrored) for (const layer of order) layer.reverse();
     if (this.fixed) order[0] = [...this.fixed];

@@ -53,7 +53,8 @@ export function routeEdges(layered, room) {
     for (const bus of buses) trackOf.set(bus.name, y + stub + bus.track * TRACK);
     const tracks = Math.max(0, ...buses.map((bus) => bus.track + 1));
     const toBorder = layers[rank + 1]?.every((cell) => cells[cell].type === "out");
-    y += stub + tracks * TRACK + (toBorder ? LINE_ROOM : ARROW_ROOM);
+    // Below the last track a line turns before its arrow; without any it just goes on.
+    y += stub + (tracks ? (tracks - 1) * TRACK + 2 : 0) + (toBorder ? LINE_ROOM : ARROW_ROOM);
   });
   const ends = layers.at(-1)?.some((cell) => cells[cell].type === "out") && heights.at(-1) === 0;
   if (!ends) y += room.footer;
@@ -109,7 +110,9 @@ function landingOffsets(/** @type {Layered} */ { cells, segments }) {
     const middle = straight >= 0 ? straight : (list.length - 1) / 2;
     const reach = Math.max(middle, list.length - 1 - middle);
     const step = Math.min(PORT_SPREAD, (cells[lower].width / 2 - 12) / reach);
-    list.forEach((/** @type {Segment} */ s, /** @type {number} */ i) => offsets.set(s, Math.round((i - middle) * step)));
+    list.forEach((/** @type {Segment} */ s, /** @type {number} */ i) =>
+      offsets.set(s, Math.round((i - middle) * step)),
+    );
   }
   return offsets;
 }

@@ -1,6 +1,8 @@
 // Network simplex: positions that keep the weighted length of all edges least while each keeps its least length.
 // After Gansner, Koutsofios, North, Vo, "A technique for drawing directed graphs" (1993). Used for ranks and for x.
 
+import { Heap } from "./heap.js";
+
 /** @typedef {{a: number, b: number, least: number, weight: number}} Constraint x[b] - x[a] >= least, at cost weight */
 
 const EPSILON = 1e-6;
@@ -87,7 +89,7 @@ class Simplex {
       this.at[next[this.a[c]]++] = c;
       this.at[next[this.b[c]]++] = c;
     }
-    /** Weight of the edges that go out, less that of those that come in, of a point or of the whole subtree below it. */
+    /** Weight of the edges that go out less that of those that come in, of a point or of the subtree below it. */
     this.pull = new Float64Array(count);
     constraints.forEach((c, i) => {
       this.pull[this.a[i]] += c.weight;
@@ -172,7 +174,8 @@ class Simplex {
         order.push(child);
       }
     }
-    for (let i = order.length - 1; i > 0; i--) this.pull[this.other(this.up[order[i]], order[i])] += this.pull[order[i]];
+    for (let i = order.length - 1; i > 0; i--)
+      this.pull[this.other(this.up[order[i]], order[i])] += this.pull[order[i]];
   }
 
   /** The subtree whose tree edge gains most from being stretched; -1 if none gains. */
@@ -253,59 +256,5 @@ class Simplex {
     }
     this.unlink(leaving);
     this.link(entering);
-  }
-}
-
-/** Numbers by their keys, least first; of equal keys the least number. */
-class Heap {
-  constructor() {
-    this.keys = /** @type {number[]} */ ([]);
-    this.values = /** @type {number[]} */ ([]);
-  }
-
-  get size() {
-    return this.keys.length;
-  }
-
-  get key() {
-    return this.keys[0];
-  }
-
-  get top() {
-    return this.values[0];
-  }
-
-  before(/** @type {number} */ i, /** @type {number} */ j) {
-    return this.keys[i] < this.keys[j] || (this.keys[i] === this.keys[j] && this.values[i] < this.values[j]);
-  }
-
-  swap(/** @type {number} */ i, /** @type {number} */ j) {
-    [this.keys[i], this.keys[j]] = [this.keys[j], this.keys[i]];
-    [this.values[i], this.values[j]] = [this.values[j], this.values[i]];
-  }
-
-  push(/** @type {number} */ key, /** @type {number} */ value) {
-    this.keys.push(key);
-    this.values.push(value);
-    for (let i = this.size - 1; i > 0; ) {
-      const parent = (i - 1) >> 1;
-      if (!this.before(i, parent)) break;
-      this.swap(i, parent);
-      i = parent;
-    }
-  }
-
-  pop() {
-    const top = this.values[0];
-    this.swap(0, this.size - 1);
-    this.keys.pop();
-    this.values.pop();
-    for (let i = 0; ; ) {
-      let least = i;
-      for (const child of [2 * i + 1, 2 * i + 2]) if (child < this.size && this.before(child, least)) least = child;
-      if (least === i) return top;
-      this.swap(i, least);
-      i = least;
-    }
   }
 }

@@ -33,7 +33,7 @@ export function editBody(at, edit) {
   const what = () => /** @type {keyof typeof EXAMPLES} */ (of.value.startsWith("parameter") ? "value" : of.value);
   const offer = () => {
     const buttons = EXAMPLES[what()].flatMap((example) => [
-      make("button", { class: "plain link mono", onclick: () => (text.value = example) }, example),
+      make("button", { type: "button", class: "plain link mono", onclick: () => (text.value = example) }, example),
       ", ",
     ]);
     examples.replaceChildren("For example ", ...buttons.slice(0, -1));

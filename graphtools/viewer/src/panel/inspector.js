@@ -84,7 +84,7 @@ export class Inspector {
 
   /** Width for pictures. */
   get inner() {
-    return this.width - 40;
+    return (this.element.clientWidth || this.width) - 34;
   }
 
   get ink() {

@@ -1,0 +1,174 @@
+"""The notebook's widget in a browser: the module that anywidget loads, and the Python that answers it.
+
+The page here does what anywidget's own front-end does: it gives the module the shared values, and takes its messages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from conftest import Watched
+from torch import nn
+
+import graphtools as gt
+from graphtools.viewer.page import bundle
+
+pytest.importorskip("anywidget", reason="anywidget is not installed")
+
+from graphtools.viewer.widget import Widget
+
+HARNESS = """
+async (values) => {
+  const source = new Blob([values.esm], { type: "text/javascript" });
+  const module = await import(URL.createObjectURL(source));
+  const listeners = {};
+  const fire = (event, ...args) => (listeners[event] ?? []).forEach((listener) => listener(...args));
+  const set = (key, value) => {
+    if (JSON.stringify(values[key]) === JSON.stringify(value)) return;
+    values[key] = value;
+    fire(`change:${key}`);
+  };
+  const model = {
+    get: (key) => values[key],
+    set,
+    save_changes: () => void toPython("set", { position: values.position }),
+    send: (content) => toPython("message", content).then(({ messages, changed }) => {
+      messages.forEach((message) => fire("msg:custom", message));
+      Object.entries(changed).forEach(([key, value]) => set(key, value));
+    }),
+    on: (event, listener) => (listeners[event] ??= []).push(listener),
+    off: (event, listener) => (listeners[event] = (listeners[event] ?? []).filter((one) => one !== listener)),
+  };
+  const el = document.createElement("div");
+  document.body.append(el);
+  window.cleanUp = module.default.render({ model, el });
+  window.setShared = set;
+  window.leftover = () => Object.values(listeners).flat().length;
+}
+"""
+
+
+class Cell:
+    """A notebook cell that shows a widget."""
+
+    def __init__(self, browser: Any, folder: Any, widget: Widget) -> None:
+        self.widget = widget
+        file = folder / "cell.html"
+        file.write_text("<!doctype html><title>cell</title><style>body { margin: 0 }</style>")
+        self.watched = Watched(browser, file.as_uri())
+        self.page = self.watched.page
+        self.sent: list[Any] = []
+        widget.send = self.sent.append  # type: ignore[method-assign]
+        self.page.expose_function("toPython", self.answer)
+        values = {name: getattr(widget, name) for name in ("payload", "run", "position", "height")}
+        self.page.evaluate(HARNESS, {**values, "esm": bundle()})
+
+    def answer(self, kind: str, content: Any) -> Any:
+        if kind == "set":
+            self.widget.set_state(content)
+            return None
+        before = {name: getattr(self.widget, name) for name in ("payload", "run")}
+        self.sent.clear()
+        self.widget._handle_custom_msg(content, [])
+        changed = {
+            name: getattr(self.widget, name) for name in before if getattr(self.widget, name) is not before[name]
+        }
+        return {"messages": list(self.sent), "changed": changed}
+
+    def panel(self) -> str:
+        self.page.wait_for_timeout(150)
+        return self.page.locator("aside.inspector").inner_text()
+
+
+@pytest.fixture
+def cell(browser, tmp_path):
+    cells = []
+
+    def start(shown):
+        cells.append(Cell(browser, tmp_path, Widget(shown, 700)))
+        return cells[-1]
+
+    yield start
+    for one in cells:
+        one.page.context.close()
+        assert one.watched.complaints == []
+        assert [url for url in one.watched.requests if not url.startswith("blob:")] == [one.watched.url]
+
+
+def step() -> gt.Recording:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    return gt.training_step(
+        model, (torch.rand(5, 4), torch.tensor([0, 1, 2, 0, 1])), nn.functional.cross_entropy, optimizer
+    )
+
+
+def test_a_graph_shows_without_a_run(cell):
+    shown = cell(gt.trace(nn.Sequential(nn.Linear(4, 8), nn.ReLU()), torch.ones(2, 4)))
+    assert shown.page.locator("[role=treeitem]").count() >= 3
+    assert shown.page.locator(".timeline").count() == 0
+
+
+def test_python_answers_what_is_looked_at(cell):
+    recording = step()
+    shown = cell(recording)
+    shown.page.locator("canvas.graph").focus()
+    shown.page.keyboard.press("ArrowRight")
+    text = shown.panel()
+    assert "relu" in text
+    assert f"{float(recording.value('relu').mean()):.4g}" in text
+    picture = shown.page.locator("canvas.plane").first
+    picture.focus()
+    picture.press("ArrowDown")
+    said = shown.page.locator(".reading").first.inner_text()
+    assert said.startswith("[1, 0] =")  # Python sends float32, which is exact
+    assert float(said.split()[-1]) == pytest.approx(float(recording.value("relu")[1, 0]), rel=1e-3)
+
+
+def test_the_position_is_shared_both_ways(cell):
+    shown = cell(step())
+    shown.page.locator("canvas.graph").focus()
+    shown.page.keyboard.press("End")
+    shown.page.wait_for_timeout(100)
+    assert shown.widget.position == len(shown.widget.recording) - 1
+    shown.page.evaluate("() => setShared('position', 2)")
+    assert "event 3 of" in shown.panel()
+
+
+def test_an_edit_shows_the_branch_at_the_same_event(cell):
+    recording = step()
+    shown = cell(recording)
+    shown.page.locator("canvas.graph").focus()
+    shown.page.keyboard.press("ArrowRight")
+    shown.page.get_by_role("tab", name="Edit").click()
+    shown.page.get_by_role("textbox", name="New value, in Python").fill("t * 0")
+    shown.page.get_by_role("button", name="Run with this change").click()
+    shown.page.wait_for_timeout(800)
+    assert len(shown.widget.branches) == 2
+    assert shown.widget.recording is shown.widget.branches[1]
+    assert float(shown.widget.recording.value("relu").abs().sum()) == 0
+    assert shown.widget.branches[0] is recording
+    text = shown.panel()
+    assert "event 2 of" in text
+
+
+def test_an_edit_that_is_no_python_says_so_and_keeps_what_was_typed(cell):
+    shown = cell(step())
+    shown.page.get_by_role("tab", name="Edit").click()
+    box = shown.page.get_by_role("textbox", name="New value, in Python")
+    box.fill("t *")
+    box.press("Enter")
+    shown.page.wait_for_timeout(300)
+    assert "is no Python expression" in shown.panel()
+    assert box.input_value() == "t *"
+    assert len(shown.widget.branches) == 1
+
+
+def test_cleaning_up_leaves_nothing(cell):
+    shown = cell(step())
+    shown.page.evaluate("() => cleanUp()")
+    assert shown.page.evaluate("() => leftover()") == 0
+    assert shown.page.locator("canvas").count() == 0
