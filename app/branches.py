@@ -29,10 +29,20 @@ def branches() -> None:
         if state.shown:
             with st.popover("Compare with the original"):
                 st.code(_differences(session.revision()), language=None)
+                st.download_button(
+                    "Side by side, as an HTML page", _side_by_side, "compared.html", "text/html", on_click="ignore"
+                )
 
 
 def _chosen(key: str) -> None:
     session.show_branch(session.value_of(key, 0))
+
+
+def _side_by_side() -> str:
+    state = session.session()
+    original, shown = session.opened().recording, session.recording()
+    assert original is not None and shown is not None
+    return str(gt.compare(original, shown).to_html(titles=("original", state.branches[state.shown - 1].name)))
 
 
 @st.cache_data(scope="session", max_entries=4, show_spinner="Comparing")

@@ -18,9 +18,12 @@ from typing import Literal
 from torch import nn
 
 import graphtools as gt
+from graphtools.capture.source import hide
 from graphtools.example_step import example_pass, example_step
 from graphtools.graph import Failure, Graph, Node, Source
 from graphtools.loading import Loaded, load
+
+hide(str(Path(__file__).resolve().parent))  # the app's own lines are no part of the user's program
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 LIMITS = gt.Limits(events=100_000, bytes=4 * 1024**3, seconds=120)

@@ -34,7 +34,10 @@ function key(wanted) {
 async function ready(revision, state) {
   while (!host.viewer || !host.shown.has(revision)) {
     await new Promise((resolve) => {
-      const wake = () => { host.waiting.delete(wake); resolve(); };
+      const wake = () => {
+        host.waiting.delete(wake);
+        resolve();
+      };
       host.waiting.add(wake);
       setTimeout(wake, 100);
     });

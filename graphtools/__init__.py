@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         LoadError,
         MissingError,
     )
+    from graphtools.explaining import Explanation
     from graphtools.graph import Graph, Node, Ref, Source, Spec
     from graphtools.recording import Event, Flow, Limits, Recording, Stage, Update, ValueLost
     from graphtools.replaying import replay
@@ -47,6 +48,7 @@ _HOMES = {
     "graphtools.errors": (
         "GraphtoolsError GraphError FormatError CaptureError EditError LimitError LoadError MissingError"
     ),
+    "graphtools.explaining": "Explanation",
     "graphtools.graph": "Graph Node Ref Source Spec",
     "graphtools.recording": "Recording Event Flow Limits Stage Update ValueLost",
     "graphtools.replaying": "replay",
@@ -63,6 +65,7 @@ __all__ = [
     "Debugger",
     "EditError",
     "Event",
+    "Explanation",
     "Flow",
     "FormatError",
     "Graph",

@@ -12,9 +12,11 @@ import torch
 
 from graphtools.editing import edit
 from graphtools.errors import EditError, missing
+from graphtools.explaining import Arrival, Origin, explain
 from graphtools.graph import Node
 from graphtools.payload import drawn_nodes
 from graphtools.recording import Recording
+from graphtools.statistics import number
 from graphtools.summaries import Summaries
 
 Args = Mapping[str, Any]
@@ -65,8 +67,63 @@ class Answers:
 
 
 def explanation(recording: Recording, node: Node, event: int | None = None) -> Any:
-    """The explanation of a node's gradient as JSON; None where there is none."""
-    return None
+    """The explanation of a node's value and gradient as JSON; None for the output, which is no operation.
+
+    Of several backward passes it is the last one that began at `event` or before.
+    """
+    if node.kind == "output":
+        return None
+    row = {drawn.name: index for index, drawn in enumerate(drawn_nodes(recording.graph))}
+    found = explain(recording, node, before=None if event is None else _end_of_pass(recording, event))
+    return {
+        "value": found.value_words,
+        "gradient": found.grad_words,
+        "symbol": found.rule.symbol if found.rule else "",
+        "words": found.rule.words if found.rule else "",
+        "factors": [factor.words for factor in found.factors],
+        "arrivals": [_arrival(arrival, row) for arrival in found.arrivals],
+        "sum": found.arrivals_words,
+        "sent": [_arrival(arrival, row) for arrival in found.sent],
+        "origins": [_origin(origin, row) for origin in (found.value_origin, found.grad_origin) if origin],
+        "notes": list(found.notes),
+    }
+
+
+def _end_of_pass(recording: Recording, event: int) -> int | None:
+    """The event before which the backward passes count that are to be explained at `event`; None for all.
+
+    Before the first pass has begun, that one: who asks why in the forward pass means the gradient that will come.
+    """
+    starts = [stage.start for stage in recording.stages if stage.kind == "backward"]
+    later = [start for start in starts if start > event]
+    return later[0] if later and later[0] != starts[0] else later[1] if len(later) > 1 else None
+
+
+def _arrival(arrival: Arrival, row: Mapping[str, int]) -> dict[str, Any]:
+    norm = "not kept" if arrival.norm is None else f"norm {number(arrival.norm)}"
+    share = arrival.share if arrival.share is None or arrival.share == arrival.share else None
+    name = arrival.node.partition(".")[0] if arrival.node not in row else arrival.node
+    return {
+        "row": row.get(name, -1),
+        "name": arrival.node,
+        "norm": norm,
+        "share": share,
+        "symbol": arrival.symbol,
+        "source": str(arrival.source or ""),
+    }
+
+
+def _origin(origin: Origin, row: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "side": origin.side,
+        "trouble": origin.trouble,
+        "reason": origin.reason,
+        "others": origin.n_others,
+        "steps": [
+            {"row": row.get(step.node, -1), "name": step.node, "text": step.words, "source": str(step.source or "")}
+            for step in origin.steps
+        ],
+    }
 
 
 def change_of(text: str, what: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from graphtools.capture.program import Program
 from graphtools.catalog import named
 from graphtools.errors import EditError
 from graphtools.graph import Node, Path, Ref
-from graphtools.recording import Recording, ValueLost
+from graphtools.recording import Content, Recording, ValueLost
 from graphtools.structure import tensors
 
 # Operations whose result never shares memory with an argument; their value may be served though it was overwritten.
@@ -90,12 +91,32 @@ def edit(recording: Recording, of: Node | str, to: Any, what: What = "value") ->
         recorder = Recorder(program.model, edits=edits, served=served)
         _run(program, recorder, given)
     branch = make_recording(recorder, program.name, program, notes=(f"{what} of {node.name} was edited",))
+    branch._build = _with_sources(branch._build, recording)
     branch._edits = edits
     if node.kind == "call":
         if node.name not in recorder.edited and branch.failure is None:
             raise EditError(f"the program did not repeat itself: {node.name} did not run again, so it was not changed")
         _check_repeated(recording, branch, node.name, served.served if served is not None else set())
     return branch
+
+
+def _with_sources(build: Callable[[], Content], original: Recording) -> Callable[[], Content]:
+    """What `build` gives, with the original's line for what has none: a line that called the program, not of it."""
+
+    def built() -> Content:
+        content = build()
+        lines = {node.name: node.source for node in original.graph.nodes if node.source is not None}
+        nodes = tuple(
+            replace(node, source=lines[node.name]) if node.source is None and node.name in lines else node
+            for node in content.graph.nodes
+        )
+        events = tuple(
+            replace(event, source=lines[event.node]) if event.source is None and event.node in lines else event
+            for event in content.events
+        )
+        return replace(content, graph=replace(content.graph, nodes=nodes), events=events)
+
+    return built
 
 
 def _run(program: Program, recorder: Recorder, given: Any) -> None:

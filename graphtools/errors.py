@@ -20,7 +20,14 @@ class FormatError(GraphtoolsError, ValueError):
 
 
 class CaptureError(GraphtoolsError, RuntimeError):
-    """A model could not be captured by the way that was asked for; the message names another way."""
+    """A model could not be captured by the way that was asked for; the message names another way.
+
+    `reason` is the message without that advice, which is for callers in Python.
+    """
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        self.reason = reason.rstrip(".") if advice else reason
+        super().__init__(f"{self.reason}. {advice}" if advice else reason)
 
 
 class LimitError(GraphtoolsError, RuntimeError):

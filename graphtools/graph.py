@@ -22,6 +22,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from graphtools.errors import GraphError, MissingError, missing
 
 if TYPE_CHECKING:
+    import os
+    from pathlib import Path as FilePath
+
     import networkx
     import torch.fx
     from pyvis.network import Network
@@ -442,8 +445,11 @@ class Graph:
 
         return to_pyvis(self, depth, height, dark)
 
-    def to_html(self, file: str | None = None, title: str | None = None) -> str:
-        """One HTML page that shows the graph interactively, needs no network, and is written to `file` if given."""
+    def to_html(self, file: str | os.PathLike[str] | None = None, title: str | None = None) -> str | FilePath:
+        """One HTML page that shows the graph interactively and needs no network.
+
+        Gives the page as text, or the path of `file` if that is given. Raises OSError.
+        """
         from graphtools.viewer.page import to_html
 
         return to_html(self, file, title)

@@ -20,7 +20,8 @@ import torch
 from torch import nn
 
 from graphtools.errors import LoadError
-from graphtools.example_inputs import guess_inputs, parse_input, torchvision_inputs
+from graphtools.example_inputs import InputSpec, parse_input
+from graphtools.guessing import guess_inputs, torchvision_inputs
 
 _NAMES = ("model", "net")
 _BUILDERS = ("build_model",)
@@ -36,16 +37,26 @@ class Loaded:
     kwargs: dict[str, Any] = field(default_factory=dict)
     inputs_note: str = ""
     file: str | None = None
+    target: str = ""
+    module: ModuleType | None = None
 
 
 def load(target: str, inputs: Sequence[str] = (), device: str = "cpu", seed: int = 0) -> Loaded:
-    """The model that `target` names, on `device`, and example inputs for it.
+    """The model that `target` names, on `device`, and example inputs for it: `load_model`, then `give_inputs`."""
+    loaded = load_model(target, inputs, device, seed)
+    give_inputs(loaded, inputs, device, seed)
+    return loaded
 
-    Inputs are those of the `inputs` texts (see `parse_input`); else the file's `example_input` or `example_inputs`, a
-    value or a function; else a guess. torch is seeded before the model is built and before inputs are drawn. Raises
-    LoadError, whose message says what was tried and what to do; what the user's file raises comes out unchanged.
+
+def load_model(target: str, inputs: Sequence[str] = (), device: str = "cpu", seed: int = 0) -> Loaded:
+    """The model that `target` names, on `device`, still without inputs; the `inputs` texts are read, so that a typing
+    error in them costs nothing.
+
+    torch is seeded before the model is built. Raises LoadError, whose message says what was tried and what to do; what
+    the user's file raises comes out unchanged.
     """
-    parsed = [parse_input(text) for text in inputs]  # before anything is run: a typing error costs nothing
+    for text in inputs:
+        parse_input(text)
     _check_device(device)
     torch.manual_seed(seed)
     path, _, wanted = target.partition(":") if not _is_drive(target) else (target, "", "")
@@ -63,13 +74,40 @@ def load(target: str, inputs: Sequence[str] = (), device: str = "cpu", seed: int
         raise LoadError(_no_target(target))
     if isinstance(model, nn.Module) and any(p.device.type != torch.device(device).type for p in model.parameters()):
         model.to(device)
-    loaded = Loaded(model, name, file=getattr(module, "__file__", None))
+    return Loaded(model, name, file=getattr(module, "__file__", None), target=target, module=module)
+
+
+def give_inputs(
+    loaded: Loaded,
+    inputs: Sequence[str] = (),
+    device: str = "cpu",
+    seed: int = 0,
+    limit_s: float = 60.0,
+    attempt: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Gives a loaded model its example inputs.
+
+    They are those of the `inputs` texts (see `parse_input`); else the file's `example_input` or `example_inputs`, a
+    value or a function; else a guess, for which the model is run (`limit_s` and `attempt` as in `guess_inputs`). torch
+    is seeded before inputs are drawn. Raises LoadError, also where the inputs are not those that forward takes.
+    """
     torch.manual_seed(seed)
-    _give_inputs(loaded, module, parsed, path == "torchvision", target)
+    own = next((name for name in ("example_input", "example_inputs") if hasattr(loaded.module, name)), None)
+    if inputs:
+        _give_parsed(loaded, [parse_input(text) for text in inputs])
+    elif own is not None:
+        _give_own(loaded, own)
+    else:
+        is_torchvision = loaded.target.startswith("torchvision:")
+        guess = (
+            torchvision_inputs(loaded.name)
+            if is_torchvision
+            else guess_inputs(loaded.model, loaded.target, limit_s, attempt)
+        )
+        loaded.args, loaded.kwargs, loaded.inputs_note = guess.args, guess.kwargs, guess.note
     move = _mover(device)
     loaded.args = tuple(move(arg) for arg in loaded.args)
     loaded.kwargs = {key: move(arg) for key, arg in loaded.kwargs.items()}
-    return loaded
 
 
 # -- finding the code ---------------------------------------------------------------------------------------------
@@ -174,7 +212,7 @@ def _find_model(module: ModuleType, file: str, target: str, wanted: str) -> tupl
     base = target.partition(":")[0]
     if len(ready) > 1:
         raise LoadError(
-            f"{file} defines {len(ready)} models: {', '.join(ready)}. Name one (graphtools trace {base}:{ready[-1]}) "
+            f"{file} defines {len(ready)} models: {', '.join(ready)}. Name one, as {base}:{ready[-1]}, "
             "or define `model` in the file"
         )
     if classes:
@@ -242,26 +280,65 @@ def _article(noun: str) -> str:
 # -- inputs -------------------------------------------------------------------------------------------------------
 
 
-def _give_inputs(loaded: Loaded, module: ModuleType | None, parsed: list[Any], torchvision: bool, target: str) -> None:
-    if parsed:
-        loaded.args = tuple(spec.make() for spec in parsed if spec.name is None)
-        loaded.kwargs = {spec.name: spec.make() for spec in parsed if spec.name is not None}
-        loaded.inputs_note = "as given: " + ", ".join(str(spec) for spec in parsed)
+def _give_parsed(loaded: Loaded, parsed: list[InputSpec]) -> None:
+    loaded.args = tuple(spec.make() for spec in parsed if spec.name is None)
+    loaded.kwargs = {spec.name: spec.make() for spec in parsed if spec.name is not None}
+    loaded.inputs_note = "as given: " + ", ".join(str(spec) for spec in parsed)
+    _check_fit(loaded, "--input")
+
+
+def _give_own(loaded: Loaded, name: str) -> None:
+    value = getattr(loaded.module, name)
+    value = value() if callable(value) and not isinstance(value, torch.Tensor) else value
+    if isinstance(value, Mapping):
+        loaded.kwargs = {str(key): item for key, item in value.items()}
+    else:
+        loaded.args = tuple(value) if isinstance(value, tuple) else (value,)
+    file = os.path.basename(loaded.file or "the module")
+    loaded.inputs_note = f"`{name}` of {file}"
+    _check_fit(loaded, loaded.inputs_note)
+
+
+def _check_fit(loaded: Loaded, giver: str) -> None:
+    """Raises LoadError if the inputs are too few, too many, or go by names that are none of forward's."""
+    function = loaded.model.forward if isinstance(loaded.model, nn.Module) else loaded.model
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
         return
-    for name in ("example_input", "example_inputs"):
-        if module is not None and hasattr(module, name):
-            value = getattr(module, name)
-            value = value() if callable(value) and not isinstance(value, torch.Tensor) else value
-            if isinstance(value, Mapping):
-                loaded.kwargs = {str(key): item for key, item in value.items()}
-            else:
-                loaded.args = tuple(value) if isinstance(value, tuple) else (value,)
-            loaded.inputs_note = f"`{name}` of {os.path.basename(module.__file__ or module.__name__)}"
-            return
-    if torchvision:
-        loaded.args, loaded.inputs_note = torchvision_inputs(loaded.name)
+    try:
+        signature.bind(*loaded.args, **loaded.kwargs)
         return
-    loaded.args, loaded.inputs_note = guess_inputs(loaded.model, target)
+    except TypeError:
+        parameters = signature.parameters.values()
+    called = "forward" if isinstance(loaded.model, nn.Module) else loaded.name
+    takes = f"{called}({', '.join(signature.parameters)})"
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    by_place = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)]
+    for name in loaded.kwargs:
+        if name not in named and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            near = difflib.get_close_matches(name, named, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise LoadError(f"{giver} gives {name!r}, which is no argument of {takes}{hint}")
+        if name in by_place[: len(loaded.args)]:
+            raise LoadError(f"{giver} gives {name!r} twice, by its place and by its name, to {takes}")
+    if len(loaded.args) > len(by_place) and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        count = len(loaded.args)
+        raise LoadError(f"{giver} gives {count} input{'s' * (count != 1)} by place, more than {takes} takes")
+    missing = [
+        p.name
+        for p in parameters
+        if p.default is p.empty
+        and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        and p.name not in loaded.kwargs
+        and p.name not in by_place[: len(loaded.args)]
+    ]
+    remedy = (
+        "add " + " ".join(f"--input {name}=SIZES" for name in missing)
+        if giver == "--input"
+        else f"add {'them' if len(missing) > 1 else 'it'} there"
+    )
+    raise LoadError(f"{takes} also needs {' and '.join(missing)}, which {giver} does not give; {remedy}")
 
 
 def _check_device(device: str) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path as FilePath
 
+    from graphtools.explaining import Explanation
+
 Phase = Literal["forward", "backward", "update"]
 StageKind = Literal["forward", "zero_grad", "backward", "update", "step"]
 
@@ -305,6 +307,20 @@ class Recording:
             grad=None if found.grad is None else self._read(f"{found.parameter}.grad", found.grad),
             state=state,
         )
+
+    def explain(
+        self, of: Node | str, path: Path | None = None, check: bool = False, before: int | None = None
+    ) -> Explanation:
+        """Why the value and the gradient of `of` are what they are: the operation's derivative rule with the actual
+        factors, what arrived from which users, and for a zero, missing or non-finite one the way to where it began.
+
+        With several backward passes it is the last one that began before event index `before`. `check` compares the
+        rule with finite differences, which runs the operation about forty times. Prints well. See
+        `graphtools.explaining.explain` for what it costs and raises.
+        """
+        from graphtools.explaining import explain
+
+        return explain(self, of, path, check, before)
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Writes the recording, all values included, to a `.gt` file that `graphtools.load` opens without the model.

@@ -44,7 +44,7 @@ def replay(recording: Recording, *args: Any, **kwargs: Any) -> Any:
                 rng_state = rng_states.get(node.name)
                 if rng_state is not None:
                     compat.set_rng_state(rng_state)
-                environment[node.name] = _run_node(node, graph, environment, rng_state)
+                environment[node.name] = run_node(node, graph, environment, rng_state)
                 for ref in node.refs():
                     if last_use[ref.node] == node.name:
                         environment.pop(ref.node, None)
@@ -68,9 +68,15 @@ def _start_values(recording: Recording, args: tuple[Any, ...], kwargs: dict[str,
     return values
 
 
-def _run_node(
+def run_node(
     node: Node, graph: Graph, environment: Mapping[str, Any], rng_state: compat.RandomState | None = None
 ) -> Any:
+    """What one recorded operation gives when it runs on the values in `environment` by node name; it may write to them.
+
+    Grad mode and autocast are as recorded. `rng_state` gives that of a generator among the arguments; those of
+    torch itself are the caller's to set.
+    """
+
     def look_up(ref: Ref) -> Any:
         return part(environment[ref.node], ref.path)
 

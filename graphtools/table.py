@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import textwrap
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from graphtools.columns import BOLD, END, RED, Row, layout
 from graphtools.flops import count_flops
 from graphtools.fold import Group, group_tree, relative, whole_modules
 from graphtools.graph import Capture, Failure, Graph, Module, Node, Source, enclosing_scopes, module_path
-from graphtools.words import bytes_text, count_text, elide, plain, seconds_text, settings_text, source_line
+from graphtools.words import bytes_text, count_text, elide, plain, seconds_text, settings_text, source_line, wrapped
 
 _LONG = 200  # rows from which repeated blocks are folded
 _LONGEST_MESSAGE = 20  # lines of an exception's message
-_TITLES = ("module or operation", "output", "parameters", "FLOPs", "source")
-_BOLD, _DIM, _RED, _END = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m"
+_LONGEST_PERIOD = 64  # rows of a loop's body that are looked for again
+_PROSE = 100  # columns of sentences where rows may be as wide as they need
 
 
-@dataclass(slots=True)
-class _Row:
-    level: int
-    name: str
-    output: str = ""
-    parameters: str = ""
-    flops: str = ""
-    source: str = ""
-    style: str = ""
-
-    def cells(self) -> tuple[str, str, str, str, str]:
-        return "  " * self.level + self.name, self.output, self.parameters, self.flops, self.source
-
-
-def format_graph(graph: Graph, depth: int | None = None, width: int | None = None, color: bool = False) -> str:
+def format_graph(graph: Graph, depth: int | None = None, width: int | None = 100, color: bool = False) -> str:
     """The graph as text: a header, a row for each module and operation, totals, and why the run stopped if it did.
 
     A module `depth` levels down is one row with its totals. Without `depth` everything is shown, but where that takes
-    more than 200 rows, blocks that repeat the one before are one row, and the text says so. Lines have at most `width`
-    columns (100 by default, at least 60). `color` adds ANSI codes for a terminal. Runs nothing; reads at most one line
-    of the user's source, that of the failure.
+    more than 200 rows, blocks and rows that repeat those before are one row, and the text says so. Lines have at most
+    `width` columns (at least 60); where that is too narrow, columns are left out, and the text says which. With None no
+    row is cut. `color` adds ANSI codes for a terminal. Runs nothing; reads at most one line of the user's source, that
+    of the failure.
     """
-    width = max(60, width or 100)
+    columns, width = (None, _PROSE) if width is None else (max(60, width), max(60, width))
     table = _Table(graph)
     tree = group_tree(graph)
     rows = list(table.rows(tree, depth))
@@ -49,7 +35,8 @@ def format_graph(graph: Graph, depth: int | None = None, width: int | None = Non
         table = _Table(graph)
         shorter = list(table.rows(tree, depth, fold_repeats=True))
         is_folded, rows = len(shorter) < len(rows), shorter
-    lines = [*_header(graph, width), "", *_layout(rows, width, color), "", *_footer(graph, table, is_folded, width)]
+    laid, left_out = layout(rows, columns, color)
+    lines = [*_header(graph, width), "", *laid, "", *_footer(graph, table, is_folded, left_out, width)]
     if graph.failure is not None:
         lines += ["", *_stopped(graph, graph.failure, width, color)]
     return "\n".join(line.rstrip() for line in lines)
@@ -67,14 +54,24 @@ class _Table:
         self.failed = graph.failure.node if graph.failure else None
         self.used: set[str] = set()  # paths of modules and parameters that a row has counted already
 
-    def rows(self, group: Group, depth: int | None, level: int = 0, fold_repeats: bool = False) -> Iterable[_Row]:
+    def rows(self, group: Group, depth: int | None, level: int = 0, fold_repeats: bool = False) -> Iterable[Row]:
         """The rows of what `group` holds, without one for itself unless `depth` is 0."""
         if depth is not None and level >= depth:
             yield self.closed([group], self.graph.capture.model or "model", 0)
             return
         index = 0
+        marks = self.marks(group.parts) if fold_repeats else []
         while index < len(group.parts):
             part = group.parts[index]
+            period, count = _repeats(marks, index)
+            if count and (period > 1 or isinstance(part, Node)):
+                body = Group(group.scope, (group.scope,), group.parts[index : index + period])
+                rows = list(self.rows(body, depth, level, fold_repeats))
+                yield from rows
+                index += period
+                yield self.again(group.parts[index : index + period * count], len(rows), count, group.scope, level)
+                index += period * count
+                continue
             index += 1
             if isinstance(part, Node):
                 yield self.node(part, group.scope, level)
@@ -83,7 +80,7 @@ class _Table:
             if depth is not None and level + 1 >= depth:
                 yield self.closed([part], name, level)
                 continue
-            yield _Row(level, _joined(name, self.class_of(part)), style=_BOLD)
+            yield Row(level, _joined(name, self.class_of(part)), style=BOLD)
             yield from self.rows(part, depth, level + 1, fold_repeats)
             if not fold_repeats:
                 continue
@@ -94,7 +91,7 @@ class _Table:
             if repeats:
                 yield self.repeated(repeats, name, group.scope, level)
 
-    def node(self, node: Node, within: str, level: int) -> _Row:
+    def node(self, node: Node, within: str, level: int) -> Row:
         module = self.whole.get(node.name)
         if node.kind != "call":
             name = (
@@ -107,32 +104,32 @@ class _Table:
         else:
             name = node.operation
         is_failed = node.name == self.failed
-        return _Row(
+        return Row(
             level,
             name,
             "failed here" if is_failed else _outputs_text(node),
             self.parameters_text([node]) if node.kind == "call" else "",
             _flops_text([self.flops.get(node.name, 0)]),
             str(node.source) if node.source else "",
-            _RED if is_failed else "",
+            RED if is_failed else "",
         )
 
-    def closed(self, groups: Sequence[Group], name: str, level: int) -> _Row:
+    def closed(self, groups: Sequence[Group], name: str, level: int) -> Row:
         """One row with the totals of whole groups."""
         calls = [node for group in groups for node in group.nodes() if node.kind == "call"]
         last = self.giver(groups[-1])
         is_failed = any(node.name == self.failed for node in calls)
-        return _Row(
+        return Row(
             level,
             _joined(name, self.class_of(groups[0])) if len(groups) == 1 else name,
             "failed in here" if is_failed else str(last.spec) if last is not None and last.spec else "",
             self.parameters_text(calls),
             _flops_text([self.flops[node.name] for node in calls]),
             f"{len(calls)} operations",
-            _RED if is_failed else _BOLD,
+            RED if is_failed else BOLD,
         )
 
-    def repeated(self, repeats: list[Group | Node], name: str, within: str, level: int) -> _Row:
+    def repeated(self, repeats: list[Group | Node], name: str, within: str, level: int) -> Row:
         groups = [part for part in repeats if isinstance(part, Group)]
         names = [relative(group.scope, within) for group in groups]
         said = (
@@ -142,6 +139,19 @@ class _Table:
         )
         row = self.closed(groups, "", level)
         row.name = said
+        return row
+
+    def again(self, parts: list[Group | Node], n_rows: int, count: int, within: str, level: int) -> Row:
+        """One row with the totals of a loop's further turns, `count` times the parts of the `n_rows` rows above."""
+        last = parts[-1]
+        paths = [module_path(part.scope) for part in parts]
+        is_same = paths[: len(paths) // count] * count == paths  # the same modules in each turn
+        row = self.closed([Group(within, (within,), parts)], "", level)
+        rows = "" if n_rows == 1 else f"these {n_rows} rows "
+        to = "" if is_same or last.scope == within else f", to {relative(last.scope, within)}"
+        row.name = f"… {rows}repeated {count} more times{to}"
+        if to and len(parts) == count:
+            row.name = f"{relative(parts[0].scope, within)} … {relative(last.scope, within)}  ({count} × the row above)"
         return row
 
     def giver(self, group: Group) -> Node | None:
@@ -183,6 +193,12 @@ class _Table:
                     sizes[state.tied_to or own] = state.spec.n_elements
         return sizes
 
+    def marks(self, parts: list[Group | Node]) -> list[int]:
+        """A number for each part; parts with the same number have the same rows but for paths, from the same lines."""
+        numbers: dict[object, int] = {}
+        keys = ((self.signature(part), part.source if isinstance(part, Node) else None) for part in parts)
+        return [numbers.setdefault(key, len(numbers)) for key in keys]
+
     def like(self, part: Group | Node, first: Group) -> bool:
         return isinstance(part, Group) and self.signature(part) == self.signature(first)
 
@@ -198,6 +214,19 @@ class _Table:
             for inner in part.parts
         )
         return (module and (module.type, module.settings), names, *map(self.signature, part.parts))
+
+
+def _repeats(marks: list[int], start: int) -> tuple[int, int]:
+    """How many marks from `start` on come again at once, and how often, at least twice; (0, 0) if none do."""
+    best = (0, 0)
+    for period in range(1, min(_LONGEST_PERIOD, (len(marks) - start) // 3) + 1):
+        place = start + period
+        while place < len(marks) and marks[place] == marks[place - period]:
+            place += 1
+        count = (place - start) // period - 1
+        if count >= 2 and period * count > best[0] * best[1]:
+            best = (period, count)
+    return best
 
 
 def _outputs_text(node: Node) -> str:
@@ -226,9 +255,9 @@ def _header(graph: Graph, width: int) -> list[str]:
     n_operations = len(graph.operations)
     n_scopes = len({scope for node in graph.operations for scope in enclosing_scopes(node.scope)} - {""})
     counts = f"{n_operations} operation{'s' * (n_operations != 1)} in {n_scopes} scope{'s' * (n_scopes != 1)}"
-    lines = _wrapped(f"{graph.capture.model or 'graph'}: {counts}, {_how(graph.capture)}", width, "  ")
+    lines = wrapped(f"{graph.capture.model or 'graph'}: {counts}, {_how(graph.capture)}", width, "  ")
     if graph.capture.reason:
-        lines += _wrapped(f"a run was recorded because {graph.capture.reason}", width, "  ", "  ")
+        lines += wrapped(f"a run was recorded because {graph.capture.reason}", width, "  ", "  ")
     return lines
 
 
@@ -241,7 +270,7 @@ def _how(capture: Capture) -> str:
     return capture.method if capture.method else "built"
 
 
-def _footer(graph: Graph, table: _Table, is_folded: bool, width: int) -> list[str]:
+def _footer(graph: Graph, table: _Table, is_folded: bool, left_out: str, width: int) -> list[str]:
     states = [state for module in graph.modules.values() for state in module.states]
     own = [state for state in states if state.kind == "parameter" and state.tied_to is None]
     trainable = sum(state.spec.n_elements for state in own if state.trainable)
@@ -263,15 +292,17 @@ def _footer(graph: Graph, table: _Table, is_folded: bool, width: int) -> list[st
     if unknown and not flops:
         lines[1] = ("FLOPs", f"unknown: {unknown} operation{'s' * (unknown != 1)} of unknown cost")
     if is_folded:
-        said = "blocks that repeat the one before are one row; give a depth (depth=99) to see all rows"
+        said = "what repeats the rows before it is one row; give a depth (--depth 99, depth=99) to see all rows"
         lines.append(("folded", said))
-    return [line for word, text in lines for line in _wrapped(f"{word:<12}{text}", width, " " * 12)]
+    if left_out:
+        lines.append(("narrow", left_out))
+    return [line for word, text in lines for line in wrapped(f"{word:<12}{text}", width, " " * 12)]
 
 
 def _stopped(graph: Graph, failure: Failure, width: int, color: bool) -> list[str]:
     where = f" at {_place(failure.source)}" if failure.source else ""
-    title = elide(f"stopped by {plain(failure.type)}{where}", width)
-    lines = [f"{_RED}{title}{_END}" if color else title]
+    title = wrapped(f"stopped by {failure.type}{where}{_module_text(graph, failure)}", width, "    ")
+    lines = [f"{RED}{line}{END}" if color else line for line in title]
     if failure.source and (line := source_line(failure.source.file, failure.source.line)):
         text = plain(line.rstrip("\n"))
         start = len(text) - len(text.lstrip())
@@ -281,53 +312,24 @@ def _stopped(graph: Graph, failure: Failure, width: int, color: bool) -> list[st
     if failure.node is not None:
         given = ", ".join(map(str, failure.inputs)) or "no tensor"
         operation = graph[failure.node].operation if failure.node in graph else failure.node
-        lines += _wrapped(f"{operation} was given {given}", width, "    ", "  ")
+        lines += wrapped(f"{operation} was given {given}", width, "    ", "  ")
     message = failure.message.splitlines()
     if len(message) > _LONGEST_MESSAGE:
         message = [*message[:_LONGEST_MESSAGE], f"({len(message) - _LONGEST_MESSAGE} more lines)"]
     for line in message:
-        lines += _wrapped(line, width, "    ", "  ")
+        lines += wrapped(line, width, "    ", "  ")
     return lines
+
+
+def _module_text(graph: Graph, failure: Failure) -> str:
+    """The module in which the operation failed: `, in encoder.1.fc (Linear 16→4)`."""
+    scope = graph[failure.node].scope if failure.node is not None and failure.node in graph else ""
+    module = graph.modules.get(module_path(scope))
+    if not scope:
+        return ""
+    return f", in {scope} ({_class_text(module)})" if module is not None else f", in {scope}"
 
 
 def _place(source: Source) -> str:
     column = f":{source.column}" if source.column else ""
     return plain(f"{source}{column}" + (f" in {source.function}" if source.function else ""))
-
-
-def _wrapped(text: str, width: int, indent: str, first: str = "") -> list[str]:
-    return textwrap.wrap(plain(text), width, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
-
-
-# -- columns -----------------------------------------------------------------------------------------------------------
-
-
-def _layout(rows: list[_Row], width: int, color: bool) -> list[str]:
-    """The rows in columns; a column that is empty everywhere is left out, long cells lose their middle."""
-    table = [tuple(map(plain, row.cells())) for row in rows]
-    shown = [i for i in range(5) if i == 0 or any(cells[i] for cells in table)]
-    gaps = 2 * (len(shown) - 1)
-    needed = _fit(table, shown, width - gaps)
-    lines = []
-    for cells, style in [(_TITLES, _DIM), *zip(table, (row.style for row in rows), strict=True)]:
-        parts = [_cell(elide(cells[i], needed[i], middle=i > 0), needed[i], i in (2, 3)) for i in shown]
-        line = "  ".join(parts).rstrip()
-        end = len(parts[0].rstrip())
-        lines.append(f"{style}{line[:end]}{_END}{line[end:]}" if color and style else line)
-    return lines
-
-
-def _fit(table: list[tuple[str, ...]], shown: list[int], width: int) -> list[int]:
-    """Widths of the columns that add up to at most `width`."""
-    widths = [max([len(_TITLES[i]), *(len(cells[i]) for cells in table)]) for i in range(5)]
-    for i, least in ((4, 12), (1, 20), (0, 24)):  # the source file's name gives way first
-        over = sum(widths[j] for j in shown) - width
-        if i in shown and over > 0:
-            widths[i] = max(min(widths[i], least), widths[i] - over)
-    over = sum(widths[j] for j in shown) - width
-    widths[0] -= max(0, over)
-    return widths
-
-
-def _cell(text: str, width: int, right: bool) -> str:
-    return text.rjust(width) if right else text.ljust(width)

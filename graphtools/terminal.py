@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Callable
 from typing import IO, Any
 
+from graphtools.branching import Branches
 from graphtools.breakpoints import Location
 from graphtools.changes import value_text
 from graphtools.conditions import PHASES, ConditionError
@@ -31,8 +32,9 @@ _ALIASES = {
 _GROUPS = {
     "moving": "n s u c until goto first last",
     "moving back": "rn rs ru rc runtil",
-    "looking": "p i grad w l changes graph",
+    "looking": "p i grad w l changes graph explain",
     "breakpoints": "b cl enable disable",
+    "what if": "edit branch diff",
     "other": "save h q",
 }
 _LISTED = 11  # lines that `l` shows, as pdb does
@@ -47,9 +49,14 @@ class Terminal(cmd.Cmd):
 
     def __init__(self, debugger: Debugger, stdin: IO[str] | None = None, stdout: IO[str] | None = None) -> None:
         super().__init__(stdin=stdin, stdout=stdout)
-        self.debugger = debugger
+        self.branches = Branches(debugger)
         self.use_rawinput = stdin is None and sys.stdin.isatty()
         self._listed: tuple[str, int] | None = None  # the file and the last line that `l` showed
+
+    @property
+    def debugger(self) -> Debugger:
+        """The debugger of the current branch."""
+        return self.branches.debugger
 
     @property
     def screen(self) -> Screen:
@@ -335,6 +342,12 @@ class Terminal(cmd.Cmd):
             frame = next(f for f in debugger.frame.around() if f.parent is None or (f.is_call and f.stop - f.start > 1))
         self.say(*self.screen.call(frame))
 
+    def do_explain(self, arg: str) -> None:
+        """explain [NODE]: the derivative rule of an operation, and why its gradient is what it is"""
+        from graphtools.explaining import explain
+
+        self.say(*map(plain, str(explain(self.debugger.recording, self._node(arg))).splitlines()))
+
     def _node(self, arg: str) -> Node | str:
         if arg:
             return arg
@@ -342,6 +355,24 @@ class Terminal(cmd.Cmd):
         if node is None:
             raise ConditionError(f"{self.debugger.event.name} belongs to no recorded operation; name a node")
         return node
+
+    # -- what if ----------------------------------------------------------------------------------------------------
+
+    def do_edit(self, arg: str) -> None:
+        """edit NODE [gradient | operation] = PYTHON: run the program again with this change, `t` being what is there"""
+        self.branches.edit(arg)
+        self.say(*self.branches.lines())
+        self.do_w("")
+
+    def do_branch(self, arg: str) -> None:
+        """branch [NUMBER]: the original and the branches, or go to one of them"""
+        if arg:
+            self.branches.choose(read_number(arg, "branch [NUMBER], as `branch 0`"))
+        self.say(*self.branches.lines())
+
+    def do_diff(self, arg: str) -> None:
+        """diff: how this branch differs from the original, first difference first"""
+        self.say(*self.branches.difference().splitlines())
 
     # -- other ------------------------------------------------------------------------------------------------------
 

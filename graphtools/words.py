@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import re
+import textwrap
 
 _LARGEST_SOURCE = 20_000_000  # bytes; no source file that a person wrote is longer
 
@@ -49,6 +50,11 @@ def elide(text: str, width: int, middle: bool = True) -> str:
         return "…"[:width]
     tail = (width - 1) // 2 if middle else 0
     return text[: width - 1 - tail] + "…" + text[len(text) - tail :]
+
+
+def wrapped(text: str, width: int, indent: str = "", first: str = "") -> list[str]:
+    """`text` without control characters in lines of at most `width`, the first indented by `first`."""
+    return textwrap.wrap(plain(text), width, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def source_line(file: str, line: int) -> str:

@@ -195,3 +195,12 @@ def test_a_wrong_shape_is_refused_before_anything_runs(stepped: Any) -> None:
     _, _, recording = stepped
     with pytest.raises(gt.EditError, match=r"linear is f32\[4, 4\]; the new value has shape \[2\]"):
         gt.edit(recording, "linear", torch.ones(2))
+
+
+def test_a_branch_has_the_lines_of_the_original_and_none_of_who_asked_for_it() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    recording = gt.run(model, torch.ones(2, 4))
+    branch = gt.edit(recording, "relu", 0.0)
+    assert [event.source for event in branch.events] == [event.source for event in recording.events]
+    assert all(event.source is not None for event in branch.events)
+    assert [node.source for node in branch.graph.nodes] == [node.source for node in recording.graph.nodes]

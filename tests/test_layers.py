@@ -14,14 +14,27 @@ PACKAGE = ROOT / "graphtools"
 
 # Lowest first; a module imports only from its own layer or below, at any depth of its code unless marked late.
 LAYERS = [
-    {"errors", "graph", "kinds", "words", "meaning", "flops", "fold", "encoding"},
+    {"errors", "graph", "kinds", "words", "columns", "meaning", "flops", "fold", "encoding"},
     {"recording", "table", "diagram", "convert"},
     {"frames", "payload", "viewer"},
-    {"compat", "structure", "catalog", "capture", "replaying", "statistics", "picture", "example_inputs", "saving"},
+    {
+        "compat",
+        "structure",
+        "catalog",
+        "capture",
+        "replaying",
+        "statistics",
+        "picture",
+        "example_inputs",
+        "guessing",
+        "layer_inputs",
+        "saving",
+    },
+    {"derivatives"},
     {"loading", "example_loss", "example_step", "editing", "training", "comparing"},
-    {"visible", "conditions", "changes", "breakpoints", "debugger"},
+    {"visible", "conditions", "changes", "breakpoints", "debugger", "explaining"},
     {"summaries", "answering"},
-    {"screen", "typed", "terminal"},
+    {"screen", "typed", "branching", "terminal"},
     {"cli"},
 ]
 TORCH_FREE = [
@@ -117,6 +130,7 @@ def test_the_public_names_are_these() -> None:
         "Debugger",
         "EditError",
         "Event",
+        "Explanation",
         "Flow",
         "FormatError",
         "Graph",

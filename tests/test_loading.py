@@ -12,6 +12,7 @@ import graphtools as gt
 from graphtools.example_inputs import parse_input
 from graphtools.loading import load
 
+NO_TENSOR = "What is no tensor is given in the file, as in example_input = {'x': torch.ones(1, 3), 'scale': 0.5}."
 HEAD = "import torch\nfrom torch import nn\n"
 NET = "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.fc = nn.Linear(6, 2)\n"
 NET += "    def forward(self, x):\n        return self.fc(x)\n"
@@ -58,7 +59,7 @@ def test_one_of_several_is_picked_by_name(write) -> None:
 @pytest.mark.parametrize(
     ("text", "suffix", "message"),
     [
-        (NET + NET.replace("Net", "Two"), "", "model.py defines 2 models: Net, Two. Name one (graphtools trace "),
+        (NET + NET.replace("Net", "Two"), "", "model.py defines 2 models: Net, Two. Name one, as "),
         (NET, ":Nett", "model.py has no 'Nett'; did you mean Net?"),
         ("x = 1\n", "", "no model in model.py. Looked for `model`, `net`, `build_model()`, and a class derived from"),
         (
@@ -70,7 +71,18 @@ def test_one_of_several_is_picked_by_name(write) -> None:
         ("class Net:\n    pass\n", ":Net", "Net in model.py is a class, but not derived from torch.nn.Module"),
         ("size = 3\n", ":size", "size in model.py is an int, not a module or a function"),
         ("def build_model():\n    return 3\n", "", "build_model() in model.py gave an int, not a model"),
-        ("def f(x):\n    return x\n", ":f", "no example input for this function; give one: --input 1,3,224,224, or"),
+        (
+            "def f(x, y):\n    return x\n",
+            ":f",
+            "no example input for this function; give it as --input x=SIZES --input y=SIZES (1,3,224,224 or "
+            "int64:1,16:0..100); or define `example_input` in ",
+        ),
+        (
+            "class Net(nn.Module):\n    def forward(self, x):\n        return x\n",
+            "",
+            "no example input, and no layer of Net to guess one from; give it as --input x=SIZES (1,3,224,224 or "
+            "int64:1,16:0..100); or define `example_input` in ",
+        ),
     ],
 )
 def test_what_stands_in_the_way_is_said(write, text: str, suffix: str, message: str) -> None:
@@ -125,7 +137,46 @@ def test_the_files_own_input_is_used(write, text: str, n_args: int, names: list[
 def test_a_guess_that_the_model_does_not_accept_says_so(write) -> None:
     text = NET.replace("return self.fc(x)", "return self.fc(x) @ torch.ones(7)")
     loaded = load(write(text))
-    assert "which the model does not accept; give one: --input" in loaded.inputs_note
+    assert loaded.inputs_note.startswith(
+        "a guess from the first layer: float32[1, 6]. If forward takes something else, say what, in this form: "
+        "--input x=1,6; or define `example_input` in "
+    )
+
+
+@pytest.mark.parametrize(
+    "line", ["raise RuntimeError('not trained')", "return self.no_such(x)", "return self.fc(x) / (1 // 0)"]
+)
+def test_a_failure_that_no_input_would_mend_is_not_put_on_the_guess(write, line: str) -> None:
+    loaded = load(write(NET.replace("return self.fc(x)", line)))
+    assert loaded.inputs_note == "a guess from the first layer: float32[1, 6]"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (["1,6"], "forward(x, mask, scale) also needs mask, which --input does not give; add --input mask=SIZES"),
+        (["scale=1"], "forward(x, mask, scale) also needs x and mask, which --input does not give; "
+         "add --input x=SIZES --input mask=SIZES"),
+        (["1,6", "1", "1"], "--input gives 3 inputs by place, more than forward(x, mask, scale) takes"),
+        (["1,6", "maks=1"], "--input gives 'maks', which is no argument of forward(x, mask, scale); did you mean "
+         "mask?"),
+        (["1,6", "x=1", "mask=1"], "--input gives 'x' twice, by its place and by its name, to forward(x, mask, scale)"),
+    ],
+)  # fmt: skip
+def test_inputs_that_are_not_forwards_are_refused(write, inputs: list[str], message: str) -> None:
+    file = write(NET.replace("(self, x)", "(self, x, mask, *, scale=None)").replace("return", "return mask *"))
+    with pytest.raises(gt.LoadError) as caught:
+        load(file, inputs)
+    assert str(caught.value) == message
+
+
+def test_an_example_input_that_is_too_little_is_refused(write) -> None:
+    file = write(NET.replace("(self, x)", "(self, x, mask)") + "example_input = torch.ones(1, 6)\n")
+    with pytest.raises(gt.LoadError) as caught:
+        load(file)
+    assert str(caught.value) == (
+        "forward(x, mask) also needs mask, which `example_input` of model.py does not give; add it there"
+    )
 
 
 def test_an_exception_of_the_users_file_comes_out_unchanged(write) -> None:
@@ -142,6 +193,8 @@ def test_an_exception_of_the_users_file_comes_out_unchanged(write) -> None:
         ("f16:2:-1..1", "float16[2] in -1..1"),
         ("long:()", "int64[]"),
         ("1x3x8", "float32[1, 3, 8]"),
+        ("(1, 3)", "float32[1, 3]"),
+        ("3,", "float32[3]"),
     ],
 )
 def test_an_input_is_read(text: str, shown: str) -> None:
@@ -151,15 +204,20 @@ def test_an_input_is_read(text: str, shown: str) -> None:
     assert (made.shape, made.dtype) == (spec.shape, spec.dtype)
     if spec.low is not None and spec.high is not None:
         assert spec.low <= made.min() and made.max() <= spec.high
+    assert parse_input(spec.typed()) == spec
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "input '': sizes are numbers from 0, separated by commas. The form is "),
-        ("a,b", "input 'a,b': 'a,b' are no sizes. The form is "),
+        ("a,b", f"input 'a,b': 'a,b' are no sizes. {NO_TENSOR} The form is "),
+        ("1,x", f"input '1,x': '1,x' are no sizes. {NO_TENSOR} The form is "),
+        ("1,,2", f"input '1,,2': '1,,2' are no sizes. {NO_TENSOR} The form is "),
+        ("1 2", f"input '1 2': '1 2' are no sizes. {NO_TENSOR} The form is "),
+        ("scale=0.5", f"input 'scale=0.5': '0.5' are no sizes. {NO_TENSOR} The form is "),
         ("1,-3", "input '1,-3': sizes are numbers from 0, separated by commas. The form is "),
-        ("float99:1", "input 'float99:1': no dtype 'float99'; use float32, int64, bool, ... The form is "),
+        ("float99:1", f"input 'float99:1': no dtype 'float99'; use float32, int64, bool, ... {NO_TENSOR} The form is "),
         ("int64:1:5", "input 'int64:1:5': '5' is no range LOW..HIGH. The form is "),
         ("int64:1:5..2", "input 'int64:1:5..2': '5..2' is no range LOW..HIGH. The form is "),
         ("1 2=3", "input '1 2=3': '1 2' is no argument name. The form is "),

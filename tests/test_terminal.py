@@ -265,3 +265,23 @@ def test_hostile_names_do_not_reach_the_terminal() -> None:
 
     text = session(gt.run(Net(), torch.ones(2)), "w", "graph", "changes", "i", "b", "p nothing\x1b[2J", "q")
     assert "\x1b" not in text.replace("p nothing\x1b[2J", "")
+
+
+def test_an_edit_makes_a_branch_that_can_be_left_and_compared(folder: Path) -> None:
+    recording = step(folder)
+    said = answer(recording, "until head", "edit relu = t * 0")
+    assert said.startswith("  0  the original  (")
+    assert "* 1  relu = t * 0  (" in said
+    assert answer(recording, "edit relu = t * 0", "until relu", "p relu").endswith("[[0, 0]]")
+    assert not answer(recording, "edit relu = t * 0", "branch 0", "until head", "p relu").endswith("[[0, 0]]")
+    assert "first difference" in answer(recording, "edit relu = t * 0", "diff")
+    assert "* 2  head.weight = 0" in answer(recording, "edit relu = t * 0", "edit head.weight = 0", "branch")
+
+
+def test_an_edit_that_cannot_be_is_one_line(folder: Path) -> None:
+    recording = step(folder)
+    assert "edit NODE = PYTHON" in answer(recording, "edit relu")
+    assert "is no Python expression" in answer(recording, "edit relu = t *")
+    assert "no node or scope named 'nothing'" in answer(recording, "edit nothing = 0")
+    assert "this is the original" in answer(recording, "diff")
+    assert "no branch named '7'" in answer(recording, "branch 7")

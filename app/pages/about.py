@@ -6,43 +6,56 @@ import streamlit as st
 
 _TEXT = """
 ### What this is
-graphtools runs a PyTorch model once, records every operation with its result, and lets you walk through them in both
-directions. Nothing runs again while you step: the values are those of that one run.
+graphtools records one training step of a PyTorch model: every operation of the forward pass and the loss, every
+derivative of the backward pass, every parameter's update. You walk through it in both directions. Nothing runs again
+while you step: the values are those of that one run.
 
 ### The debugger
-- **Step** and **Back** go to the next and the previous operation, in the order in which they ran. The slider and the
-  list go anywhere; so does a click in the graph.
-- The **graph** shows a module as one box until you open it with the sign in its corner, with a double click, or by
-  depth with the control above. With **Follow**, the modules around the current operation open by themselves. Drag to
-  move, turn the wheel to zoom, press `?` in it for its keys.
-- The **panel** shows what the operation was given and what it gave: statistics, a histogram, a picture, and the line
-  that called it. Statistics are of the finite elements; NaN and infinite ones are counted.
+- **Step** goes past the next operation or module call, **Into** to the next event and opens the modules around it,
+  **Out** to the end of the module call, **Run** to the next breakpoint. The arrows go one event on or back.
+- The **graph** shows a module as one box until you open it with the sign in its corner or a double click. What has not
+  run yet is pale; gradients flow back beside the values. Drag to move, turn the wheel to zoom, use the right mouse
+  button for what can be done with a box. A click on an edge shows the tensor that it carries.
+- The **timeline** has a bar for each event, as high as it took long. Drag along it; turn the wheel over it to zoom.
+- The **panel** shows the selected box as of the position: its output, its gradient, its parameters with what the
+  optimizer did, why the gradient is what it is, and the line of your source.
+- **Edit** changes a value, a gradient, a parameter or an operation and runs the program again. The result is a branch;
+  the original stays, and the two can be compared.
+- **Color** paints the boxes by duration, memory, FLOPs, norms, zeros or update ratio.
 - If the model raises an error, the run up to there is kept, and the operation that failed is shown first.
 
-| Key | |
-|---|---|
-| `F10` | step |
-| `Shift+F10` | back |
-| `Home`, `End` | first, last operation |
+| Key | | Key | |
+|---|---|---|---|
+| `→` `←` | one event on, back | `B` | breakpoint here |
+| `F10` `⇧F10` | step over, back over | `N` | first NaN or infinity |
+| `F11` `⇧F11` | into, out | `/` | find |
+| `F5` `⇧F5` | to the next breakpoint, back | `F` | show everything |
+| `Space` | play, pause | `?` | all keys |
+
+The keys work when the graph has the focus: click into it once.
 
 ### Your own model
 Choose **File** and give a Python file. It is executed when you press **Open and run**, in the process of this app and
-with your rights, so open only files that you trust. The file should define
+with your rights, so open only files that you trust; the same goes for what you type under **Edit**. The file should
+define
 
 ```python
 model = Net()                       # or: def build_model(): ...
 example_input = torch.randn(1, 3, 32, 32)   # or a tuple, a dict, a function
 ```
 
-Without `example_input` an input is guessed from the first layer, and the side panel says so. The same works in Python:
+Without `example_input` an input is guessed from the first layer. The loss and the optimizer are examples too: a random
+target, and SGD. The side panel says what was taken. With your own loop, record it in Python and open the file it saves:
 
 ```python
 import graphtools as gt
 
-recording = gt.run(model, x)
-print(recording)                    # the table
-recording.value("layer1.0.conv1")   # any result
-recording.graph.to_html("net.html") # this graph, in a file that needs no Python
+with gt.record(model) as recording:
+    loss = loss_fn(model(x), y)
+    loss.backward()
+    optimizer.step()
+recording.save("step.gt")           # opens here, without running anything
+recording.to_html("step.html")      # or as a page that needs no Python
 ```
 """
 

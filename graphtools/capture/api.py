@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from os import PathLike
+from pathlib import PurePath
 from typing import Any, Literal
 
 from torch import nn
 
 from graphtools.capture.assemble import make_graph, make_recording
 from graphtools.capture.eager import Recorder
-from graphtools.capture.fakes import fake_tensors
+from graphtools.capture.fakes import fake_tensors, import_fake_tensors, needs_value
 from graphtools.capture.guard import guard
 from graphtools.capture.preserve import preserved
 from graphtools.capture.program import Program
 from graphtools.errors import CaptureError
-from graphtools.graph import Graph
+from graphtools.graph import Failure, Graph
 from graphtools.recording import Limits, Recording
 
 Method = Literal["auto", "fx", "record"]
@@ -41,6 +43,7 @@ def trace(
     Raises CaptureError where the method asked for does not apply, and whatever the model raises, with the graph up to
     there as the exception's `graph`.
     """
+    _check_model(model, "trace")
     given = bool(args or kwargs)
     reason = None
     if method not in ("auto", "fx", "record"):
@@ -58,16 +61,35 @@ def trace(
                     if method == "fx"
                     else "Give example inputs, so that a run can be recorded: graphtools.trace(model, x)"
                 )
-                raise CaptureError(f"{reason}. {next_step}") from None
+                raise CaptureError(reason, next_step) from None
+    if fake:
+        import_fake_tensors()
     started = time.perf_counter()
     with preserved(model), fake_tensors(model, args, kwargs) if fake else nullcontext((args, kwargs)) as (args, kwargs):
         recorder = Recorder(model, limits, keep_values=False)
         raised = _run(recorder, model, args, kwargs)
     graph = make_graph(recorder, _name(model), reason=reason, fake=fake, duration_s=time.perf_counter() - started)
+    if raised is not None and fake and needs_value(raised):
+        raise _needs_value(graph) from raised
     if raised is not None:
         _attach(raised, "graph", graph)
         raise raised
     return graph
+
+
+def _needs_value(graph: Graph) -> CaptureError:
+    """The error for a program that asks a fake tensor for its value; it holds the graph up to there, which says so."""
+    failure = graph.failure
+    source = failure.source if failure is not None else None
+    at = f" at {source}" if source else ""
+    error = CaptureError(
+        f"forward needs the value of a tensor{at}, and fake tensors have none",
+        "Trace without fake=True, so that it is computed",
+    )
+    node, inputs = (failure.node, failure.inputs) if failure is not None else (None, ())
+    said = Failure("CaptureError", str(error), node, source, inputs)
+    _attach(error, "graph", Graph(graph.nodes, graph.modules, graph.capture, said, graph.live))
+    return error
 
 
 def run(
@@ -84,6 +106,7 @@ def run(
     `limit_bytes` of host memory the oldest go to a temporary file, and the recording says so. What the model raises
     comes out unchanged with the run so far as its `recording`; so does LimitError past one of the `limits`.
     """
+    _check_model(model, "run")
     program = Program(_name(model), model, (args, kwargs), lambda recorder, given: _run(recorder, model, *given))
     return record_program(program, limits, limit_bytes)
 
@@ -146,6 +169,25 @@ def _name(model: Any) -> str:
     if isinstance(model, nn.Module):
         return type(model).__name__
     return getattr(model, "__name__", type(model).__name__) if model is not None else "run"
+
+
+def _check_model(model: Any, function: str) -> None:
+    if isinstance(model, type) and issubclass(model, nn.Module):
+        raise CaptureError(
+            f"{model.__name__} is a class, not a model; make one first: graphtools.{function}({model.__name__}(), x)"
+        )
+    if isinstance(model, str | PathLike):
+        stem = PurePath(model).stem
+        file = stem if stem.isidentifier() else "your_file"
+        command = "trace" if function == "trace" else "debug"
+        raise CaptureError(
+            f"{str(model)!r} is a {type(model).__name__}, not a model; import the model (from {file} import Net) and "
+            f"call graphtools.{function}(Net(), x), or run in a shell: graphtools {command} {model}"
+        )
+    if not callable(model):
+        raise CaptureError(
+            f"the model is of type {type(model).__name__}, which cannot be called; give a torch.nn.Module or a function"
+        )
 
 
 def _call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

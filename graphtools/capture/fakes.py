@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -11,6 +12,12 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from graphtools.structure import leaves, replace_leaves
+
+
+@lru_cache(maxsize=1)
+def import_fake_tensors() -> None:
+    """Has torch import now what it imports for the first fake tensors (2 s), so that it counts as no capture's time."""
+    FakeTensorMode(allow_non_fake_inputs=True)
 
 
 @contextmanager
@@ -39,6 +46,12 @@ def fake_tensors(
 
     with mode:
         yield tuple(replace_leaves(arg, fake) for arg in args), {k: replace_leaves(v, fake) for k, v in kwargs.items()}
+
+
+def needs_value(error: BaseException) -> bool:
+    """Whether it says that the program asked a fake tensor for its value, or for a shape that depends on it."""
+    names = ("DataDependentOutputException", "DynamicOutputShapeException", "GuardOnDataDependentSymNode")
+    return type(error).__name__ in names or "not supported for tensor subclasses" in str(error)
 
 
 def _mode_of(model: Any, args: Any, kwargs: Any) -> FakeTensorMode | None:

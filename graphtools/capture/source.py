@@ -17,7 +17,23 @@ _HIDDEN = (
     os.path.dirname(torch.__file__) + os.sep,
     "<frozen ",
 )
-_is_hidden: dict[CodeType, bool] = {}
+# A run that repeats another begins here: who asked for it did not write the program.
+_REPEATING = os.path.join(os.path.dirname(os.path.dirname(__file__)), "editing.py")
+_is_hidden: dict[CodeType, bool | None] = {}  # None: nothing of the user's own is above
+_hidden_folders: list[str] = []
+
+
+def hide(folder: str) -> None:
+    """Treats the code below a folder as no user's own, as that of an app around graphtools."""
+    _hidden_folders.append(os.path.abspath(folder) + os.sep)
+    _is_hidden.clear()
+
+
+def _hides(code: CodeType) -> bool | None:
+    file = code.co_filename
+    if file == _REPEATING:
+        return None
+    return file.startswith(_HIDDEN) or any(file.startswith(folder) for folder in _hidden_folders)
 
 
 class Place(NamedTuple):
@@ -31,11 +47,12 @@ def user_place(frame: FrameType | None) -> Place | None:
     """The innermost place at or above `frame` that is neither torch's nor ours. About 50 ns for each frame passed."""
     while frame is not None:
         code = frame.f_code
-        hidden = _is_hidden.get(code)
-        if hidden is None:
-            hidden = _is_hidden[code] = code.co_filename.startswith(_HIDDEN)
+        try:
+            hidden = _is_hidden[code]
+        except KeyError:
+            hidden = _is_hidden[code] = _hides(code)
         if not hidden:
-            return Place(code, frame.f_lasti)
+            return None if hidden is None else Place(code, frame.f_lasti)
         frame = frame.f_back
     return None
 

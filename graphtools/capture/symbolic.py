@@ -6,7 +6,6 @@ follow, or would follow wrongly (a random tensor frozen into a constant), raises
 
 from __future__ import annotations
 
-import logging
 import operator
 import re
 import sys
@@ -23,14 +22,17 @@ from torch.overrides import TorchFunctionMode
 
 from graphtools import catalog, compat
 from graphtools.capture.assemble import Live, freeze_arg, versions
+from graphtools.capture.fakes import import_fake_tensors
 from graphtools.capture.preserve import preserved
 from graphtools.capture.scopes import ModuleNames, ScopeStack, type_name
+from graphtools.capture.shapes import Misfit, find_specs
 from graphtools.capture.source import Place, resolve, user_place, user_place_of_traceback
 from graphtools.capture.specs import spec_of
 from graphtools.errors import CaptureError, GraphError, LimitError
 from graphtools.graph import Capture, Failure, Graph, Node, Output, Ref, freeze
 from graphtools.recording import Limits
-from graphtools.structure import replace_leaves, tensors
+from graphtools.structure import tensors
+from graphtools.words import source_line
 
 
 class Untraceable(CaptureError):
@@ -46,6 +48,8 @@ def trace_symbolically(
     that hold no tensor are fixed to the values given. Raises Untraceable; and LimitError or KeyboardInterrupt with the
     graph so far as the exception's `graph`, for a model that does not end.
     """
+    if args or kwargs:
+        import_fake_tensors()
     started = time.perf_counter()
     if isinstance(model, nn.Module) and any(nn.parameter.is_lazy(p) for p in (*model.parameters(), *model.buffers())):
         raise Untraceable("the model has parameters that its first forward pass makes")
@@ -60,9 +64,11 @@ def trace_symbolically(
             error.graph = _assemble(tracer, tracer.graph, model, {}, None, started, failure)  # type: ignore[union-attr]
             raise
         _refuse_frozen_writes(tracer, fx_graph)
-        specs, note = _propagate(tracer, fx_graph, model, args, kwargs) if args or kwargs else ({}, None)
         try:
+            specs, note = find_specs(tracer.root, fx_graph, model, args, kwargs) if args or kwargs else ({}, None)
             return _assemble(tracer, fx_graph, model, specs, note, started)
+        except Misfit as error:
+            raise Untraceable(f"the inputs do not fit: {error}") from error
         except GraphError as error:
             raise Untraceable(f"what torch.fx gave is no valid graph: {error}") from error
 
@@ -175,15 +181,15 @@ def _why(model: Callable[..., Any], error: Exception) -> str:
     source = resolve(user_place_of_traceback(error.__traceback__))
     name = f"{type(model).__name__}.forward" if isinstance(model, nn.Module) else getattr(model, "__name__", "it")
     message = " ".join(str(error).split())
+    line = source_line(source.file, source.line).strip() if source else ""
+    quoted = f" (`{line}`)" if line else ""
     if "control flow" in message:
-        import linecache
-
-        line = linecache.getline(source.file, source.line).strip() if source else ""
-        quoted = f" (`{line}`)" if line else ""
         return f"torch.fx cannot trace {name}: {source} depends on the value of a tensor{quoted}"
     short = message if len(message) <= 160 else message[:157] + "..."
     where = f" at {source}" if source else ""
-    return f"torch.fx cannot trace {name}: {type(error).__name__}{where}: {short}"
+    # Most often good code, such as torch.zeros(x.shape[0], 3): it needs the number where fx has a stand-in for it.
+    met = f"{type(error).__name__}{where}{quoted}: {short}"
+    return f"torch.fx cannot trace {name}: its stand-ins for tensors meet {met}"
 
 
 def _concrete(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -208,74 +214,11 @@ def _concrete(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
         elif parameter.default is not inspect.Parameter.empty:
             # A proxy in its place would send `if mask is not None:` down the branch that a plain call does not take.
             fixed[name] = parameter.default
+        elif (args or kwargs) and not parameter.kind.name.startswith("VAR"):
+            raise Untraceable(f"the inputs do not fit the model: missing a required argument: {name!r}")
     if any(name for name in fixed if signature.parameters[name].kind.name.startswith("VAR")):
         raise Untraceable("torch.fx takes no *args or **kwargs here")
     return fixed
-
-
-def _propagate(
-    tracer: _Tracer, fx_graph: torch.fx.Graph, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[dict[str, tuple[Output, ...]], str | None]:
-    """Output types of each node by running it on fake tensors; the second value says where that had to stop."""
-    import inspect
-
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
-    function = model.forward if isinstance(model, nn.Module) else model
-    bound = inspect.signature(function).bind_partial(*args, **kwargs)
-    bound.apply_defaults()
-    found: dict[str, tuple[Output, ...]] = {}
-    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True) as mode:
-
-        class Propagate(torch.fx.Interpreter):
-            def run_node(self, n: torch.fx.Node) -> Any:
-                if n.op == "call_module":
-                    _check_dtype(self.fetch_attr(str(n.target)), str(n.target), self.fetch_args_kwargs_from_env(n)[0])
-                result = super().run_node(n)
-                found[n.name] = tuple(Output(path, spec_of(tensor)) for path, tensor in tensors(result))
-                return result
-
-        def fake(leaf: Any) -> Any:
-            return mode.from_tensor(leaf, static_shapes=True) if isinstance(leaf, torch.Tensor) else leaf
-
-        given = [
-            replace_leaves(_argument(bound.arguments, node), fake)
-            for node in fx_graph.nodes
-            if node.op == "placeholder"
-        ]
-        log = logging.getLogger("torch._subclasses.fake_tensor")
-        level = log.level
-        log.setLevel(logging.CRITICAL)  # it would print the error that is reported here
-        try:
-            Propagate(tracer.root, garbage_collect_values=False, graph=fx_graph).run(*given)
-        except Exception as error:
-            message = " ".join(str(error).partition("While executing")[0].split())
-            if not isinstance(error, NotImplementedError) and _is_users_fault(error):
-                raise Untraceable(f"the inputs do not fit: {message[:200]}") from error
-            return found, f"shapes are known up to where fake tensors failed: {message[:120]}"
-        finally:
-            log.setLevel(level)
-    return found, None
-
-
-def _argument(arguments: dict[str, Any], placeholder: torch.fx.Node) -> Any:
-    name = str(placeholder.target).lstrip("*")
-    return arguments[name] if name in arguments else arguments.get(name.rpartition("_")[0])
-
-
-def _check_dtype(module: Any, path: str, args: tuple[Any, ...]) -> None:
-    # Fake tensors take any type here; the real kernels do not.
-    weight = getattr(module, "weight", None)
-    given = args[0] if args else None
-    if not isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d) or compat.is_any_autocast_enabled():
-        return
-    if isinstance(given, torch.Tensor) and isinstance(weight, torch.Tensor) and given.dtype != weight.dtype:
-        raise TypeError(f"{path} holds {weight.dtype} and is given {given.dtype}")
-
-
-def _is_users_fault(error: Exception) -> bool:
-    # A recorded run will say it with the user's line and the real types.
-    return isinstance(error, RuntimeError | ValueError | IndexError | TypeError)
 
 
 def _assemble(

@@ -16,20 +16,22 @@ _INPUTS = """inputs:
     --input int64:1,128:0..30000             integers from 0 to 29999
     --input int64:1,128:0..9 --input mask=bool:1,128
   Without it the file's `example_input` or `example_inputs` (a value or a function) is used, else a guess from the
-  first layer, which the output calls a guess.
+  layers and argument names, which the output calls a guess. What is no tensor (a number, a flag) is given in the file:
+    example_input = {'x': torch.ones(1, 3), 'scale': 0.5}
 """
 _TRACED = """
 exit codes:
   0  the graph is complete
-  1  the model raised, was interrupted or reached a limit: the graph so far is shown, with the failing operation
-  2  nothing was traced: no such file, no model in it, an input that is no input, ...
+  1  the model's run raised, was interrupted or reached a limit: the graph so far is shown, with the failing operation
+     (after a crash: only where it was)
+  2  the run never began: no such file, no model in it, an input that is no input, the file ended the process, ...
 """
 
 _DEBUGGED = f"""{_INPUTS}
 exit codes:
   0  the session ended
-  1  the model raised, was interrupted or reached a limit; the prompt opens at the last event
-  2  nothing was recorded: no such file, no model in it, an input that is no input, ...
+  1  the model's run raised, was interrupted or reached a limit; the prompt opens at the last event
+  2  the run never began: no such file, no model in it, an input that is no input, ...
 """
 
 _SHOWN = """exit codes:
@@ -81,9 +83,9 @@ def _add_trace(commands: Any) -> None:
     capture.add_argument("--train", action="store_true", help="trace in training mode (default: eval mode)")
     capture.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda, cuda:1, ...")
     capture.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and inputs (default: 0)")
-    capture.add_argument("--limit-operations", type=int, metavar="N", help="stop the run after N operations")
+    capture.add_argument("--limit-operations", type=_count, metavar="N", help="stop the run after N operations")
     capture.add_argument("--limit-bytes", type=_byte_count, metavar="N", help="stop past N bytes of results (2G, 500M)")
-    capture.add_argument("--limit-seconds", type=float, metavar="S", help="stop the run after S seconds")
+    capture.add_argument("--limit-seconds", type=_seconds, metavar="S", help="stop the run after S seconds")
     _add_output(command)
     command.set_defaults(run=trace)
 
@@ -109,11 +111,11 @@ def _add_debug(commands: Any) -> None:
     )
     capture.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu (default), cuda, cuda:1, ...")
     capture.add_argument("--seed", type=int, default=0, metavar="N", help="of weights, inputs and target (default: 0)")
-    capture.add_argument("--limit-operations", type=int, metavar="N", help="stop the run after N operations")
+    capture.add_argument("--limit-operations", type=_count, metavar="N", help="stop the run after N operations")
     capture.add_argument(
         "--limit-bytes", type=_byte_count, metavar="N", help="keep N bytes of values in memory, the rest on disk (2G)"
     )
-    capture.add_argument("--limit-seconds", type=float, metavar="S", help="stop the run after S seconds")
+    capture.add_argument("--limit-seconds", type=_seconds, metavar="S", help="stop the run after S seconds")
     training = command.add_argument_group("training step")
     training.add_argument(
         "--train", action="store_true", help="record loss, backward and update too, against a random target"
@@ -144,7 +146,9 @@ def _add_show(commands: Any) -> None:
 
 def _add_output(command: argparse.ArgumentParser) -> None:
     output = command.add_argument_group("output")
-    output.add_argument("--depth", type=int, metavar="N", help="show N levels of modules; below that one row a module")
+    output.add_argument(
+        "--depth", type=_count, metavar="N", help="show N levels of modules; below that one row a module"
+    )
     html = output.add_argument("--html", metavar="FILE", help="write an interactive page that needs no network")
     html.complete = shtab.FILE  # type: ignore[attr-defined]
     form = output.add_mutually_exclusive_group()
@@ -166,6 +170,22 @@ def _add_completion(commands: Any, parser: argparse.ArgumentParser) -> None:
     )
     command.add_argument("shell", choices=shtab.SUPPORTED_SHELLS)
     command.set_defaults(run=print_completion)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; write 10 or 0.5")
+    return seconds
 
 
 def _byte_count(text: str) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 
 from graphtools.graph import Graph
 
+RUNNING = "running"  # the file that a worker makes when the model's code is loaded and its first run is to begin
 TALKING = "talking"  # the file that a debugging process makes when its prompt opens
 
 
@@ -51,7 +52,8 @@ def _run(module: str, request: dict[str, Any], **streams: Any) -> Answer:
             with open(answer, encoding="utf-8") as file:
                 return _read(json.load(file))
         with open(os.path.join(folder, "fault.txt"), encoding="utf-8", errors="replace") as file:
-            return Answer(None, 1, _obituary(code, file.read(), request))
+            said = _obituary(code, file.read(), request)
+        return Answer(None, 1 if os.path.exists(os.path.join(folder, RUNNING)) else 2, said)
 
 
 def _wait(process: subprocess.Popen[bytes], talking: str) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphtools.cli.child import TALKING
-from graphtools.cli.worker import Refusal, load_model, refusal_for, serve, time_limit
+from graphtools.cli.worker import Refusal, announced, prepare, refusal_for, serve, time_limit
 
 if TYPE_CHECKING:
     from graphtools.loading import Loaded
@@ -27,7 +27,7 @@ def main(folder: str, request: dict[str, Any]) -> None:
 
     def session(request: dict[str, Any], fault: Any) -> dict[str, Any]:
         with _set_aside():
-            recording, notes = _load(request) if request["target"].endswith(".gt") else _record(request, fault)
+            recording, notes = _load(request) if request["target"].endswith(".gt") else _record(folder, request, fault)
         return _talk(recording, notes, request, os.path.join(folder, TALKING))
 
     serve(folder, request, session)
@@ -96,11 +96,11 @@ def _load(request: dict[str, Any]) -> tuple[Recording, list[str]]:
         raise Refusal(f"cannot read {request['target']}: {error.strerror or error}", 2) from None
 
 
-def _record(request: dict[str, Any], fault: Any) -> tuple[Recording, list[str]]:
-    loaded = load_model(request)
+def _record(folder: str, request: dict[str, Any], fault: Any) -> tuple[Recording, list[str]]:
+    loaded, limit_s = prepare(folder, request, fault)
     notes = [f"inputs: {loaded.inputs_note}"]
     try:
-        with time_limit(request["limits"][2], fault):
+        with time_limit(limit_s, fault, request["limits"][2]), announced(f"running {request['target']}", 10):
             return (_training_step(loaded, request, notes) if request["train"] else _forward(loaded, request)), notes
     except BaseException as error:
         from graphtools.errors import LoadError

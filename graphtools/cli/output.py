@@ -13,11 +13,11 @@ from graphtools.graph import Graph
 
 
 def write(
-    graph: Graph, arguments: argparse.Namespace, table: Callable[[int, bool], str], document: Callable[[], str]
+    graph: Graph, arguments: argparse.Namespace, table: Callable[[int | None, bool], str], document: Callable[[], str]
 ) -> int:
     """Prints one form of the graph and writes the page; returns 0, or the exit code for a page that cannot be written.
 
-    `table(width, color)` gives the text, `document()` the JSON.
+    `table(width, color)` gives the text, with None for a width without end; `document()` the JSON.
     """
     if arguments.json:
         print(document())
@@ -26,13 +26,14 @@ def write(
     elif arguments.mermaid:
         print(graph.to_mermaid(arguments.depth))
     else:
-        width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 110
-        print(table(max(width, 60), sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
+        is_terminal = sys.stdout.isatty()
+        width = max(60, shutil.get_terminal_size((100, 24)).columns) if is_terminal else None
+        print(table(width, is_terminal and not os.environ.get("NO_COLOR")))
     if arguments.html:
         try:
             graph.to_html(arguments.html, title=f"{graph.capture.model} · graphtools")
         except OSError as error:
-            return fail(f"cannot write {error.filename or arguments.html}: {error.strerror or error}")
+            return fail(f"cannot write {arguments.html}: {os.strerror(error.errno) if error.errno else error}")
         print(f"wrote {arguments.html}", file=sys.stderr)
     if graph.failure is not None and (arguments.json or arguments.dot or arguments.mermaid):
         print(f"graphtools: the run stopped early: {graph.failure}", file=sys.stderr)

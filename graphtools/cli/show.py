@@ -37,12 +37,13 @@ def show(arguments: argparse.Namespace) -> int:
     except OSError as error:
         return fail(f"cannot read {arguments.file}: {error.strerror or error}")
 
-    def table(width: int, color: bool) -> str:
+    def table(width: int | None, color: bool) -> str:
         from graphtools.table import format_graph
 
         text = format_graph(recording.graph, arguments.depth, width, color)
         facts = _lines(summary(recording, arguments.file, n_bytes))
-        return "\n".join([text, "", *(elide(plain(line), width, middle=False) for line in facts)])
+        lines = (plain(line) for line in facts)
+        return "\n".join([text, "", *(line if width is None else elide(line, width, middle=False) for line in lines)])
 
     def document() -> str:
         return json.dumps(summary(recording, arguments.file, n_bytes), allow_nan=False)

@@ -8,6 +8,7 @@ from graphtools.cli import fail
 from graphtools.cli.child import Answer, ask
 from graphtools.cli.output import write
 from graphtools.graph import Graph
+from graphtools.words import wrapped
 
 
 def trace(arguments: argparse.Namespace) -> int:
@@ -31,9 +32,10 @@ def trace(arguments: argparse.Namespace) -> int:
 
 
 def _show(graph: Graph, answer: Answer, arguments: argparse.Namespace) -> int:
-    def table(width: int, color: bool) -> str:
+    def table(width: int | None, color: bool) -> str:
         from graphtools.table import format_graph
 
-        return f"{format_graph(graph, arguments.depth, width, color)}\ninputs: {answer.inputs_note}"
+        note = wrapped(f"inputs: {answer.inputs_note}", width or 100, " " * 8)
+        return "\n".join([format_graph(graph, arguments.depth, width, color), *note])
 
     return write(graph, arguments, table, graph.to_json)

@@ -7,12 +7,18 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from graphtools.cli.child import RUNNING
+
 if TYPE_CHECKING:
+    from graphtools.graph import Graph
     from graphtools.loading import Loaded
 
 
@@ -26,7 +32,7 @@ class Refusal(Exception):
 
 def main(folder: str, request: dict[str, Any]) -> None:
     """Answers a request for a graph."""
-    serve(folder, request, _answer)
+    serve(folder, request, lambda request, fault: _answer(folder, request, fault))
 
 
 def serve(folder: str, request: dict[str, Any], answer: Callable[[dict[str, Any], Any], dict[str, Any]]) -> None:
@@ -54,28 +60,73 @@ def serve(folder: str, request: dict[str, Any], answer: Callable[[dict[str, Any]
         os._exit(0)  # threads or exit handlers of the user's file must not keep the answer waiting
 
 
-def load_model(request: dict[str, Any]) -> Loaded:
-    """The model that the request names, in training mode if it says `train`. Raises Refusal."""
-    from graphtools.errors import LoadError
+def prepare(folder: str, request: dict[str, Any], fault: Any) -> tuple[Loaded, float | None]:
+    """The model that the request names, with inputs, in training mode if it says `train`; and the seconds left to run.
 
+    A guess of the inputs may take half the seconds. Raises Refusal.
+    """
+    from graphtools.errors import LimitError, LoadError
+
+    target, limit_s = request["target"], request["limits"][2]
+    given = request["inputs"], request["device"], request["seed"]
     try:
-        from graphtools.loading import load
+        from graphtools.capture.fakes import import_fake_tensors
+        from graphtools.loading import give_inputs, load_model
 
-        loaded = load(request["target"], request["inputs"], request["device"], request["seed"])
+        loaded = load_model(target, *given)
+        if hasattr(loaded.model, "train"):
+            loaded.model.train(request["train"])
+        if request.get("method", "record") != "record":
+            import_fake_tensors()  # 2 s that are not the model's
+        with open(os.path.join(folder, RUNNING), "w", encoding="utf-8"):
+            pass
+        started, share = time.monotonic(), 60.0 if limit_s is None else limit_s / 2
+        with announced(f"trying inputs for {target}", 3) as attempt:
+            with time_limit(None if limit_s is None else share, fault, limit_s):
+                give_inputs(loaded, *given, limit_s=share, attempt=attempt)
     except LoadError as error:
         raise Refusal(str(error), 2) from None
+    except LimitError as error:
+        message = f"{target}: {error}, while an input was guessed; give one by --input"
+        raise Refusal(message, 1) from None
     except SystemExit as error:
-        raise Refusal(_left(request["target"], error), 2) from None
+        raise Refusal(_left(target, error), 2) from None
     except Exception as error:
-        raise Refusal(_raised_while_loading(request["target"], error), 2) from None
-    if hasattr(loaded.model, "train"):
-        loaded.model.train(request["train"])
-    return loaded
+        raise Refusal(_raised_while_loading(target, error), 2) from None
+    return loaded, None if limit_s is None else max(0.1, limit_s - (time.monotonic() - started))
 
 
 @contextmanager
-def time_limit(seconds: float | None, fault: Any) -> Iterator[None]:
-    """Raises LimitError in the block after so many seconds; ends the process where no exception gets through."""
+def announced(doing: str, after_s: float) -> Iterator[Callable[[str], None]]:
+    """Says on stderr what the block does once it has taken so many seconds, and then each detail that it is told."""
+    details, is_late = [""], threading.Event()
+
+    def say() -> None:
+        is_late.set()
+        detail = f": {details[0]}" if details[0] else ""
+        with suppress(OSError):
+            os.write(2, f"graphtools: {doing}{detail} (Ctrl-C stops)\n".encode())
+
+    def tell(detail: str) -> None:
+        details[0] = detail
+        if is_late.is_set():
+            say()
+
+    timer = threading.Timer(after_s, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield tell
+    finally:
+        timer.cancel()
+
+
+@contextmanager
+def time_limit(seconds: float | None, fault: Any, whole: float | None = None) -> Iterator[None]:
+    """Raises LimitError in the block after so many seconds; ends the process where no exception gets through.
+
+    `whole` is the limit that the user gave, of which `seconds` are what is left.
+    """
     if seconds is None or not hasattr(signal, "SIGALRM"):
         yield
         return
@@ -83,7 +134,7 @@ def time_limit(seconds: float | None, fault: Any) -> Iterator[None]:
     def stop(*_: Any) -> None:
         from graphtools.errors import LimitError
 
-        raise LimitError(f"the run was stopped at its limit of {seconds:g} s")
+        raise LimitError(f"the run was stopped at its limit of {whole or seconds:g} s")
 
     signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -97,32 +148,45 @@ def time_limit(seconds: float | None, fault: Any) -> Iterator[None]:
 
 def refusal_for(target: str, error: BaseException) -> Refusal:
     """What to say of an exception that left nothing to show. Raises it if it is none that has words."""
-    from graphtools.errors import GraphtoolsError
+    from graphtools.errors import CaptureError, GraphtoolsError
 
     if isinstance(error, SystemExit):
         return Refusal(_left(target, error), 1)
+    if isinstance(error, CaptureError) and error.reason != str(error):
+        return Refusal(f"{error.reason}. Use --method record, which runs the model and sees what happens", 2)
     if isinstance(error, GraphtoolsError):
         return Refusal(str(error), 2)
     raise error
 
 
-def _answer(request: dict[str, Any], fault: Any) -> dict[str, Any]:
+def _answer(folder: str, request: dict[str, Any], fault: Any) -> dict[str, Any]:
     from graphtools.capture.fakes import fake_weights
 
     with fake_weights() if request["fake"] else nullcontext():
-        loaded = load_model(request)
+        loaded, limit_s = prepare(folder, request, fault)
         exit_code = 0
         try:
-            with time_limit(request["limits"][2], fault):
+            with time_limit(limit_s, fault, request["limits"][2]), announced(f"running {request['target']}", 10):
                 graph = _trace(loaded, request)
         except BaseException as error:
-            graph, exit_code = getattr(error, "graph", None), 1
-            if graph is None:
+            so_far, exit_code = getattr(error, "graph", None), 1
+            if so_far is None:
                 raise refusal_for(request["target"], error) from None
+            graph = _in_options(so_far, error)
         return {"exit_code": exit_code, "graph": graph.to_json(), "inputs_note": loaded.inputs_note}
 
 
-def _trace(loaded: Loaded, request: dict[str, Any]) -> Any:
+def _in_options(graph: Graph, error: BaseException) -> Graph:
+    """The graph, whose failure advises options of the command line where it advised arguments in Python."""
+    from graphtools.errors import CaptureError
+
+    if graph.failure is None or not isinstance(error, CaptureError):
+        return graph
+    failure = replace(graph.failure, message=f"{error.reason}. Run without --fake, so that it is computed")
+    return type(graph)(graph.nodes, graph.modules, graph.capture, failure)
+
+
+def _trace(loaded: Loaded, request: dict[str, Any]) -> Graph:
     from graphtools.capture.api import trace
     from graphtools.recording import Limits
 
@@ -138,22 +202,36 @@ def _trace(loaded: Loaded, request: dict[str, Any]) -> Any:
 
 def _left(target: str, error: SystemExit) -> str:
     frames = traceback.extract_tb(error.__traceback__)
-    at = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    own = _own_frame(target, frames)
+    at = f" at {os.path.basename(own.filename)}:{own.lineno} (`{own.line}`)" if own is not None else ""
+    is_parser = any(os.path.basename(frame.filename) == "argparse.py" for frame in frames)
+    what = "command line arguments, which it does not get here, and " if is_parser else ""
     return (
-        f"{target} ended the process with sys.exit({error.code!r}){at}. "
+        f"{target} {'reads ' + what if what else ''}ended the process with sys.exit({error.code!r}){at}. "
         'Put what only a script should do under `if __name__ == "__main__":`'
     )
 
 
+def _own_frame(target: str, frames: Sequence[traceback.FrameSummary]) -> traceback.FrameSummary | None:
+    """The innermost frame in the file that the user named, else the innermost."""
+    path = os.path.abspath(target.partition(":")[0])
+    own = [frame for frame in frames if os.path.abspath(frame.filename) == path] or list(frames[-1:])
+    return own[-1] if own else None
+
+
 def _raised_while_loading(target: str, error: Exception) -> str:
+    from graphtools.capture.fakes import needs_value
+
     path = os.path.abspath(target.partition(":")[0])
     if isinstance(error, SyntaxError):
         where = f"{os.path.basename(error.filename or path)}:{error.lineno}"
         return f"{target} is not valid Python: {where}: {error.msg}\n    {(error.text or '').strip()}"
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if os.path.abspath(frame.filename) == path] or frames[-1:]
-    where = f"{os.path.basename(own[-1].filename)}:{own[-1].lineno}" if own else target
-    line = f"\n    {own[-1].line}" if own and own[-1].line else ""
+    own = _own_frame(target, traceback.extract_tb(error.__traceback__))
+    where = f"{os.path.basename(own.filename)}:{own.lineno}" if own is not None else target
+    line = f"\n    {own.line}" if own is not None and own.line else ""
+    if needs_value(error):
+        said = "needs a value while the model is built, and with --fake tensors have none; run without --fake"
+        return f"{target}: {where} {said}{line}"
     return f"{target} raised while it was being loaded, at {where}: {type(error).__name__}: {error}{line}"
 
 

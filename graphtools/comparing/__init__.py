@@ -30,6 +30,9 @@ from graphtools.kinds import category
 from graphtools.recording import Content, Event, Flow, Kept, Recording, Update, ValueLost
 
 if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
     from graphtools.comparing.deviations import Deviation
 
 __all__ = ["Comparison", "Pair", "Side", "compare"]
@@ -180,6 +183,14 @@ class Comparison:
     def is_equal(self) -> bool:
         """True if each has all that the other has, and every value is the same, bit for bit."""
         return all(pair.is_equal for pair in self.pairs)
+
+    def to_html(self, file: str | os.PathLike[str] | None = None, titles: tuple[str, str] = ("a", "b")) -> str | Path:
+        """One HTML page with both side by side, walked together and colored by their differences; see
+        `graphtools.viewer.pair_page`. Gives the page as text, or the path of `file` if that is given. Raises OSError.
+        """
+        from graphtools.viewer.pair_page import comparison_html
+
+        return comparison_html(self, file, titles)
 
     # -- what a pair asks -------------------------------------------------------------------------------------------
 

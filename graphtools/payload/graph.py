@@ -100,6 +100,7 @@ def _nodes(graph: Graph, drawn: list[Node], strings: Strings) -> dict[str, list[
         "category": strings.indexes(node_category(node) for node in drawn),
         "scope": strings.indexes(node.scope for node in drawn),
         "specs": [strings.indexes(str(output.spec) for output in node.outputs) for node in drawn],
+        "paths": [[".".join(map(str, output.path)) for output in node.outputs] for node in drawn],
         "shape": strings.indexes(shape_text(node.spec) for node in drawn),
         "dtype": strings.indexes(node.spec.dtype if node.spec else "" for node in drawn),
         "device": strings.indexes(node.spec.device if node.spec else "" for node in drawn),

@@ -39,8 +39,8 @@ _PAGE = """<!doctype html>
 """
 
 
-def to_html(graph: Graph, file: str | os.PathLike[str] | None = None, title: str | None = None) -> str:
-    """The page as text; also written to `file` if given, all of it or nothing.
+def to_html(graph: Graph, file: str | os.PathLike[str] | None = None, title: str | None = None) -> str | Path:
+    """The page as text, or the path it was written to if `file` is given, all of it or nothing.
 
     `title` is the model's name if not given. Raises OSError, naming the file, if it cannot be written.
     """
@@ -48,9 +48,11 @@ def to_html(graph: Graph, file: str | os.PathLike[str] | None = None, title: str
         {"payload": graph_payload(graph), "options": {"title": title or "", "focus": True}},
         title or graph.capture.model or "graph",
     )
-    if file is not None:
-        write_whole(Path(file), page)
-    return page
+    if file is None:
+        return page
+    path = Path(file)
+    write_whole(path, page)
+    return path
 
 
 def page_html(data: dict[str, Any], title: str) -> str:

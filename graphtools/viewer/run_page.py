@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from graphtools.payload import graph_payload, run_payload
+from graphtools.payload import drawn_nodes, graph_payload, run_payload
 from graphtools.recording import Recording
 from graphtools.viewer.page import page_html, write_whole
 
@@ -76,4 +76,8 @@ def _room(count: int) -> tuple[int, int]:
 
 
 def _explanations(recording: Recording) -> Iterator[tuple[str, Any]]:
-    return iter(())
+    """What is said of each row, of as many as have tensors in the page."""
+    from graphtools.answering import explanation  # needs torch
+
+    for row, node in enumerate(drawn_nodes(recording.graph)[:MOST_TENSORS]):
+        yield str(row), explanation(recording, node)

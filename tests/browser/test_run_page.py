@@ -272,6 +272,29 @@ def test_a_click_selects_what_is_seen_as_of_the_position(step, recording):
     assert page.at() == len(recording) - 1
 
 
+def test_a_click_on_an_edge_shows_what_it_carries(step, recording):
+    page = step()
+    page.page.keyboard.press("End")
+    page.page.keyboard.press("f")
+    above, below = page.rect("mean"), page.rect("linear")
+    x = above["x"] + above["width"] / 2
+    page.page.mouse.click(x, (above["y"] + above["height"] + below["y"]) / 2)
+    text = page.panel()
+    assert text.startswith("mean")
+    assert "f32[6, 8]" in text
+
+
+def test_why_names_the_rule_and_where_a_zero_began(step, recording):
+    page = step()
+    page.goto(event_of(recording, "relu", "backward"))
+    page.tab("Why")
+    text = page.panel()
+    assert "1[x > 0]" in text
+    assert "What arrived" in text
+    page.page.locator(".arrival button").first.click()
+    assert "conv2d" in page.panel()
+
+
 def test_the_menu_of_a_box_runs_breaks_and_explains(step, recording):
     page = step()
     page.menu("mean", "Run to here")

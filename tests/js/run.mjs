@@ -13,7 +13,9 @@ export function runOf(payload) {
   const words = ["", "op", "OpBackward", "SGD"];
   const to = row.map((at, i) =>
     i >= count && i < 2 * count
-      ? edges.from.filter((from, e) => edges.to[e] === at && calls.includes(from)).filter((x, k, all) => all.indexOf(x) === k)
+      ? edges.from
+          .filter((from, e) => edges.to[e] === at && calls.includes(from))
+          .filter((x, k, all) => all.indexOf(x) === k)
       : [],
   );
   return {
@@ -34,7 +36,19 @@ export function runOf(payload) {
     },
     frames: { scope: [0], start: [0], stop: [row.length], parent: [-1], is_call: [1], of_event: row.map(() => 0) },
     segments: [0, count, 2 * count],
-    stages: [{ kind: "backward", start: count, stop: 2 * count, name: "", file: "", line: 0, before: [], changed: [], value: 0.5 }],
+    stages: [
+      {
+        kind: "backward",
+        start: count,
+        stop: 2 * count,
+        name: "",
+        file: "",
+        line: 0,
+        before: [],
+        changed: [],
+        value: 0.5,
+      },
+    ],
     parameters: { name: ["w"], spec: [0], rows: [[calls[0]]], trainable: [1], buffer: [0] },
     grads: { row: back, output: back.map(() => 0), event: back.map((_, i) => count + i) },
     accumulated: { parameter: [0], event: [2 * count - 1] },

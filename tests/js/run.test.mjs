@@ -95,9 +95,17 @@ test("a group has the sum or the greatest of what it holds", () => {
   const { tree } = ran();
   const item = (name) => tree.items.find((found) => found.id === name).index;
   const rows = [null, 2, 6, 1, null];
-  const sum = heatOf(OVERLAYS.find((overlay) => overlay.name === "flops"), tree, rows);
+  const sum = heatOf(
+    OVERLAYS.find((overlay) => overlay.name === "flops"),
+    tree,
+    rows,
+  );
   assert.equal(sum.values[item("block")], 8);
-  const most = heatOf(OVERLAYS.find((overlay) => overlay.name === "grad_norm"), tree, rows);
+  const most = heatOf(
+    OVERLAYS.find((overlay) => overlay.name === "grad_norm"),
+    tree,
+    rows,
+  );
   assert.equal(most.values[item("block")], 6);
   assert.equal(level(most, 6), 1);
   assert.equal(level(most, 1), 0);

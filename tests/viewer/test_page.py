@@ -159,8 +159,8 @@ def test_page_is_the_same_each_time():
 def test_file_is_written_whole_and_readable(tmp_path):
     file = tmp_path / "graph.html"
     file.write_text("old")
-    text = page.to_html(small_graph(), str(file))
-    assert file.read_text(encoding="utf-8") == text
+    assert page.to_html(small_graph(), str(file)) == file
+    assert file.read_text(encoding="utf-8") == page.to_html(small_graph())
     assert [entry.name for entry in tmp_path.iterdir()] == ["graph.html"]
     if os.name == "posix":
         assert stat.S_IMODE(file.stat().st_mode) & 0o400

@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 import { KEYS, RUN_KEYS } from "./interact.js";
-import { OVERLAYS, heatColor } from "./overlay.js";
+import { DIFFERENCE, OVERLAYS, heatColor } from "./overlay.js";
 import { compactNumber } from "./words.js";
 import inspectorCss from "./panel/inspector.css";
 import css from "./viewer.css";
@@ -29,6 +29,7 @@ import css from "./viewer.css";
  * @property {() => void} savePng
  * @property {() => void} saveSvg
  * @property {(x: number, y: number, title: string, entries: import("./menu.js").Entry[]) => void} menu
+ * @property {boolean} compared there is another graph that this one is compared with
  * @property {(() => void) | null} showFailure null if no operation is known to have failed
  */
 
@@ -53,7 +54,10 @@ export function buildChrome(el, model, title, walk, actions) {
       "aria-label": `Graph of ${title}. Press ? for the keys.`,
     })
   );
-  const keys = [...(walk ? RUN_KEYS : []), ...KEYS].flatMap(([name, what]) => [make("dt", {}, name), make("dd", {}, what)]);
+  const keys = [...(walk ? RUN_KEYS : []), ...KEYS].flatMap(([name, what]) => [
+    make("dt", {}, name),
+    make("dd", {}, what),
+  ]);
   const help = make(
     "div",
     { class: "help", hidden: true, role: "dialog", "aria-label": "Keys" },
@@ -138,11 +142,22 @@ function bar(
     "select",
     { "aria-label": "Color the boxes by", onchange: (event) => actions.overlay(event.target.value) },
     make("option", { value: "" }, "Color: kind"),
+    actions.compared ? make("option", { value: "difference", selected: true }, "Difference") : null,
     ...colors,
   );
   const name = [make("strong", {}, title), make("span", { class: "muted facts" }, facts.filter(Boolean).join(" · "))];
   const space = make("span", { class: "space" });
-  if (walk) return make("header", { class: "bar" }, name[0], walk, space, color, button("Find", "/", actions.find), menu("View", view));
+  if (walk)
+    return make(
+      "header",
+      { class: "bar" },
+      name[0],
+      walk,
+      space,
+      color,
+      button("Find", "/", actions.find),
+      menu("View", view),
+    );
   return make(
     "header",
     { class: "bar" },
@@ -157,6 +172,12 @@ function bar(
     button("Keys", "?", actions.help),
     menu("Save", save),
   );
+}
+
+function swatch(/** @type {string} */ color) {
+  const patch = make("span", { class: "swatch" });
+  patch.style.background = color;
+  return patch;
 }
 
 /** The scale of an overlay: its name, a strip of its colors, what its ends stand for. */
@@ -175,6 +196,7 @@ function drawLegend(
     make("strong", {}, overlay.label),
     strip,
     make("div", { class: "legend-ends" }, make("span", {}, from), make("span", {}, to)),
+    ...(overlay === DIFFERENCE ? [make("p", { class: "legend-alone" }, swatch(theme.alone), "only here")] : []),
   );
 }
 

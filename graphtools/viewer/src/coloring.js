@@ -1,11 +1,17 @@
 // The boxes colored by a number, as a person chose in the bar: gets the numbers, keeps the heat map.
 
-import { OVERLAYS, heatColor, heatOf, level, ownMetric } from "./overlay.js";
+import { DIFFERENCE, OVERLAYS, heatColor, heatOf, level, ownMetric } from "./overlay.js";
 
 export class Coloring {
-  /** @param {import("./viewer.js").Viewer} viewer */
-  constructor(viewer) {
+  /**
+   * @param {import("./viewer.js").Viewer} viewer
+   * @param {(number | null)[]} [differences] by row
+   * @param {number[]} [alone] rows that what it is compared with does not have
+   */
+  constructor(viewer, differences, alone = []) {
     this.viewer = viewer;
+    this.differences = differences ?? null;
+    this.alone = new Set(alone.map((row) => viewer.tree.ofNode[row]));
     this.heat = /** @type {import("./overlay.js").Heat | null} */ (null);
     this.wanted = "";
   }
@@ -14,8 +20,13 @@ export class Coloring {
   async choose(/** @type {string} */ name) {
     const { viewer } = this;
     this.wanted = name;
-    const overlay = OVERLAYS.find((found) => found.name === name);
-    let rows = overlay ? ownMetric(name, viewer.model, viewer.stepping?.run ?? null) : null;
+    const overlay = [...OVERLAYS, DIFFERENCE].find((found) => found.name === name);
+    let rows =
+      overlay === DIFFERENCE
+        ? this.differences
+        : overlay
+          ? ownMetric(name, viewer.model, viewer.stepping?.run ?? null)
+          : null;
     if (overlay && !rows && viewer.stepping) {
       viewer.chrome.tell(`Computing ${overlay.label.toLowerCase()} …`);
       try {
@@ -39,12 +50,14 @@ export class Coloring {
   /** The color of an item; null where it has no number. */
   colorOf(/** @type {number} */ item) {
     if (!this.heat) return null;
+    if (this.heat.overlay === DIFFERENCE && this.alone.has(item)) return this.viewer.theme.alone;
     const at = level(this.heat, this.heat.values[item]);
     return Number.isNaN(at) ? null : heatColor(at, this.viewer.theme.dark);
   }
 
   /** The number of an item in words; "" where it has none. */
   words(/** @type {number} */ item) {
+    if (this.heat?.overlay === DIFFERENCE && this.alone.has(item)) return "only here";
     const value = this.heat?.values[item] ?? NaN;
     return this.heat && !Number.isNaN(value) ? `${this.heat.overlay.label}: ${this.heat.overlay.text(value)}` : "";
   }

@@ -118,10 +118,7 @@ function trace(
   context.lineTo(points[last][0], endY);
 }
 
-function drawArrow(
-  /** @type {CanvasRenderingContext2D} */ context,
-  /** @type {SceneLine} */ line,
-) {
+function drawArrow(/** @type {CanvasRenderingContext2D} */ context, /** @type {SceneLine} */ line) {
   if (line.target < 0) return;
   const [x, y] = line.points[line.points.length - 1];
   context.beginPath();
@@ -130,4 +127,3 @@ function drawArrow(
   context.lineTo(x + 4, y - 7.5);
   context.fill();
 }
-

@@ -20,8 +20,9 @@ export function embeddedHost(data) {
   return {
     tensor: async (key) => data.tensors[key] ?? lost(key),
     picture: async (key, index) =>
-      (data.tensors[key]?.pictures ?? []).find((/** @type {any} */ picture) => String(picture.index) === String(index)) ??
-      null,
+      (data.tensors[key]?.pictures ?? []).find(
+        (/** @type {any} */ picture) => String(picture.index) === String(index),
+      ) ?? null,
     explain: async (row) => data.explanations?.[row] ?? null,
     metrics: async () => data.metrics ?? {},
     thumbnails: async () => data.thumbnails ?? [],

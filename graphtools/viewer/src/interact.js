@@ -1,6 +1,6 @@
 // Pointer and keyboard on the canvas.
 
-import { boxAt, onSign } from "./scene.js";
+import { boxAt, lineAt, onSign } from "./scene.js";
 
 /** @typedef {import("./viewer.js").Viewer} Viewer */
 
@@ -51,6 +51,11 @@ export function listen(/** @type {Viewer} */ viewer) {
     const box = boxAt(viewer.scene, x, y);
     return { box, sign: box ? onSign(box, x, y) : false };
   };
+  const lineUnder = (/** @type {MouseEvent} */ event) => {
+    const point = at(event);
+    const { x, y } = camera.toPicture(point.x, point.y);
+    return lineAt(viewer.scene, x, y, 6 / Math.max(0.3, camera.view.scale));
+  };
   /** @type {Map<number, {x: number, y: number}>} */
   const down = new Map();
   let moved = 0;
@@ -73,7 +78,8 @@ export function listen(/** @type {Viewer} */ viewer) {
       const now = at(event);
       if (!before) {
         const { box, sign } = boxUnder(event);
-        canvas.style.cursor = box && (!box.open || sign) ? "pointer" : "grab";
+        const line = (!box || box.open) && !sign ? lineUnder(event) : -1;
+        canvas.style.cursor = (box && (!box.open || sign)) || line >= 0 ? "pointer" : "grab";
         viewer.hover(box && !box.open ? box.item : -1);
         return;
       }
@@ -96,7 +102,9 @@ export function listen(/** @type {Viewer} */ viewer) {
     if (!down.delete(event.pointerId) || event.type === "pointercancel" || moved > CLICK_DISTANCE || event.button)
       return;
     const { box, sign } = boxUnder(event);
+    const line = box && !box.open ? -1 : lineUnder(event);
     if (box && sign) viewer.toggle(box.item);
+    else if (line >= 0) viewer.selectLine(line);
     else viewer.select(box ? box.item : -1, false);
   };
   canvas.addEventListener("pointerup", release, { signal });
@@ -194,7 +202,13 @@ function walkKey(
     "⇧F11": "out",
     F5: "resume",
     "⇧F5": "resumeBack",
-    ...(onCanvas && { ArrowRight: "into", ArrowLeft: "back", "⇧ArrowRight": "over", "⇧ArrowLeft": "backOver", " ": "play" }),
+    ...(onCanvas && {
+      ArrowRight: "into",
+      ArrowLeft: "back",
+      "⇧ArrowRight": "over",
+      "⇧ArrowLeft": "backOver",
+      " ": "play",
+    }),
   });
   const name = (event.shiftKey ? "⇧" : "") + event.key;
   const move = moves[name];

@@ -1,6 +1,7 @@
 // The one ES module of the viewer, for every host: `mount` for pages, the default export for anywidget and Streamlit.
 
 import { remoteHost } from "./host.js";
+import { mountPair } from "./pair.js";
 import { startPages } from "./page.js";
 import { Viewer } from "./viewer.js";
 
@@ -23,8 +24,10 @@ export function mount(el, payload, options = {}) {
     setOpen: (/** @type {string} */ scope, /** @type {boolean} */ open) => viewer.setItemOpen(item(scope), open),
     /** Calls `listener` on "select" ({name, operation} or null), "toggle" ({scope, open}), "position" ({position}) and
      * "breakpoints" ({events}); gives a function that stops it. */
-    on: (/** @type {"select" | "toggle" | "position" | "breakpoints"} */ event, /** @type {(detail: any) => void} */ listener) =>
-      viewer.on(event, listener),
+    on: (
+      /** @type {"select" | "toggle" | "position" | "breakpoints"} */ event,
+      /** @type {(detail: any) => void} */ listener,
+    ) => viewer.on(event, listener),
     /** Goes to an event of the run. */
     goto: (/** @type {number} */ index) => viewer.stepping?.goto(index),
     /** The index of the current event; -1 without a run. */
@@ -107,7 +110,7 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
   };
 }
 
-export { remoteHost };
+export { mountPair, remoteHost };
 export default { render };
 
 if (typeof document !== "undefined") startPages(document, mount);

@@ -9,6 +9,7 @@
  * @property {string} category
  * @property {string} scope
  * @property {string[]} specs
+ * @property {string[]} paths where each of its tensors stands in what it gave, as edges name it
  * @property {string} shape
  * @property {string} dtype
  * @property {string} device
@@ -61,6 +62,7 @@ export function readPayload(payload) {
     category: text(n.category[i]),
     scope: text(n.scope[i]),
     specs: n.specs[i].map(text),
+    paths: n.paths?.[i] ?? [],
     shape: text(n.shape[i]),
     dtype: text(n.dtype[i]),
     device: text(n.device[i]),

@@ -16,7 +16,9 @@ const NEAR = 200; // how far above or below a neighbor to the side may stand
  */
 export function neighbor(scene, tree, box, key) {
   const aside = key === "ArrowLeft" || key === "ArrowRight";
-  const found = (aside ? beside(scene, box, key === "ArrowRight" ? 1 : -1) : along(scene, tree, box, key === "ArrowDown"))
+  const found = (
+    aside ? beside(scene, box, key === "ArrowRight" ? 1 : -1) : along(scene, tree, box, key === "ArrowDown")
+  )
     .filter((other) => other !== undefined)
     .sort((a, b) => distance(a, box, aside) - distance(b, box, aside));
   return found.length ? found[0].item : -1;
@@ -38,8 +40,7 @@ function along(
 
 function beside(/** @type {Scene} */ scene, /** @type {SceneBox} */ box, /** @type {number} */ side) {
   return scene.boxes.filter(
-    (other) =>
-      !other.open && (center(other) - center(box)) * side > 1 && Math.abs(middle(other) - middle(box)) < NEAR,
+    (other) => !other.open && (center(other) - center(box)) * side > 1 && Math.abs(middle(other) - middle(box)) < NEAR,
   );
 }
 

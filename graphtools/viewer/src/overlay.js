@@ -23,13 +23,37 @@ const number = (/** @type {number} */ value) => (value === 0 ? "0" : Number(valu
 /** @type {Overlay[]} */
 export const OVERLAYS = [
   { name: "duration", label: "Duration", join: "sum", log: true, text: seconds, asked: false },
-  { name: "memory", label: "Memory", join: "sum", log: true, text: (v) => `${compactNumber(Math.round(v))}B`, asked: false },
+  {
+    name: "memory",
+    label: "Memory",
+    join: "sum",
+    log: true,
+    text: (v) => `${compactNumber(Math.round(v))}B`,
+    asked: false,
+  },
   { name: "flops", label: "FLOPs", join: "sum", log: true, text: (v) => compactNumber(Math.round(v)), asked: true },
   { name: "value_norm", label: "Value norm", join: "max", log: true, text: number, asked: true },
   { name: "grad_norm", label: "Gradient norm", join: "max", log: true, text: number, asked: true },
-  { name: "zeros", label: "Zeros", join: "max", log: false, text: (v) => `${Number((v * 100).toPrecision(3))} %`, asked: true },
+  {
+    name: "zeros",
+    label: "Zeros",
+    join: "max",
+    log: false,
+    text: (v) => `${Number((v * 100).toPrecision(3))} %`,
+    asked: true,
+  },
   { name: "update_ratio", label: "Update ratio", join: "max", log: true, text: number, asked: true },
 ];
+
+/** How far values are from those of what they are compared with. @type {Overlay} */
+export const DIFFERENCE = {
+  name: "difference",
+  label: "Relative difference",
+  join: "max",
+  log: true,
+  text: number,
+  asked: false,
+};
 
 /** A duration in microseconds, in the unit that suits it. */
 export function seconds(/** @type {number} */ us) {
@@ -41,7 +65,8 @@ export function ownMetric(/** @type {string} */ name, /** @type {Model} */ model
   if (name === "memory") return model.nodes.map((node) => node.bytes || null);
   if (name !== "duration" || !run) return null;
   const values = /** @type {(number | null)[]} */ (model.nodes.map(() => null));
-  for (const { row, us, phase } of run.events) if (row >= 0 && phase !== "update") values[row] = (values[row] ?? 0) + us;
+  for (const { row, us, phase } of run.events)
+    if (row >= 0 && phase !== "update") values[row] = (values[row] ?? 0) + us;
   return values;
 }
 
@@ -106,7 +131,16 @@ export function inkOn(/** @type {string} */ color) {
 
 function mix(/** @type {string} */ a, /** @type {string} */ b, /** @type {number} */ t) {
   const [x, y] = [parts(a), parts(b)];
-  return "#" + x.map((part, i) => Math.round(part + (y[i] - part) * t).toString(16).padStart(2, "0")).join("");
+  return (
+    "#" +
+    x
+      .map((part, i) =>
+        Math.round(part + (y[i] - part) * t)
+          .toString(16)
+          .padStart(2, "0"),
+      )
+      .join("")
+  );
 }
 
 function parts(/** @type {string} */ color) {

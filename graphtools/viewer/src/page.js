@@ -1,6 +1,7 @@
 // Starts the viewer in a page that graphtools wrote: its data stands in a script element that is marked for it.
 
 import { embeddedHost } from "./host.js";
+import { mountPair } from "./pair.js";
 
 /**
  * Mounts each payload marked with `data-graphtools` into the element whose id it names. In other pages nothing is marked.
@@ -12,8 +13,8 @@ export function startPages(document, mount) {
     const el = document.getElementById(script.getAttribute("data-graphtools") ?? "");
     if (!el) continue;
     try {
-      const { payload, run, held, options } = JSON.parse(script.textContent ?? "");
-      const mounted = mount(el, payload, run ? { ...options, run, host: embeddedHost(held) } : options);
+      const data = JSON.parse(script.textContent ?? "");
+      const mounted = data.pairing ? pairOf(el, data) : one(el, data, mount);
       /** @type {any} */ (el).graphtools = mounted;
       el.dataset.ready = "true";
     } catch (error) {
@@ -21,4 +22,17 @@ export function startPages(document, mount) {
       throw error;
     }
   }
+}
+
+function one(
+  /** @type {HTMLElement} */ el,
+  /** @type {any} */ { payload, run, held, options },
+  /** @type {typeof import("./main.js").mount} */ mount,
+) {
+  return mount(el, payload, run ? { ...options, run, host: embeddedHost(held) } : options);
+}
+
+function pairOf(/** @type {HTMLElement} */ el, /** @type {any} */ { a, b, pairing }) {
+  const side = (/** @type {any} */ given) => (given.run ? { ...given, host: embeddedHost(given.held) } : given);
+  return mountPair(el, side(a), side(b), pairing);
 }

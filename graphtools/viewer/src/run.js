@@ -53,7 +53,9 @@ const PHASES = /** @type {Phase[]} */ (["forward", "backward", "update"]);
 export function readRun(payload, model) {
   if (!payload || payload.format !== RUN_FORMAT) throw new Error("This is not a recorded run of graphtools.");
   if (payload.version > RUN_VERSION) {
-    throw new Error(`This run has version ${payload.version}; this viewer reads up to ${RUN_VERSION}. Update graphtools.`);
+    throw new Error(
+      `This run has version ${payload.version}; this viewer reads up to ${RUN_VERSION}. Update graphtools.`,
+    );
   }
   const { events: e, frames: f, parameters: p, updates: u, grads: g, accumulated: a, strings } = payload;
   const text = (/** @type {number} */ index) => strings[index];
@@ -108,7 +110,9 @@ export function readRun(payload, model) {
   const sources = new Map(
     Object.entries(payload.sources ?? {}).map(([file, lines]) => [
       file,
-      new Map(Object.entries(/** @type {Record<string, string>} */ (lines)).map(([line, words]) => [Number(line), words])),
+      new Map(
+        Object.entries(/** @type {Record<string, string>} */ (lines)).map(([line, words]) => [Number(line), words]),
+      ),
     ]),
   );
   return {

@@ -178,7 +178,11 @@ export class Stepping {
     const all = [
       forward >= 0 && { text: "Run to here", act: () => this.goto(forward) },
       backward >= 0 && { text: "Run to its gradient", act: () => this.goto(backward) },
-      forward >= 0 && { text: broken ? "Remove breakpoint" : "Break here", key: "B", act: () => this.toggleBreakpoint(forward) },
+      forward >= 0 && {
+        text: broken ? "Remove breakpoint" : "Break here",
+        key: "B",
+        act: () => this.toggleBreakpoint(forward),
+      },
       backward >= 0 && {
         text: walk.breakpoints.has(backward) ? "Remove breakpoint on its gradient" : "Break at its gradient",
         act: () => this.toggleBreakpoint(backward),

@@ -20,6 +20,7 @@
  * @property {string} ring
  * @property {string} gradient
  * @property {string} update
+ * @property {string} alone what only one of two graphs has
  * @property {Record<import("./run.js").Phase, string>} phase
  * @property {Record<string, string>} category
  */
@@ -67,6 +68,7 @@ const LIGHT = {
   ring: "#f59e0b",
   gradient: "#b0309a",
   update: "#2c8a57",
+  alone: "#a9cdf7",
   phase: { forward: "#2f6fd6", backward: "#b0309a", update: "#2c8a57" },
   category: CATEGORY,
 };
@@ -91,6 +93,7 @@ const DARK = {
   ring: "#fbbf24",
   gradient: "#e479d0",
   update: "#5bc98b",
+  alone: "#2b5490",
   phase: { forward: "#5b9bf5", backward: "#e479d0", update: "#5bc98b" },
   category: Object.fromEntries(Object.entries(CATEGORY).map(([name, color]) => [name, lighten(color)])),
 };

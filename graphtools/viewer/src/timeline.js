@@ -51,7 +51,15 @@ export class Timeline {
     this.element = make(
       "footer",
       { class: "timeline" },
-      make("p", { class: "timeline-head" }, make("strong", {}, "Timeline"), " ", this.total, make("span", { class: "space" }), this.here),
+      make(
+        "p",
+        { class: "timeline-head" },
+        make("strong", {}, "Timeline"),
+        " ",
+        this.total,
+        make("span", { class: "space" }),
+        this.here,
+      ),
       this.slider,
     );
     parent.append(this.element);

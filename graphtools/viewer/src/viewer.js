@@ -17,7 +17,7 @@ import { neighbor } from "./neighbors.js";
 import { readPayload } from "./model.js";
 import { Outline } from "./outline.js";
 import { readRun } from "./run.js";
-import { buildScene, linesOf } from "./scene.js";
+import { buildScene, endsOf, linesOf } from "./scene.js";
 import { Stepping } from "./stepping.js";
 import { themeNamed } from "./theme.js";
 import { buildTree } from "./tree.js";
@@ -31,6 +31,8 @@ import { compactNumber } from "./words.js";
  * @property {boolean} [focus] take the keyboard at once
  * @property {any} [run] payload of a recorded run
  * @property {import("./host.js").Host} [host] answers questions about the run's tensors; needed with `run`
+ * @property {(number | null)[]} [differences] by row, from what this is compared with: colors the boxes
+ * @property {number[]} [alone] rows that what it is compared with does not have
  * @property {number} [position] index of the event to stand at
  */
 
@@ -52,23 +54,31 @@ export class Viewer {
     this.themeChoice = options.theme ?? "auto";
     this.theme = themeNamed("light");
     this.marked = /** @type {{incoming: Set<number>, outgoing: Set<number>}} */ (NOTHING);
-    this.coloring = new Coloring(this);
+    this.following = false; // it does what another viewer did, and tells nobody
+    this.coloring = new Coloring(this, options.differences, options.alone);
     const run = options.run && options.host ? readRun(options.run, this.model) : null;
     this.stepping = run?.events.length && options.host ? new Stepping(this, run, options.host) : null;
     const failedNode = this.model.failure?.node ?? -1;
-    this.chrome = buildChrome(el, this.model, options.title || this.model.capture.model || "model", this.stepping?.bar.element, {
-      fit: () => this.fit(),
-      openAll: () => this.openAll(),
-      closeAll: () => this.closeAll(),
-      find: () => this.find.open(),
-      theme: () => this.switchTheme(),
-      help: () => this.toggleHelp(),
-      overlay: (name) => void this.coloring.choose(name),
-      savePng: () => savePng(this),
-      saveSvg: () => saveSvg(this),
-      menu: (x, y, title, entries) => this.menu.open(x, y, title, entries),
-      showFailure: failedNode >= 0 ? () => this.reveal(this.tree.ofNode[failedNode]) : null,
-    });
+    this.chrome = buildChrome(
+      el,
+      this.model,
+      options.title || this.model.capture.model || "model",
+      this.stepping?.bar.element,
+      {
+        fit: () => this.fit(),
+        openAll: () => this.openAll(),
+        closeAll: () => this.closeAll(),
+        find: () => this.find.open(),
+        theme: () => this.switchTheme(),
+        help: () => this.toggleHelp(),
+        overlay: (name) => void this.coloring.choose(name),
+        savePng: () => savePng(this),
+        saveSvg: () => saveSvg(this),
+        menu: (x, y, title, entries) => this.menu.open(x, y, title, entries),
+        compared: options.differences !== undefined,
+        showFailure: failedNode >= 0 ? () => this.reveal(this.tree.ofNode[failedNode]) : null,
+      },
+    );
     this.root = this.chrome.root;
     this.stage = this.chrome.stage;
     this.canvas = this.chrome.canvas;
@@ -109,6 +119,7 @@ export class Viewer {
     this.unlisten = listen(this);
     // The focus that the page gives by itself needs no mark; one that Tab moves does.
     this.root.addEventListener("keydown", (event) => event.key === "Tab" && this.root.classList.add("by-keyboard"));
+    if (options.differences) void this.coloring.choose("difference");
     if (options.position) this.stepping?.goto(options.position);
     if (options.focus) this.canvas.focus();
   }
@@ -221,6 +232,22 @@ export class Viewer {
     this.emit("select", found ? { name: found.id, operation: found.node >= 0 } : null);
   }
 
+  /** Selects what flows along a line: the box that gives it, and which of its results. */
+  selectLine(/** @type {number} */ index) {
+    const { from, targets } = endsOf(this.scene, index);
+    const edge = this.scene.edges.find((found) => found.from === from && targets.includes(found.to))?.edges[0];
+    const node = edge === undefined ? -1 : this.model.edges[edge].from;
+    // Of a closed group the value is that of an operation inside.
+    this.select(node >= 0 && this.stepping ? this.tree.ofNode[node] : from, false);
+    if (edge !== undefined) this.stepping?.inspector?.showOutput(this.model.edges[edge].path);
+    const incoming = new Set();
+    for (let i = index; i >= 0; i = this.scene.lines[i].parent) incoming.add(i);
+    this.marked = { incoming, outgoing: new Set() };
+    const names = targets.map((item) => this.tree.items[item].id).join(", ");
+    this.outline.say(`${this.tree.items[from].id} to ${names}`);
+    this.redraw();
+  }
+
   /** Moves the picture if the card has just covered the selected box. */
   uncover(/** @type {SceneBox} */ box) {
     const { x, width } = this.camera.free();
@@ -247,7 +274,11 @@ export class Viewer {
     const after = this.scene.ofItem.get(outer);
     if (before && after) {
       const { x, y, scale } = this.camera.view;
-      this.camera.set({ x: x + after.x + after.width / 2 - before.x - before.width / 2, y: y + after.y - before.y, scale });
+      this.camera.set({
+        x: x + after.x + after.width / 2 - before.x - before.width / 2,
+        y: y + after.y - before.y,
+        scale,
+      });
     }
   }
 
@@ -275,7 +306,9 @@ export class Viewer {
     if (node < 0) return [id, this.coloring.words(item)].filter(Boolean).join("\n");
     const { target, specs, states } = this.model.nodes[node];
     const failure = failed && this.model.failure ? `${this.model.failure.type}: ${this.model.failure.message}` : "";
-    return [id, target, scope, specs.join(", "), ...states, this.coloring.words(item), failure].filter(Boolean).join("\n");
+    return [id, target, scope, specs.join(", "), ...states, this.coloring.words(item), failure]
+      .filter(Boolean)
+      .join("\n");
   }
 
   mark() {
@@ -399,7 +432,12 @@ export class Viewer {
   }
 
   openMenu(/** @type {number} */ item, /** @type {number} */ x, /** @type {number} */ y) {
-    this.menu.open(x, y, item < 0 ? "Graph" : this.tree.items[item].id, item < 0 ? graphEntries(this) : boxEntries(this, item));
+    this.menu.open(
+      x,
+      y,
+      item < 0 ? "Graph" : this.tree.items[item].id,
+      item < 0 ? graphEntries(this) : boxEntries(this, item),
+    );
   }
 
   // -- for the host ----------------------------------------------------------------------------------------------------
@@ -420,6 +458,7 @@ export class Viewer {
   }
 
   emit(/** @type {string} */ event, /** @type {any} */ detail) {
+    if (this.following) return;
     for (const listener of this.listeners.get(event) ?? []) listener(detail);
   }
 

@@ -66,7 +66,11 @@ export class WalkBar {
         ? null
         : make(
             "button",
-            { class: "chip loss", title: "The loss. Click to go to where it was computed.", onclick: () => actions.goto(pass.start - 1) },
+            {
+              class: "chip loss",
+              title: "The loss. Click to go to where it was computed.",
+              onclick: () => actions.goto(pass.start - 1),
+            },
             `Loss ${Number(pass.loss.toPrecision(4))}`,
           ),
     );
@@ -105,7 +109,8 @@ export class WalkBar {
   /** Of a run of many passes: where it stands, in words. */
   words(/** @type {number} */ position) {
     const event = this.run.events[position];
-    const steps = this.run.events[this.run.events.length - 1].step + (this.run.events.at(-1)?.phase === "update" ? 0 : 1);
+    const steps =
+      this.run.events[this.run.events.length - 1].step + (this.run.events.at(-1)?.phase === "update" ? 0 : 1);
     return `${WORDS[event.phase]} · step ${event.step + 1}${steps > 1 ? ` of about ${steps}` : ""}`;
   }
 }

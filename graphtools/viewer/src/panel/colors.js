@@ -2,7 +2,8 @@
 
 /** @typedef {[number, number, number]} Rgb */
 
-const hex = (/** @type {string} */ color) => /** @type {Rgb} */ ([1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16)));
+const hex = (/** @type {string} */ color) =>
+  /** @type {Rgb} */ ([1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16)));
 
 // From dark violet through red and orange to pale yellow, after matplotlib's inferno.
 const ONE_SIGN = ["#0b0724", "#3b0f70", "#8c2981", "#de4968", "#fe9f6d", "#fcfdbf"].map(hex);

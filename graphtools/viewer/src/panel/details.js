@@ -81,9 +81,7 @@ export class Details {
     const list = make("ul", {});
     for (const node of nodes.slice(0, MOST_LINKS)) {
       const { name, shape } = this.model.nodes[node];
-      list.append(
-        make("li", {}, this.link(node, name), make("span", { class: "muted" }, shape ? ` ${shape}` : "")),
-      );
+      list.append(make("li", {}, this.link(node, name), make("span", { class: "muted" }, shape ? ` ${shape}` : "")));
     }
     if (nodes.length > MOST_LINKS) list.append(make("li", { class: "muted" }, `and ${nodes.length - MOST_LINKS} more`));
     return make("section", {}, make("h3", {}, title), list);

@@ -26,7 +26,13 @@ export function editBody(at, edit) {
     )
   );
   const text = /** @type {HTMLInputElement} */ (
-    make("input", { type: "text", "aria-label": "New value, in Python", spellcheck: "false", autocomplete: "off", value: EXAMPLES.value[0] })
+    make("input", {
+      type: "text",
+      "aria-label": "New value, in Python",
+      spellcheck: "false",
+      autocomplete: "off",
+      value: EXAMPLES.value[0],
+    })
   );
   const examples = make("p", { class: "muted small" });
   const said = make("p", { class: "muted small", role: "status" });
@@ -43,7 +49,9 @@ export function editBody(at, edit) {
     offer();
   });
   offer();
-  const button = /** @type {HTMLButtonElement} */ (make("button", { class: "primary", type: "submit" }, "Run with this change"));
+  const button = /** @type {HTMLButtonElement} */ (
+    make("button", { class: "primary", type: "submit" }, "Run with this change")
+  );
   const form = make("form", { class: "edit" }, of, text, examples, button, said);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

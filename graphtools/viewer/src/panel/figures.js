@@ -10,7 +10,11 @@ import { bytesOf, isExact, valuesOf } from "./pixels.js";
 const MOST_ZOOM = 28; // pixels of the screen for one of a small picture
 
 /** A canvas of CSS size `width` by `height`, sharp on the screen, and its context. */
-function sharp(/** @type {number} */ width, /** @type {number} */ height, /** @type {Record<string, string>} */ attributes) {
+function sharp(
+  /** @type {number} */ width,
+  /** @type {number} */ height,
+  /** @type {Record<string, string>} */ attributes,
+) {
   const ratio = devicePixelRatio || 1;
   const canvas = /** @type {HTMLCanvasElement} */ (make("canvas", attributes));
   canvas.width = Math.round(width * ratio);
@@ -44,7 +48,10 @@ export function plane(picture, width, name) {
   const said = make("p", { class: "reading muted", "aria-live": "polite" }, "\u00a0");
   const cell = { i: 0, j: 0 };
   const show = () => {
-    const axes = picture.kind === "image" ? `[${cell.i}, ${cell.j}]` : `[${[...picture.index, ...element(cell, picture)].join(", ")}]`;
+    const axes =
+      picture.kind === "image"
+        ? `[${cell.i}, ${cell.j}]`
+        : `[${[...picture.index, ...element(cell, picture)].join(", ")}]`;
     said.textContent = `${axes} ${read(cell.i, cell.j)}`;
   };
   canvas.addEventListener("pointermove", (event) => {
@@ -54,7 +61,9 @@ export function plane(picture, width, name) {
     show();
   });
   canvas.addEventListener("keydown", (event) => {
-    const [di, dj] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [0, 0];
+    const [di, dj] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [
+      0, 0,
+    ];
     if (!di && !dj) return;
     event.preventDefault();
     event.stopPropagation();
@@ -120,7 +129,12 @@ function colorBar(/** @type {Picture} */ picture) {
   const strip = make("span", { class: "color-bar" });
   strip.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
   const middle = most ? make("span", {}, "0") : null;
-  return make("div", { class: "color-scale" }, strip, make("div", { class: "ends" }, make("span", {}, number(from)), middle, make("span", {}, number(to))));
+  return make(
+    "div",
+    { class: "color-scale" },
+    strip,
+    make("div", { class: "ends" }, make("span", {}, number(from)), middle, make("span", {}, number(to))),
+  );
 }
 
 /**
@@ -137,7 +151,11 @@ export function grid(pictures, width, choose) {
     image.className = "tile";
     image.style.width = `${side}px`;
     const name = `[${picture.index.join(", ")}]`;
-    return make("button", { class: "plain", title: name, "aria-label": `Show ${name}`, onclick: () => choose(picture.index) }, image);
+    return make(
+      "button",
+      { class: "plain", title: name, "aria-label": `Show ${name}`, onclick: () => choose(picture.index) },
+      image,
+    );
   });
   const box = make("div", { class: "grid" }, ...tiles);
   box.style.gridTemplateColumns = `repeat(${columns}, ${side}px)`;
@@ -154,7 +172,12 @@ export function grid(pictures, width, choose) {
 export function curve(picture, width, ink, name) {
   const HEIGHT = 120;
   const values = valuesOf(picture);
-  const { canvas, context } = sharp(width, HEIGHT, { class: "plane", tabindex: "0", role: "img", "aria-label": `${name}: ${picture.caption}. Arrow keys read its values.` });
+  const { canvas, context } = sharp(width, HEIGHT, {
+    class: "plane",
+    tabindex: "0",
+    role: "img",
+    "aria-label": `${name}: ${picture.caption}. Arrow keys read its values.`,
+  });
   const finite = values.filter((value) => Number.isFinite(value));
   const low = Math.min(0, ...finite);
   const high = Math.max(0, ...finite);
@@ -231,7 +254,12 @@ export function histogram({ edges, counts, note }, width, color, name) {
     const high = count ? Math.max(1.5, (HEIGHT - 4) * (count / most)) : 0;
     context.fillRect(i * unit + 0.5, HEIGHT - high, Math.max(1, unit - 1), high);
   });
-  const ends = make("div", { class: "ends" }, make("span", {}, number(edges[0])), make("span", {}, number(edges[edges.length - 1])));
+  const ends = make(
+    "div",
+    { class: "ends" },
+    make("span", {}, number(edges[0])),
+    make("span", {}, number(edges[edges.length - 1])),
+  );
   canvas.addEventListener("pointermove", (event) => {
     const box = canvas.getBoundingClientRect();
     const i = clamp(Math.floor(((event.clientX - box.left) / box.width) * counts.length), counts.length);

@@ -36,7 +36,11 @@ const TITLES = /** @type {Record<Tab, string>} */ ({
   edit: "Edit",
   details: "Details",
 });
-const FIRST_TAB = /** @type {Record<string, Tab>} */ ({ forward: "output", backward: "gradient", update: "parameters" });
+const FIRST_TAB = /** @type {Record<string, Tab>} */ ({
+  forward: "output",
+  backward: "gradient",
+  update: "parameters",
+});
 const WIDTH = { least: 280, usual: 390, most: 760 };
 const SLOW_MS = 150; // an answer that takes longer leaves the old content dimmed
 
@@ -58,6 +62,7 @@ export class Inspector {
     this.details = new Details(model, tree, actions);
     this.picture = new PictureView(this.looks);
     this.item = -2;
+    this.width = WIDTH.usual;
     this.position = 0;
     this.output = 0;
     this.turn = 0;
@@ -66,12 +71,30 @@ export class Inspector {
     this.heading = make("header", {});
     this.tabs = make("div", { class: "tabs", role: "tablist", "aria-label": "What to show" });
     this.body = make("div", { class: "panel-body", role: "tabpanel", id: "panel", tabindex: "0" });
-    this.grip = make("div", { class: "grip", role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the panel", tabindex: "0" });
-    this.element = make("aside", { class: "inspector", "aria-label": "Inspector" }, this.grip, this.heading, this.tabs, this.body);
-    this.setWidth(WIDTH.usual);
+    this.grip = make("div", {
+      class: "grip",
+      role: "separator",
+      "aria-orientation": "vertical",
+      "aria-label": "Width of the panel",
+      tabindex: "0",
+    });
+    this.element = make(
+      "aside",
+      { class: "inspector", "aria-label": "Inspector" },
+      this.grip,
+      this.heading,
+      this.tabs,
+      this.body,
+    );
+    this.setWidth(this.width);
     this.tabs.addEventListener("keydown", (event) => this.tabKey(event));
     parent.append(this.element);
-    this.unresize = resizing(this.grip, () => this.width, (width) => this.setWidth(width), () => this.refresh());
+    this.unresize = resizing(
+      this.grip,
+      () => this.width,
+      (width) => this.setWidth(width),
+      () => this.refresh(),
+    );
   }
 
   setWidth(/** @type {number} */ width) {
@@ -108,6 +131,15 @@ export class Inspector {
     if (item !== this.item) this.output = 0;
     this.item = item;
     this.position = position;
+    this.refresh();
+  }
+
+  /** Shows the result of the selected box that stands at a path of what it gave, as an edge carries it. */
+  showOutput(/** @type {string} */ path) {
+    const node = this.model.nodes[this.tree.items[this.item]?.node ?? -1];
+    const place = node ? node.paths.indexOf(path) : -1;
+    this.output = Math.max(0, place);
+    this.chosen[this.phase] = this.phase === "backward" ? "gradient" : "output";
     this.refresh();
   }
 
@@ -168,16 +200,33 @@ export class Inspector {
     if (node && place(node)) where.push(place(node));
     if (event && this.run) where.push(`event ${this.position + 1} of ${this.run.events.length}`);
     const failure = node?.failed && this.model.failure ? this.model.failure : null;
-    const close = this.run ? null : make("button", { class: "plain close", "aria-label": "Close details", title: "Close (Esc)", onclick: this.actions.close }, "×");
+    const close = this.run
+      ? null
+      : make(
+          "button",
+          { class: "plain close", "aria-label": "Close details", title: "Close (Esc)", onclick: this.actions.close },
+          "×",
+        );
     this.heading.replaceChildren(
       ...[
         close,
         make("h2", {}, title ?? "", " ", make("span", { class: "muted" }, kind.trim())),
         where.length || event
-          ? make("p", { class: "muted mono" }, where.join(" · "), event ? make("span", { class: `phase ${event.phase}` }, event.phase) : null)
+          ? make(
+              "p",
+              { class: "muted mono" },
+              where.join(" · "),
+              event ? make("span", { class: `phase ${event.phase}` }, event.phase) : null,
+            )
           : null,
         failure
-          ? make("div", { class: "failure" }, make("strong", {}, failure.type), ` ${failure.message}`, failure.meaning ? make("p", {}, failure.meaning) : null)
+          ? make(
+              "div",
+              { class: "failure" },
+              make("strong", {}, failure.type),
+              ` ${failure.message}`,
+              failure.meaning ? make("p", {}, failure.meaning) : null,
+            )
           : null,
       ].filter((part) => part !== null),
     );
@@ -225,7 +274,9 @@ export class Inspector {
     try {
       parts = await this.parts(tab, item);
     } catch (error) {
-      parts = [make("p", { class: "warning bad-card", role: "alert" }, error instanceof Error ? error.message : String(error))];
+      parts = [
+        make("p", { class: "warning bad-card", role: "alert" }, error instanceof Error ? error.message : String(error)),
+      ];
     } finally {
       clearTimeout(slow);
     }
@@ -248,7 +299,7 @@ export class Inspector {
     }
     if (tab === "why") {
       const found = await this.looks.explain(item.node, this.position);
-      return whyBody(found, (row, text) => this.details.link(row, text), this.actions.goto);
+      return whyBody(found, (row, text) => this.details.link(row, text));
     }
     if (tab === "source") {
       const node = this.model.nodes[item.node];
@@ -257,7 +308,13 @@ export class Inspector {
     if (tab === "edit" && this.actions.edit) {
       const node = this.model.nodes[item.node];
       const names = run.parametersOf(item.node).map((parameter) => run.parameters[parameter].name);
-      const at = { row: item.node, name: node.name, parameters: names, canGradient: run.grads.has(item.node), canOperation: node.kind === "call" };
+      const at = {
+        row: item.node,
+        name: node.name,
+        parameters: names,
+        canGradient: run.grads.has(item.node),
+        canOperation: node.kind === "call",
+      };
       return editBody(at, this.actions.edit);
     }
     return this.detailsOf(item);
@@ -290,23 +347,35 @@ export class Inspector {
       return [make("p", { class: "muted" }, `It has not run yet; it runs at event ${ran + 1}.`), goes];
     }
     const { key } = this.gradientKey(row);
-    const [value, grad] = await Promise.all([this.looks.tensor(`v.${row}.${this.output}`), key ? this.looks.tensor(key) : null]);
+    const [value, grad] = await Promise.all([
+      this.looks.tensor(`v.${row}.${this.output}`),
+      key ? this.looks.tensor(key) : null,
+    ]);
     const chooser = this.outputChooser(row);
     const plain = plainWords(value);
     if (plain) return [chooser, plain].filter((part) => part !== null);
-    const columns = /** @type {[string, any][]} */ ([["output", value], ["gradient", grad]]);
+    const columns = /** @type {[string, any][]} */ ([
+      ["output", value],
+      ["gradient", grad],
+    ]);
     this.picture.show(value, this.inner, this.ink, "output");
-    return [chooser, ...warnings(value, grad), numbersTable(columns), histograms(columns, this.inner, this.ink), this.picture.element].filter(
-      (part) => part !== null,
-    );
+    return [
+      chooser,
+      ...warnings(value, grad),
+      numbersTable(columns),
+      histograms(columns, this.inner, this.ink),
+      this.picture.element,
+    ].filter((part) => part !== null);
   }
 
   async gradientParts(/** @type {number} */ row) {
     const { key, coming } = this.gradientKey(row);
     const chooser = this.outputChooser(row);
     if (!key) {
-      const later = coming >= 0 ? make("button", { onclick: () => this.actions.goto(coming) }, `Go to event ${coming + 1}`) : null;
-      const words = coming >= 0 ? `No gradient yet: it arrives at event ${coming + 1}.` : "No gradient arrives here in this run.";
+      const later =
+        coming >= 0 ? make("button", { onclick: () => this.actions.goto(coming) }, `Go to event ${coming + 1}`) : null;
+      const words =
+        coming >= 0 ? `No gradient yet: it arrives at event ${coming + 1}.` : "No gradient arrives here in this run.";
       const why = coming >= 0 ? null : make("button", { onclick: () => this.chooseTab("why") }, "Why?");
       return [chooser, make("p", { class: "muted" }, words), later, why].filter((part) => part !== null);
     }
@@ -314,7 +383,10 @@ export class Inspector {
     const plain = plainWords(grad);
     if (plain) return [plain];
     const value = await this.looks.tensor(`v.${row}.${this.output}`);
-    const columns = /** @type {[string, any][]} */ ([["output", value], ["gradient", grad]]);
+    const columns = /** @type {[string, any][]} */ ([
+      ["output", value],
+      ["gradient", grad],
+    ]);
     this.picture.show(grad, this.inner, this.ink, "gradient");
     return [
       chooser,
@@ -337,7 +409,9 @@ export class Inspector {
           this.refresh();
         },
       },
-      ...specs.map((spec, i) => make("option", { value: String(i), selected: i === this.output }, `result ${i}: ${spec}`)),
+      ...specs.map((spec, i) =>
+        make("option", { value: String(i), selected: i === this.output }, `result ${i}: ${spec}`),
+      ),
     );
   }
 

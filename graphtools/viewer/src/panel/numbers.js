@@ -6,7 +6,11 @@ export function number(/** @type {number | string | null | undefined} */ value) 
   if (typeof value === "string") return value;
   if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e5)) return value.toExponential(3).replace(/\.?0+e/, "e").replace("e+", "e");
+  if (size !== 0 && (size < 1e-4 || size >= 1e5))
+    return value
+      .toExponential(3)
+      .replace(/\.?0+e/, "e")
+      .replace("e+", "e");
   return String(Number(value.toPrecision(4)));
 }
 
@@ -41,12 +45,21 @@ export function warningsOf(value, grad) {
   ])) {
     if (!entry || entry.lost || entry.text !== undefined) continue;
     if (entry.nan || entry.inf)
-      found.push({ text: `The ${name} holds ${counted(entry.nan, "NaN")}${entry.nan && entry.inf ? " and " : ""}${counted(entry.inf, "infinite")}.`, bad: true });
-    else if (entry.elements > 1 && entry.zeros === 1) found.push({ text: `The ${name} is zero everywhere.`, bad: true });
+      found.push({
+        text: `The ${name} holds ${counted(entry.nan, "NaN")}${entry.nan && entry.inf ? " and " : ""}${counted(entry.inf, "infinite")}.`,
+        bad: true,
+      });
+    else if (entry.elements > 1 && entry.zeros === 1)
+      found.push({ text: `The ${name} is zero everywhere.`, bad: true });
     else if (name === "value" && entry.elements > 20 && entry.zeros >= MANY_ZEROS)
       found.push({ text: `${percent(entry.zeros)} of the values are zero.`, bad: false });
   }
-  if (typeof value?.norm === "number" && typeof grad?.norm === "number" && grad.norm > LARGE_GRADIENT * value.norm && value.norm > 0)
+  if (
+    typeof value?.norm === "number" &&
+    typeof grad?.norm === "number" &&
+    grad.norm > LARGE_GRADIENT * value.norm &&
+    value.norm > 0
+  )
     found.push({ text: `The gradient is ${number(grad.norm / value.norm)} times as large as the value.`, bad: false });
   return found;
 }

@@ -47,7 +47,13 @@ export async function parametersBody(run, looks, parameters, position, opened, w
           open: parameter === shown,
           ontoggle: (event) => event.target.open && !body.childElementCount && void fill(),
         },
-        make("summary", {}, make("strong", {}, name), make("span", { class: "muted mono" }, ` ${spec}`), kind ? make("span", { class: "tag" }, kind) : null),
+        make(
+          "summary",
+          {},
+          make("strong", {}, name),
+          make("span", { class: "muted mono" }, ` ${spec}`),
+          kind ? make("span", { class: "tag" }, kind) : null,
+        ),
         body,
       );
       if (parameter === shown) await fill();
@@ -68,7 +74,10 @@ async function one(
   const [value, grad] = await Promise.all([looks.tensor(keys.value), keys.grad ? looks.tensor(keys.grad) : null]);
   const parts = /** @type {(HTMLElement | null)[]} */ ([]);
   const plain = plainWords(value);
-  const columns = /** @type {[string, any][]} */ ([["value", value], ["gradient", grad]]);
+  const columns = /** @type {[string, any][]} */ ([
+    ["value", value],
+    ["gradient", grad],
+  ]);
   if (plain) parts.push(plain);
   else {
     parts.push(numbersTable(columns), histograms(columns, width - 4, ink));
@@ -85,10 +94,16 @@ async function one(
 function comingWords(/** @type {Run} */ run, /** @type {number} */ parameter, /** @type {number} */ position) {
   const coming = (run.accumulated.get(parameter) ?? []).find((event) => event > position);
   if (coming !== undefined) return `Its gradient arrives at event ${coming + 1}.`;
-  return run.parameters[parameter].trainable ? "No gradient arrives in this run." : "It is frozen: requires_grad is False.";
+  return run.parameters[parameter].trainable
+    ? "No gradient arrives in this run."
+    : "It is frozen: requires_grad is False.";
 }
 
-async function updateCard(/** @type {Looks} */ looks, /** @type {import("../run.js").Update} */ update, /** @type {any} */ after) {
+async function updateCard(
+  /** @type {Looks} */ looks,
+  /** @type {import("../run.js").Update} */ update,
+  /** @type {any} */ after,
+) {
   const before = await looks.tensor(`u.${update.event}.before`);
   const change = await looks.tensor(`u.${update.event}.change`);
   const ratio = ratioOf(before, change);
@@ -98,17 +113,28 @@ async function updateCard(/** @type {Looks} */ looks, /** @type {import("../run.
     ["norm after", number(after?.norm)],
     ...(ratio === null ? [] : [["‖update‖ : ‖weight‖", `${number(ratio)}`]]),
   ];
-  const states = await Promise.all(update.state.map(async (name) => [name, await looks.tensor(`u.${update.event}.state.${name}`)]));
+  const states = await Promise.all(
+    update.state.map(async (name) => [name, await looks.tensor(`u.${update.event}.state.${name}`)]),
+  );
   for (const [name, entry] of states) {
     if (entry?.text !== undefined) rows.push([name, entry.text]);
     else if (entry && !entry.lost)
-      rows.push([name, entry.elements === 1 ? number(entry.mean) : `mean ${number(entry.mean)}, norm ${number(entry.norm)}`]);
+      rows.push([
+        name,
+        entry.elements === 1 ? number(entry.mean) : `mean ${number(entry.mean)}, norm ${number(entry.norm)}`,
+      ]);
   }
   return make(
     "section",
     { class: "update-card" },
     make("h3", {}, `Updated by ${update.optimizer} at event ${update.event + 1}`),
-    make("table", { class: "numbers" }, ...rows.map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, String(name)), make("td", {}, String(value))))),
+    make(
+      "table",
+      { class: "numbers" },
+      ...rows.map(([name, value]) =>
+        make("tr", {}, make("th", { scope: "row" }, String(name)), make("td", {}, String(value))),
+      ),
+    ),
     ratio === null ? null : make("p", { class: "muted small" }, ratioWords(ratio)),
   );
 }

@@ -15,7 +15,10 @@ export function sourceBody(lines, file, line, around = 6) {
   if (!lines) return [name, make("p", { class: "muted" }, "The file could not be read when this was recorded.")];
   const numbers = [...lines.keys()].filter((n) => Math.abs(n - line) <= around).sort((a, b) => a - b);
   const texts = numbers.map((n) => lines.get(n) ?? "");
-  const margin = Math.min(...texts.filter((text) => text.trim()).map((text) => text.length - text.trimStart().length), 60);
+  const margin = Math.min(
+    ...texts.filter((text) => text.trim()).map((text) => text.length - text.trimStart().length),
+    60,
+  );
   const rows = numbers.map((n, i) =>
     make(
       "div",

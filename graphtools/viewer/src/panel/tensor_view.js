@@ -24,7 +24,11 @@ export function numbersTable(columns) {
     ["max", (e) => number(e.max)],
     ["norm", (e) => number(e.norm)],
     ["zeros", (e) => percent(e.zeros), (e) => e.elements > 1 && e.zeros === 1],
-    ["NaN, infinite", (e) => (e.nan || e.inf ? `${e.nan.toLocaleString("en")}, ${e.inf.toLocaleString("en")}` : "none"), (e) => e.nan + e.inf > 0],
+    [
+      "NaN, infinite",
+      (e) => (e.nan || e.inf ? `${e.nan.toLocaleString("en")}, ${e.inf.toLocaleString("en")}` : "none"),
+      (e) => e.nan + e.inf > 0,
+    ],
   ]);
   const same = shown.length === 2 && shown[0][1].spec === shown[1][1].spec;
   const head = make("tr", {}, make("td", {}), ...shown.map(([name]) => make("th", { scope: "col" }, name)));
@@ -52,14 +56,20 @@ export function numbersTable(columns) {
 }
 
 /** Histograms of one or two tensors beside each other. */
-export function histograms(/** @type {[string, any][]} */ columns, /** @type {number} */ width, /** @type {Ink} */ ink) {
+export function histograms(
+  /** @type {[string, any][]} */ columns,
+  /** @type {number} */ width,
+  /** @type {Ink} */ ink,
+) {
   const shown = columns.filter(([, entry]) => entry?.histogram);
   if (!shown.length) return null;
   const wide = Math.floor((width - 14 * (shown.length - 1)) / shown.length);
   return make(
     "div",
     { class: "beside" },
-    ...shown.map(([name, entry]) => histogram(entry.histogram, wide, name === "gradient" ? ink.gradient : ink.value, name)),
+    ...shown.map(([name, entry]) =>
+      histogram(entry.histogram, wide, name === "gradient" ? ink.gradient : ink.value, name),
+    ),
   );
 }
 
@@ -113,8 +123,11 @@ export class PictureView {
     this.index = choices.map((size, axis) => Math.min(this.index[axis] ?? 0, size - 1));
     const rank = choices.length + (pictures[0].kind === "curve" ? 1 : pictures[0].kind === "image" ? 3 : 2);
     const slot = make("div", {});
-    const sliders = choices.map((size, axis) => this.slider(size, axis, rank, () => this.draw(entry, slot, width, ink, name)));
-    const heads = pictures.length > 2 && pictures[0].kind === "heat map" && pictures[0].width >= 4 ? pictures.slice(0, 8) : [];
+    const sliders = choices.map((size, axis) =>
+      this.slider(size, axis, rank, () => this.draw(entry, slot, width, ink, name)),
+    );
+    const heads =
+      pictures.length > 2 && pictures[0].kind === "heat map" && pictures[0].width >= 4 ? pictures.slice(0, 8) : [];
     this.element.replaceChildren(
       slot,
       ...sliders.filter((slider) => slider !== null),
@@ -130,7 +143,12 @@ export class PictureView {
     void this.draw(entry, slot, width, ink, name);
   }
 
-  slider(/** @type {number} */ size, /** @type {number} */ axis, /** @type {number} */ rank, /** @type {() => void} */ changed) {
+  slider(
+    /** @type {number} */ size,
+    /** @type {number} */ axis,
+    /** @type {number} */ rank,
+    /** @type {() => void} */ changed,
+  ) {
     if (size < 2) return null;
     const name = axisName(axis, rank);
     const said = make("span", { class: "muted" }, `${name} ${this.index[axis]} of ${size}`);
@@ -166,7 +184,8 @@ export class PictureView {
         picture = await this.looks.picture(entry.key, wanted, this.color);
       } catch (error) {
         picture = null;
-        if (turn === this.turn) slot.replaceChildren(make("p", { class: "muted" }, String(error instanceof Error ? error.message : error)));
+        if (turn === this.turn)
+          slot.replaceChildren(make("p", { class: "muted" }, String(error instanceof Error ? error.message : error)));
         return;
       }
       if (turn !== this.turn) return;

@@ -1,72 +1,106 @@
-// Why a gradient is what it is: the derivative rule with its factors, what arrived from whom, where it began.
+// Why a value and its gradient are what they are: the rule with its factors, what arrived from whom, where it began.
 
 import { make } from "../dom.js";
 import { percent } from "./numbers.js";
 
 /**
- * @param {any} found as graphtools.explaining tells it, or null
- * @param {(row: number, text: string) => HTMLElement} link
- * @param {(event: number) => void} goto
+ * @param {any} found as graphtools.answering tells it, or null
+ * @param {(row: number, text: string) => HTMLElement} link a button that selects a row
  * @returns {HTMLElement[]}
  */
-export function whyBody(found, link, goto) {
-  if (!found) return [make("p", { class: "muted" }, "There is no explanation of this box.")];
-  const parts = /** @type {(HTMLElement | null)[]} */ ([]);
-  if (found.value) parts.push(make("p", {}, found.value));
-  if (found.symbol || found.words) {
-    parts.push(
-      make(
-        "section",
-        { class: "rule" },
-        ...String(found.symbol ?? "").split("\n").filter(Boolean).map((line) => make("p", { class: "symbol" }, line)),
-        found.words ? make("p", {}, found.words) : null,
-        found.factors?.length
-          ? make(
-              "table",
-              { class: "numbers" },
-              ...found.factors.map((/** @type {string[]} */ [name, text]) =>
-                make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, text)),
-              ),
-            )
-          : null,
-      ),
-    );
-  }
-  if (found.arrivals?.length) {
-    parts.push(make("h3", {}, "What arrived, and from whom"));
-    for (const { row, text, share } of found.arrivals) {
+export function whyBody(found, link) {
+  if (!found) return [make("p", { class: "muted" }, "There is nothing to explain here.")];
+  const name = (/** @type {{row: number, name: string}} */ { row, name: text }) =>
+    row >= 0 ? link(row, text) : make("span", {}, text);
+  return [
+    ...found.origins.map((/** @type {any} */ origin) => originCard(origin, name)),
+    ruleCard(found),
+    ...arrivals("What arrived", found.arrivals, name, found.sum),
+    ...arrivals("What it sent on", found.sent, name, ""),
+    make("h3", {}, "In one line"),
+    line("value", found.value),
+    line("gradient", found.gradient),
+    ...found.notes.map((/** @type {string} */ note) => make("p", { class: "muted small" }, note)),
+  ].filter((part) => part !== null);
+}
+
+function line(/** @type {string} */ name, /** @type {string} */ text) {
+  return make(
+    "p",
+    { class: "small" },
+    make("span", { class: "muted" }, `${name} `),
+    make("span", { class: "mono" }, text),
+  );
+}
+
+/** The derivative rule, one formula for each input, with its actual numbers. */
+function ruleCard(/** @type {any} */ found) {
+  if (!found.symbol && !found.words) return null;
+  return make(
+    "section",
+    { class: "rule" },
+    ...found.symbol
+      .split("\n")
+      .filter(Boolean)
+      .map((/** @type {string} */ formula) => make("p", { class: "symbol" }, formula)),
+    found.words ? make("p", {}, found.words) : null,
+    found.factors.length
+      ? make("ul", { class: "factors" }, ...found.factors.map((/** @type {string} */ words) => make("li", {}, words)))
+      : null,
+  );
+}
+
+function arrivals(
+  /** @type {string} */ title,
+  /** @type {any[]} */ entries,
+  /** @type {(entry: any) => HTMLElement} */ name,
+  /** @type {string} */ sum,
+) {
+  if (!entries.length) return [];
+  return [
+    make("h3", {}, title),
+    ...entries.map((entry) => {
       const bar = make("span", { class: "share" });
-      bar.style.width = `${Math.round(100 * Math.min(1, share ?? 0))}%`;
-      parts.push(
-        make(
-          "div",
-          { class: "arrival" },
-          row >= 0 ? link(row, text) : make("span", {}, text),
-          typeof share === "number" ? make("span", { class: "muted" }, ` ${percent(share)}`) : null,
-          make("span", { class: "share-track" }, bar),
-        ),
+      bar.style.width = `${Math.round(100 * Math.min(1, entry.share ?? 0))}%`;
+      const share = typeof entry.share === "number" && entries.length > 1 ? ` (${percent(entry.share)})` : "";
+      return make(
+        "div",
+        { class: "arrival", title: entry.source },
+        name(entry),
+        make("span", { class: "muted" }, ` ${entry.norm}${share}`),
+        entry.symbol ? make("p", { class: "symbol small" }, entry.symbol) : null,
+        entries.length > 1 ? make("span", { class: "share-track" }, bar) : null,
       );
-    }
-  }
-  if (found.origin?.length) {
-    parts.push(make("h3", {}, "Where it began"));
-    parts.push(
-      make(
-        "ol",
-        { class: "origin" },
-        ...found.origin.map((/** @type {any} */ { event, text }) =>
-          make(
-            "li",
-            {},
-            typeof event === "number" && event >= 0
-              ? make("button", { class: "plain link", onclick: () => goto(event) }, text)
-              : text,
+    }),
+    sum ? make("p", { class: "muted small" }, sum) : null,
+  ].filter((part) => part !== null);
+}
+
+/** The way back to where a zero, missing or non-finite number began. */
+function originCard(/** @type {any} */ origin, /** @type {(entry: any) => HTMLElement} */ name) {
+  const others = origin.others
+    ? `${origin.others} more ${origin.others === 1 ? "place does" : "places do"} the same on other ways.`
+    : "";
+  const steps = origin.steps.length > 1 ? origin.steps : [];
+  return make(
+    "section",
+    { class: "warning bad-card origin" },
+    make("p", {}, make("strong", {}, `The ${origin.side} is ${origin.trouble}: `), origin.reason),
+    steps.length
+      ? make(
+          "ol",
+          {},
+          ...steps.map((/** @type {any} */ step) =>
+            make(
+              "li",
+              {},
+              name(step),
+              ` ${step.text}`,
+              step.source ? make("span", { class: "muted" }, ` ${step.source}`) : null,
+            ),
           ),
-        ),
-      ),
-    );
-  }
-  if (found.check) parts.push(make("p", { class: "muted small" }, found.check));
-  for (const note of found.notes ?? []) parts.push(make("p", { class: "muted small" }, note));
-  return parts.filter((part) => part !== null);
+        )
+      : null,
+    others ? make("p", { class: "small" }, others) : null,
+  );
 }

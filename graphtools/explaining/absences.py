@@ -1,0 +1,153 @@
+"""Why no gradient arrived at a value."""
+
+from __future__ import annotations
+
+from graphtools.derivatives import rule_of
+from graphtools.explaining.origins import at
+from graphtools.explaining.parts import Origin, Step
+from graphtools.explaining.passes import Pass
+from graphtools.graph import Graph, Node, Path
+from graphtools.recording import Recording
+
+_WHOLE = ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "bool")
+
+
+def missing_origin(recording: Recording, backward: Pass, node: Node, path: Path | None = None) -> Origin:
+    """Why `node` (its output at `path`) has no gradient, with the way to where it was lost. Reads no tensor."""
+    way, reason = _why(recording, backward, node, path)
+    steps = tuple(Step(one.name, one.source, _state(recording, one)) for one in way)
+    return Origin("gradient", "missing", steps, reason)
+
+
+def requires_grad(recording: Recording, node: Node, path: Path | None = None) -> bool:
+    """True if what the run had there took part in gradients."""
+    kept = recording.content.values.get(node.name, {})
+    return any(item.requires_grad for place, item in kept.items() if path in (None, place))
+
+
+def _state(recording: Recording, node: Node) -> str:
+    return "requires a gradient" if requires_grad(recording, node) else "requires no gradient"
+
+
+def _why(recording: Recording, backward: Pass, node: Node, path: Path | None) -> tuple[list[Node], str]:
+    specs = [output.spec for output in node.outputs if path in (None, output.path)]
+    if node.kind != "output" and not specs:
+        return [node], f"{at(node)} gives no tensor."
+    if specs and all(spec.dtype in _WHOLE for spec in specs):
+        return [
+            node
+        ], f"{node.name} is {specs[0]}: whole numbers and bools do not change by small amounts, so no gradient."
+    if node.kind == "output":
+        return [
+            node
+        ], "the output node only names what the model returned; the gradient is at the operation that made it."
+    if not requires_grad(recording, node, path):
+        return _not_required(recording, node)
+    return _not_reached(recording, backward, node)
+
+
+# -- not required ------------------------------------------------------------------------------------------------------
+
+
+def _not_required(recording: Recording, node: Node) -> tuple[list[Node], str]:
+    if node.kind == "parameter":
+        return [node], f"the parameter {node.target} is frozen: its requires_grad is False."
+    if node.kind == "input":
+        return [node], f"the input {node.name} does not require a gradient; {node.name}.requires_grad_() asks for one."
+    if node.kind in ("buffer", "constant"):
+        return [node], f"the {node.kind} {node.target} does not require a gradient: it is not trained."
+    graph = recording.graph
+    came_from: dict[str, Node | None] = {node.name: None}
+    todo = [node]
+    while todo:
+        current = todo.pop(0)
+        arguments = graph.arguments(current)
+        if any(requires_grad(recording, argument) for argument in arguments):
+            way = [current]
+            while (before := came_from[way[-1].name]) is not None:
+                way.append(before)
+            return way[::-1], _stopped(current)
+        for argument in arguments:
+            if argument.name not in came_from and argument.kind == "call":
+                came_from[argument.name] = current
+                todo.append(argument)
+    return [node], f"nothing that {at(node)} is computed from requires a gradient."
+
+
+def _stopped(node: Node) -> str:
+    rule = rule_of(node)
+    if rule is not None and rule.effect == "stops":
+        if node.operation.strip("_") in ("detach", "data"):
+            return f"detached at {at(node)}: what comes after it has no gradient, and sends none back."
+        return f"the gradient ends at {at(node)}. {rule.sentence}"
+    if node.state.get("grad") is False:
+        return f"{at(node)} ran inside torch.no_grad(), so autograd did not record it."
+    return (
+        f"the result of {at(node)} does not require a gradient although an input does: its derivative is not defined."
+    )
+
+
+# -- not reached -------------------------------------------------------------------------------------------------------
+
+
+def _not_reached(recording: Recording, backward: Pass, node: Node) -> tuple[list[Node], str]:
+    graph = recording.graph
+    root = backward.root
+    if root is not None and graph.nodes.index(node) > graph.nodes.index(root):
+        return [node], f"{at(node)} ran after the loss, {at(root)}, that the backward pass started from."
+    writers = [other for other in graph.users(node) if node.name in other.writes]
+    reached, blockers = _downstream(recording, node)
+    is_connected = root is not None and root.name in reached
+    if writers and (is_connected or root is None):
+        writer = writers[0]
+        return [node, writer], (
+            f"{at(writer)} overwrites it in place: autograd counts the gradient from there on for {writer.name}, and "
+            "what was there before has none of its own."
+        )
+    if is_connected or root is None:
+        return _not_sent(backward, graph, node)
+    if blockers:
+        way = blockers[0]
+        rest = f" ({len(blockers) - 1} more ways end like that)" if len(blockers) > 1 else ""
+        return way, "not connected with the loss: " + _stopped(way[-1]) + rest
+    if not [user for user in graph.users(node) if user.kind != "output"]:
+        return [node], f"nothing uses {at(node)}, so the loss does not depend on it."
+    return [
+        node
+    ], f"the loss, {at(root)}, does not depend on {at(node)}." if root else "the loss does not depend on it."
+
+
+def _downstream(recording: Recording, node: Node) -> tuple[set[str], list[list[Node]]]:
+    """The names that gradients connect with `node`, and the ways to operations that end the connection."""
+    graph = recording.graph
+    came_from: dict[str, Node | None] = {node.name: None}
+    blockers: list[list[Node]] = []
+    todo = [node]
+    while todo:
+        current = todo.pop(0)
+        for user in graph.users(current):
+            if user.name in came_from or user.kind == "output":
+                continue
+            came_from[user.name] = current
+            if requires_grad(recording, user):
+                todo.append(user)
+            elif any(output.spec.dtype not in _WHOLE for output in user.outputs):
+                way = [user]
+                while (before := came_from[way[-1].name]) is not None:
+                    way.append(before)
+                blockers.append(way[::-1])
+    blocked = {way[-1].name for way in blockers}
+    return set(came_from) - blocked, blockers
+
+
+def _not_sent(backward: Pass, graph: Graph, node: Node) -> tuple[list[Node], str]:
+    for user in graph.users(node):
+        if backward.has_reached(user):
+            return [
+                node,
+                user,
+            ], f"{at(user)} got a gradient and sent none to {node.name}: its derivative for it is not defined."
+    recording = backward.recording
+    if recording.error is not None or recording.failure is not None:
+        return [node], "the run stopped before the backward pass reached it."
+    return [node], "the backward pass did not come here: it was asked for other tensors, or it was cut off by a hook."
