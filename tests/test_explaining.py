@@ -43,7 +43,7 @@ def test_an_explanation_reads_as_it_did(name: str) -> None:
     golden_text.check(f"explained_{name}.txt", text)
 
 
-# -- every node ---------------------------------------------------------------------------------------------------------
+# -- every node ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("recording", [debugged_forward(), debugged_trained()[0]], ids=["forward", "trained"])
@@ -56,7 +56,7 @@ def test_every_node_has_an_explanation_whose_parts_add_up(recording: Recording) 
             assert found.grad_words.startswith("tensor[")
             assert found.arrivals or node.name.startswith("cross_entropy")
         elif node.kind != "output":
-            assert found.grad_origin is not None or not recording.stages[-1].kind == "backward"
+            assert found.grad_origin is not None or recording.stages[-1].kind != "backward"
 
 
 def test_the_check_agrees_at_every_node_of_a_training_step() -> None:
@@ -64,10 +64,10 @@ def test_the_check_agrees_at_every_node_of_a_training_step() -> None:
     checks = [recording.explain(node, check=True).check for node in recording.graph.nodes]
     compared = [check for check in checks if check is not None and check.disagreement is not None]
     assert len(compared) > 20
-    assert all(check.agrees for check in compared)
+    assert [check.words for check in compared if not check.agrees] == []
 
 
-# -- several uses, outputs, passes ------------------------------------------------------------------------------------------
+# -- several uses, outputs, passes -----------------------------------------------------------------------------------
 
 
 def test_arrivals_of_a_value_used_twice_sum_to_its_gradient() -> None:
@@ -105,9 +105,7 @@ def test_a_node_with_several_outputs_is_explained_as_a_whole_or_by_path() -> Non
 
 def recording_line(numbers: str) -> str:
     low, high = numbers.strip("[]").split(", ")
-    return f"tensor[2] f32 x∈[{low}, {high}] μ={(int(low) + int(high)) / 2:g} σ=0.7071 {numbers}".replace(
-        "f32 x", "f32 n=2 x"
-    )
+    return f"tensor[2] f32 n=2 x∈[{low}, {high}] μ={(int(low) + int(high)) / 2:g} σ=0.7071 {numbers}"
 
 
 def test_a_parameter_says_what_this_pass_brought_and_what_was_there_before() -> None:
@@ -119,14 +117,14 @@ def test_a_parameter_says_what_this_pass_brought_and_what_was_there_before() -> 
 
 def test_before_picks_an_earlier_pass() -> None:
     recording = debugged_trained()[0]
-    second = next(stage.start for stage in recording.stages[1:] if stage.kind == "forward")
+    second = [stage.start for stage in recording.stages if stage.kind == "backward"][1]
     last, first = recording.explain("head.weight"), recording.explain("head.weight", before=second)
     assert last.node.name != first.node.name
     assert last.grad_words != first.grad_words
     assert recording.explain("head.weight", before=0).grad_words == "none: no backward pass was recorded"
 
 
-# -- missing ----------------------------------------------------------------------------------------------------------------
+# -- missing ---------------------------------------------------------------------------------------------------------
 
 
 def reason(recording: Recording, of: str) -> str:
@@ -143,18 +141,17 @@ def test_a_missing_gradient_has_its_reason() -> None:
         with torch.no_grad():
             outside = model(x)
         unused = leaf.exp()
-        values, places = (leaf * 2).sort()
         hidden = model(x).tanh() * outside
         numbers = hidden.argmax()
         hidden.sum().backward()
         after = hidden.neg()
-    assert (unused is not None, values is not None, numbers is not None, after is not None) == (True,) * 4
+    assert None not in (unused, numbers, after)
     assert "ran inside torch.no_grad()" in reason(recording, "linear")
     assert "nothing uses exp" in reason(recording, "exp")
     assert "whole numbers" in reason(recording, "argmax")
     assert "ran after the loss" in reason(recording, "neg")
-    assert "an input" in reason(recording, recording.graph.arguments("linear")[0].name) or "constant" in reason(
-        recording, recording.graph.arguments("linear")[0].name
+    assert reason(recording, "input") == (
+        "the input input does not require a gradient; input.requires_grad_() asks for one."
     )
 
 
@@ -176,7 +173,7 @@ def test_the_value_alone_is_explained_without_a_backward_pass() -> None:
     assert found.check is not None and found.check.words == "nothing to check: no backward pass was recorded"
 
 
-# -- zero and not finite ------------------------------------------------------------------------------------------------------
+# -- zero and not finite ---------------------------------------------------------------------------------------------
 
 
 def grad_reason(make: str, of: str) -> tuple[str, str]:
@@ -199,6 +196,8 @@ def test_a_zero_gradient_leads_to_where_it_was_made() -> None:
         (lambda x: x.masked_fill(torch.ones(3, dtype=torch.bool), 1.0), "the mask is True at 3 of 3 elements"),
         (lambda x: x.clamp(min=5.0), "3 of 3 inputs are below the range"),
         (lambda x: torch.where(x > 9, x, 0.0), "the condition holds nowhere"),
+        (lambda x: (x[:1] * 1).expand(2).std(), "all elements are equal"),
+        (lambda x: torch.linalg.vector_norm(x - x.detach()), "the norm is 0"),
         (lambda x: x.round(), "a rounded result does not change"),
         (lambda x: (x * 40).tanh(), "saturated"),
         (lambda x: torch.cat([x, x])[:0].sum() + x.sum() * 0, "other is 0 everywhere"),
@@ -227,15 +226,14 @@ def test_parts_that_cancel_are_said_to() -> None:
     ("operation", "said"),
     [
         (lambda x: x.log(), "log(0) = -inf"),
-        (lambda x: 1 / x, "the divisor is 0 at 1 of 3 elements: x/0 = ±inf"),
+        (lambda x: 1 / x, "The divisor is 0 at 1 of 3 elements: x/0 = ±inf"),
         (lambda x: x / x, "0/0 = NaN"),
         (lambda x: (x * 100).exp(), "exp overflows above 88.7, and the largest input is 200"),
         (lambda x: (x - 1).sqrt(), "1 of 3 inputs are below 0 (min -1), whose root is NaN"),
         (lambda x: x**-1.0, "1 of 3 bases are 0 and the exponent is negative"),
-        (lambda x: (x * 1e38) * 1e38, "the product is too large"),
-        (lambda x: x.masked_fill(x == 0, float("-inf")), "it writes -inf where its mask is True"),
-        (lambda x: x[:0].mean(), "the mean of no elements"),
-        (lambda x: x[:1].std(), "needs at least two"),
+        (lambda x: (x * 1e38) * 1e38, "The product is too large"),
+        (lambda x: x.masked_fill(x == 0, float("-inf")), "It writes -inf where its mask is True"),
+        (lambda x: x[:0].mean(), "The mean of no elements"),
     ],
 )
 def test_a_value_that_is_not_finite_leads_to_its_operation(operation: object, said: str) -> None:
@@ -244,7 +242,7 @@ def test_a_value_that_is_not_finite_leads_to_its_operation(operation: object, sa
         (operation(x * 1) + 1).sum()  # type: ignore[operator]
     last = recording.graph.operations[-1]
     origin = recording.explain(last).value_origin
-    assert origin is not None and origin is recording.explain(last).origin
+    assert origin is not None and origin == recording.explain(last).origin
     assert said in origin.reason
     assert origin.steps[0].node == last.name and "of" in origin.steps[0].words
 
@@ -262,7 +260,7 @@ def test_all_masked_rows_of_a_softmax_are_named() -> None:
         (lambda x: x.sqrt(), "the derivative 1/(2√x) is infinite"),
         (lambda x: torch.where(x > 0, x.sqrt(), 0.0), "0 · inf = NaN"),
         (lambda x: x**0.5, "infinite for n below 1"),
-        (lambda x: (x[1:2] * 1).expand(2).std(), "deviations are 0"),
+        (lambda x: (x[1:] ** 2).sum(0, keepdim=True).mul(0).sqrt(), "is infinite"),
     ],
 )
 def test_a_gradient_that_is_not_finite_leads_to_its_operation(operation: object, said: str) -> None:
@@ -294,7 +292,7 @@ def test_the_exploding_example_is_explained() -> None:
     assert "past 3.403e+38, the largest of the dtype" in origin.reason
 
 
-# -- other recordings ----------------------------------------------------------------------------------------------------------
+# -- other recordings ------------------------------------------------------------------------------------------------
 
 
 class Doubled(torch.autograd.Function):
@@ -338,8 +336,8 @@ def test_a_loaded_recording_is_explained_but_not_checked(tmp_path: Path) -> None
     with pytest.raises(gt.GraphtoolsError) as raised:
         loaded.explain("relu", check=True)
     assert str(raised.value) == (
-        "check=True runs the operation again, and this recording was loaded from a file without its program; explain it "
-        "without check, or check it in the session that records it"
+        "check=True runs the operation again, and this recording was loaded from a file without its program; explain "
+        "it without check, or check it in the session that records it"
     )
 
 
@@ -371,7 +369,7 @@ def test_an_unknown_name_is_an_error_with_near_misses() -> None:
     assert str(raised.value) == "no node or scope named 'reluu'; did you mean 'relu'?"
 
 
-# -- the zoo -----------------------------------------------------------------------------------------------------------------
+# -- the zoo ---------------------------------------------------------------------------------------------------------
 
 
 def test_every_operation_of_the_zoo_has_a_rule() -> None:

@@ -137,6 +137,81 @@ def test_no_line_is_wider_than_asked(width):
         assert max(map(len, lines)) > width - 15
 
 
+class Loop(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.RNNCell(4, 4)
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(9))
+
+    def forward(self, x):
+        for _ in range(500):
+            x = x * 0.5
+        h = x
+        for _ in range(300):
+            h = self.cell(x, h)
+            h = h.relu() + 1
+        for layer in self.layers:
+            h = layer(h)
+        return h
+
+
+def test_the_turns_of_a_loop_are_one_row_when_the_table_is_long():
+    graph = steady(gt.trace(Loop().eval(), torch.ones(2, 4)))
+    golden_text.check("table_loop.txt", format_graph(graph))
+    text = format_graph(graph, depth=99)
+    assert len(text.splitlines()) > 1400
+    assert "repeated" not in text
+
+
+def test_a_turn_that_differs_or_failed_is_not_folded():
+    def chain(shapes, failure=None):
+        nodes = [
+            Node(f"n{i}", "call", "f", outputs=(Output((), Spec("f32", (shape,))),)) for i, shape in enumerate(shapes)
+        ]
+        return format_graph(Graph(tuple(nodes), failure=failure))
+
+    rows = [line for line in chain([1] * 250 + [2] * 3 + [1, 2] * 5).splitlines() if "f32" in line]
+    assert [row.split(" f32")[0].strip() for row in rows] == [
+        "f",
+        "… repeated 249 more times",
+        "f",
+        "… repeated 2 more times",
+        "f",
+        "f",
+        "… these 2 rows repeated 4 more times",
+    ]
+    failed = chain([1] * 250, Failure("Error", "no", "n100"))
+    assert failed.count("failed here") == 1
+    assert "… repeated 99 more times" in failed and "… repeated 148 more times" in failed
+
+
+@pytest.mark.parametrize(
+    ("width", "titles", "note"),
+    [
+        (None, ["output", "parameters", "FLOPs", "source"], None),
+        (80, ["output", "parameters", "FLOPs", "source"], None),
+        (60, ["output", "source"], "no room for parameters and FLOPs; every column shows at a width of 76"),
+    ],
+)
+def test_columns_are_left_out_before_names_are_cut(width, titles, note):
+    graph = steady(gt.trace(Stack(1).eval(), torch.ones(2, 3, 32, 32)))
+    text = format_graph(graph, width=width)
+    head = next(line for line in text.splitlines() if line.startswith("module or operation"))
+    assert head.split()[3:] == titles
+    assert "conv  Conv2d 4×4 3→16 /4" in text
+    assert ("narrow      " in text) == (note is not None)
+    if note is not None:
+        assert f"narrow {note}" in " ".join(text.split())
+
+
+def test_without_a_width_no_row_is_cut_and_sentences_are_wrapped():
+    node = Node("n", "call", "f" * 300, outputs=(Output((), Spec("f32", (1,))),), source=Source("/x/a.py", 3))
+    graph = Graph((node,), {}, Capture("record", "M", "word " * 99))
+    lines = format_graph(graph, width=None).splitlines()
+    assert any(line.startswith("f" * 300 + "  f32[1]") and line.endswith("a.py:3") for line in lines)
+    assert max(len(line) for line in lines if line.startswith("  ")) <= 100
+
+
 def test_hostile_names_stay_on_their_line_and_send_no_codes_to_the_terminal():
     evil = "\x1b[2J\nrm -rf\r\x00\u202e"
     node = Node(evil, "call", f"t.{evil}", scope=evil, source=Source(evil, 1, 1, evil))

@@ -117,13 +117,19 @@ def _check_indices(root: Any, node: torch.fx.Node, ranges: dict[str, tuple[int, 
     else:
         return
     given = node.args[0] if node.args else None
-    while isinstance(given, torch.fx.Node) and given.op == "call_method" and given.target in _KEEPING_VALUES:
+    while isinstance(given, torch.fx.Node) and _keeps_values(root, given):
         given = given.args[0]
     if not isinstance(given, torch.fx.Node) or given.op != "placeholder":
         return
     least, most = _argument(ranges, given) or (0, 0)
     if least < 0 or most >= n_rows:
         raise IndexError(f"{name} has {n_rows} rows and is given the index {least if least < 0 else most}")
+
+
+def _keeps_values(root: Any, node: torch.fx.Node) -> bool:
+    if node.op == "call_module":
+        return bool(node.args) and isinstance(root.get_submodule(str(node.target)), nn.Identity | nn.Flatten)
+    return node.op == "call_method" and node.target in _KEEPING_VALUES
 
 
 def _is_users_fault(error: Exception) -> bool:

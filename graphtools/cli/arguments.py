@@ -34,6 +34,19 @@ exit codes:
   2  the run never began: no such file, no model in it, an input that is no input, ...
 """
 
+_RECORDED = f"""{_INPUTS}
+exit codes:
+  0  the run is complete
+  1  the model's run raised, was interrupted or reached a limit: what was recorded so far is written
+  2  the run never began, or a file cannot be written
+"""
+
+_COMPARED = """exit codes, as those of diff:
+  0  no difference
+  1  there are differences
+  2  a file is not there, is refused or cannot be written
+"""
+
 _SHOWN = """exit codes:
   0  the recording is shown, also one of a run that stopped early
   2  there is no such file, or it is refused: damaged, no recording, of a newer version, ...; one line says why
@@ -48,8 +61,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"graphtools {graphtools.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_trace(commands)
+    _add_record(commands)
     _add_debug(commands)
     _add_show(commands)
+    _add_compare(commands)
     _add_completion(commands, parser)
     return parser
 
@@ -105,6 +120,11 @@ def _add_debug(commands: Any) -> None:
     )
     target = command.add_argument("target", metavar="MODEL", help=f"{_TARGET}; or a saved recording: step.gt")
     target.complete = shtab.FILE  # type: ignore[attr-defined]
+    _add_recording(command)
+    command.set_defaults(run=debug)
+
+
+def _add_recording(command: argparse.ArgumentParser) -> None:
     capture = command.add_argument_group("recording")
     capture.add_argument(
         "-i", "--input", action="append", default=[], metavar="SPEC", help="an example input, see below"
@@ -123,7 +143,58 @@ def _add_debug(commands: Any) -> None:
     training.add_argument("--loss", choices=["cross_entropy", "mse"], help="default: a guess from the output's shape")
     training.add_argument("--optimizer", choices=["sgd", "adam", "adamw"], default="sgd", help="default: sgd")
     training.add_argument("--lr", type=float, metavar="RATE", help="default: 0.01 for sgd, else 0.001")
-    command.set_defaults(run=debug)
+
+
+def _add_record(commands: Any) -> None:
+    from graphtools.cli.record import record
+
+    command = commands.add_parser(
+        "record",
+        help="record a run, or a whole training step, as a page or a file",
+        description="Records one forward pass, or with --train one training step, prints its graph and writes every "
+        "value and gradient: as an interactive page (--html) that needs neither Python nor a network, or as a "
+        "recording (--save) for `graphtools show`, `debug`, `compare` and the app. The model's file runs in a process "
+        "of its own.",
+        epilog=_RECORDED,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    target = command.add_argument("target", metavar="MODEL", help=_TARGET)
+    target.complete = shtab.FILE  # type: ignore[attr-defined]
+    _add_recording(command)
+    output = command.add_argument_group("output")
+    output.add_argument(
+        "--depth", type=_count, metavar="N", help="show N levels of modules; below that one row a module"
+    )
+    html = output.add_argument(
+        "--html", metavar="FILE", help="write a page in which the whole run can be stepped through"
+    )
+    html.complete = shtab.FILE  # type: ignore[attr-defined]
+    save = output.add_argument("--save", metavar="FILE", help="write the recording (step.gt)")
+    save.complete = shtab.FILE  # type: ignore[attr-defined]
+    command.set_defaults(run=record)
+
+
+def _add_compare(commands: Any) -> None:
+    from graphtools.cli.compare import compare
+
+    command = commands.add_parser(
+        "compare",
+        help="say how two saved recordings differ, first difference first",
+        description="Aligns two saved recordings by module, call and operation and says where they first differ, and "
+        "by how much. Nothing in the files is run.",
+        epilog=_COMPARED,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    for name in ("a", "b"):
+        file = command.add_argument(name, metavar=name.upper(), help="a recording (step.gt)")
+        file.complete = shtab.FILE  # type: ignore[attr-defined]
+    command.add_argument("--rtol", type=float, default=0.0, metavar="X", help="relative tolerance (default: 0)")
+    command.add_argument("--atol", type=float, default=0.0, metavar="X", help="absolute tolerance (default: 0)")
+    html = command.add_argument("--html", metavar="FILE", help="write a page with both side by side, walked together")
+    html.complete = shtab.FILE  # type: ignore[attr-defined]
+    command.set_defaults(run=compare)
 
 
 def _add_show(commands: Any) -> None:

@@ -42,6 +42,11 @@ def talk(request: dict[str, Any]) -> Answer:
     return _run("graphtools.cli.debug_worker", request)
 
 
+def ask_for_recording(request: dict[str, Any]) -> Answer:
+    """Lets a fresh process record a run and write its files; the answer is the run's graph. Ctrl-C as for `ask`."""
+    return _run("graphtools.cli.record_worker", request, stdout=sys.stderr, stdin=subprocess.DEVNULL)
+
+
 def _run(module: str, request: dict[str, Any], **streams: Any) -> Answer:
     with tempfile.TemporaryDirectory(prefix="graphtools-") as folder:
         command = [sys.executable, "-m", module, folder, json.dumps(request)]

@@ -6,7 +6,6 @@ Until the prompt opens, the user's file can neither read what is typed nor write
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
 import os
 import sys
@@ -27,7 +26,9 @@ def main(folder: str, request: dict[str, Any]) -> None:
 
     def session(request: dict[str, Any], fault: Any) -> dict[str, Any]:
         with _set_aside():
-            recording, notes = _load(request) if request["target"].endswith(".gt") else _record(folder, request, fault)
+            recording, notes = (
+                _load(request) if request["target"].endswith(".gt") else record_run(folder, request, fault)
+            )
         return _talk(recording, notes, request, os.path.join(folder, TALKING))
 
     serve(folder, request, session)
@@ -96,7 +97,8 @@ def _load(request: dict[str, Any]) -> tuple[Recording, list[str]]:
         raise Refusal(f"cannot read {request['target']}: {error.strerror or error}", 2) from None
 
 
-def _record(folder: str, request: dict[str, Any], fault: Any) -> tuple[Recording, list[str]]:
+def record_run(folder: str, request: dict[str, Any], fault: Any) -> tuple[Recording, list[str]]:
+    """The recording that the request asks for, and notes on inputs, loss and optimizer. Raises Refusal."""
     loaded, limit_s = prepare(folder, request, fault)
     notes = [f"inputs: {loaded.inputs_note}"]
     try:
@@ -120,42 +122,19 @@ def _forward(loaded: Loaded, request: dict[str, Any]) -> Recording:
 
 
 def _training_step(loaded: Loaded, request: dict[str, Any], notes: list[str]) -> Recording:
-    from torch import nn
-
-    from graphtools.errors import LoadError
-    from graphtools.example_loss import ExampleLoss, example_optimizer
+    from graphtools.example_step import example_step
     from graphtools.recording import Limits
-    from graphtools.training import training_step
 
-    model = loaded.model
-    if not isinstance(model, nn.Module):
-        raise LoadError(f"{loaded.name} is a function and has no parameters to train; leave out --train")
-    optimizer, optimizer_note = example_optimizer(model, request["optimizer"], request["lr"])
-    batch: Any
-    loss: ExampleLoss | None = None
-    if "labels" in loaded.kwargs and request["loss"] is None:
-        batch, loss_note = _keyword_inputs(loaded), "the model's own, from its labels"
-    else:
-        loss = ExampleLoss(request["loss"], request["seed"])
-        batch = (_keyword_inputs(loaded) if loaded.kwargs else loaded.args), None
-    try:
-        return training_step(
-            model,
-            batch,
-            loss,
-            optimizer,
-            limits=Limits(*request["limits"]),
-            limit_bytes=request["limit_bytes"],
-        )
-    finally:
-        loss_note = loss_note if loss is None else loss.note or "none was reached"
-        notes += [f"loss: {loss_note}", f"optimizer: {optimizer_note}"]
-
-
-def _keyword_inputs(loaded: Loaded) -> dict[str, Any]:
-    """All inputs by the names of forward's arguments."""
-    forward = getattr(loaded.model, "forward", loaded.model)
-    return dict(inspect.signature(forward).bind(*loaded.args, **loaded.kwargs).arguments)
+    return example_step(
+        loaded,
+        notes,
+        loss=request["loss"],
+        optimizer=request["optimizer"],
+        lr=request["lr"],
+        seed=request["seed"],
+        limits=Limits(*request["limits"]),
+        limit_bytes=request["limit_bytes"],
+    )
 
 
 if __name__ == "__main__":

@@ -7,17 +7,23 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from graphtools.cli import fail
 from graphtools.graph import Graph
 
 
 def write(
-    graph: Graph, arguments: argparse.Namespace, table: Callable[[int | None, bool], str], document: Callable[[], str]
+    graph: Graph,
+    arguments: argparse.Namespace,
+    table: Callable[[int | None, bool], str],
+    document: Callable[[], str],
+    page: Callable[..., Any] | None = None,
 ) -> int:
     """Prints one form of the graph and writes the page; returns 0, or the exit code for a page that cannot be written.
 
-    `table(width, color)` gives the text, with None for a width without end; `document()` the JSON.
+    `table(width, color)` gives the text, with None for a width without end; `document()` the JSON; `page(file, title)`
+    writes the page, which is the graph's own if it is not given.
     """
     if arguments.json:
         print(document())
@@ -31,7 +37,7 @@ def write(
         print(table(width, is_terminal and not os.environ.get("NO_COLOR")))
     if arguments.html:
         try:
-            graph.to_html(arguments.html, title=f"{graph.capture.model} · graphtools")
+            (page or graph.to_html)(arguments.html, title=f"{graph.capture.model} · graphtools")
         except OSError as error:
             return fail(f"cannot write {arguments.html}: {os.strerror(error.errno) if error.errno else error}")
         print(f"wrote {arguments.html}", file=sys.stderr)

@@ -48,7 +48,7 @@ def show(arguments: argparse.Namespace) -> int:
     def document() -> str:
         return json.dumps(summary(recording, arguments.file, n_bytes), allow_nan=False)
 
-    return write(recording.graph, arguments, table, document)
+    return write(recording.graph, arguments, table, document, recording.to_html)
 
 
 def summary(recording: Recording, file: str, n_bytes: int) -> dict[str, Any]:

@@ -18,8 +18,13 @@ from typing import TYPE_CHECKING, Any
 from graphtools.cli.child import RUNNING
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from graphtools.graph import Graph
     from graphtools.loading import Loaded
+
+# What runs after the model has been stopped and must not be stopped in its turn.
+_FINISHING = ("make_graph", "make_recording", "_assemble")
 
 
 class Refusal(Exception):
@@ -93,7 +98,8 @@ def prepare(folder: str, request: dict[str, Any], fault: Any) -> tuple[Loaded, f
         raise Refusal(_left(target, error), 2) from None
     except Exception as error:
         raise Refusal(_raised_while_loading(target, error), 2) from None
-    return loaded, None if limit_s is None else max(0.1, limit_s - (time.monotonic() - started))
+    took = time.monotonic() - started
+    return loaded, limit_s if limit_s is None or took < 0.1 * limit_s else round(limit_s - took, 2)
 
 
 @contextmanager
@@ -131,13 +137,19 @@ def time_limit(seconds: float | None, fault: Any, whole: float | None = None) ->
         yield
         return
 
-    def stop(*_: Any) -> None:
+    def stop(_: int, frame: FrameType | None) -> None:
         from graphtools.errors import LimitError
 
+        while frame is not None:
+            if frame.f_code.co_name in _FINISHING:
+                signal.setitimer(signal.ITIMER_REAL, 0.5)
+                return
+            frame = frame.f_back
         raise LimitError(f"the run was stopped at its limit of {whole or seconds:g} s")
 
     signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Later than the recorder, which stops where an operation begins: the signal may come anywhere, also in a library.
+    signal.setitimer(signal.ITIMER_REAL, seconds + 0.2)
     faulthandler.dump_traceback_later(seconds + 10, exit=True, file=fault)
     try:
         yield
@@ -167,26 +179,30 @@ def _answer(folder: str, request: dict[str, Any], fault: Any) -> dict[str, Any]:
         exit_code = 0
         try:
             with time_limit(limit_s, fault, request["limits"][2]), announced(f"running {request['target']}", 10):
-                graph = _trace(loaded, request)
+                graph = _trace(loaded, request, limit_s)
         except BaseException as error:
             so_far, exit_code = getattr(error, "graph", None), 1
             if so_far is None:
                 raise refusal_for(request["target"], error) from None
-            graph = _in_options(so_far, error)
+            graph = _in_options(so_far, error, limit_s, request["limits"][2])
         return {"exit_code": exit_code, "graph": graph.to_json(), "inputs_note": loaded.inputs_note}
 
 
-def _in_options(graph: Graph, error: BaseException) -> Graph:
-    """The graph, whose failure advises options of the command line where it advised arguments in Python."""
-    from graphtools.errors import CaptureError
+def _in_options(graph: Graph, error: BaseException, left_s: float | None, limit_s: float | None) -> Graph:
+    """The graph, whose failure speaks of options as they were given, not of arguments in Python."""
+    from graphtools.errors import CaptureError, LimitError
 
-    if graph.failure is None or not isinstance(error, CaptureError):
+    if graph.failure is None:
         return graph
-    failure = replace(graph.failure, message=f"{error.reason}. Run without --fake, so that it is computed")
-    return type(graph)(graph.nodes, graph.modules, graph.capture, failure)
+    message = graph.failure.message
+    if isinstance(error, CaptureError):
+        message = f"{error.reason}. Run without --fake, so that it is computed"
+    if isinstance(error, LimitError) and left_s is not None:
+        message = message.replace(f"its limit of {left_s:g} s", f"its limit of {limit_s:g} s")
+    return type(graph)(graph.nodes, graph.modules, graph.capture, replace(graph.failure, message=message))
 
 
-def _trace(loaded: Loaded, request: dict[str, Any]) -> Graph:
+def _trace(loaded: Loaded, request: dict[str, Any], limit_s: float | None) -> Graph:
     from graphtools.capture.api import trace
     from graphtools.recording import Limits
 
@@ -195,7 +211,7 @@ def _trace(loaded: Loaded, request: dict[str, Any]) -> Graph:
         *loaded.args,
         method=request["method"],
         fake=request["fake"],
-        limits=Limits(*request["limits"]),
+        limits=Limits(request["limits"][0], request["limits"][1], limit_s),
         **loaded.kwargs,
     )
 

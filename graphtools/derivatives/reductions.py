@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import prod
 
-from graphtools.derivatives.rule import Call, Factor, Input, Rule, count_of
+from graphtools.derivatives.rule import Call, Factor, Input, Rule
 from graphtools.statistics import number
 
 
@@ -43,15 +43,12 @@ def _norm_factors(call: Call) -> Iterable[Factor]:
         yield Factor(f"norm: from {number(float(size.min()))} to {number(float(size.max()))}", float(size.min()))
 
 
-def _norm_grad(call: Call) -> str:
-    zeros = call.y == 0
-    return f"{count_of(zeros)} norms are 0, and the gradient x/‖x‖ is 0/0 there" if zeros.any() else ""
+def _norm_zero(call: Call) -> str:
+    return "the norm is 0, where its direction is not defined and torch gives 0" if not call.y.any() else ""
 
 
-def _deviation_grad(call: Call) -> str:
-    zeros = call.y == 0
-    said = f"{count_of(zeros)} deviations are 0 (equal elements), and the gradient is divided by them"
-    return said if zeros.any() else ""
+def _equal_zero(call: Call) -> str:
+    return "all elements are equal: their distance from the mean is 0" if not call.y.any() else ""
 
 
 def _deviation_value(call: Call) -> str:
@@ -141,10 +138,10 @@ RULES = (
     ),
     Rule(
         "norm vector_norm matrix_norm frobenius_norm",
-        "Each element gets the gradient times its share of the norm; at a norm of 0 the direction is not defined.",
+        "Each element gets the gradient times its share of the norm; at a norm of 0 torch gives 0.",
         (Input("input", "∂L/∂x = ∂L/∂y · x/‖x‖  (for the 2-norm)"),),
         factors=_norm_factors,
-        grad=_norm_grad,
+        zero=_norm_zero,
     ),
     Rule(
         "var",
@@ -152,7 +149,7 @@ RULES = (
         (Input("input", "∂L/∂x = ∂L/∂y · 2(x − μ)/(n − 1)"),),
         factors=_spread_factors,
         value=_deviation_value,
-        zero=lambda call: "all elements are equal: their distance from the mean is 0",
+        zero=_equal_zero,
     ),
     Rule(
         "std",
@@ -160,7 +157,7 @@ RULES = (
         (Input("input", "∂L/∂x = ∂L/∂y · (x − μ)/((n − 1)·σ)"),),
         factors=_spread_factors,
         value=_deviation_value,
-        grad=_deviation_grad,
+        zero=_equal_zero,
     ),
     Rule(
         "var_mean std_mean",

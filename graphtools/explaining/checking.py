@@ -92,8 +92,8 @@ class _Differences:
         self.start, precision = self._first()
         self.step = precision ** (1 / 3)
 
-    def _first(self) -> tuple[float, float]:
-        """The sum at the recorded arguments, and the precision of the dtype that the operation computes in."""
+    def _first(self) -> tuple[dict[Path, torch.Tensor], float]:
+        """The results at the recorded arguments, and the precision of the dtype that the operation computes in."""
         result = self._result(self.environment)
         precision = 0.0
         for path in self.call.incoming:
@@ -110,7 +110,7 @@ class _Differences:
                 raise _CannotCheckError(
                     "run again in float64, it gives another value (its random numbers, or what it reads)"
                 )
-        return self._sum(result), precision
+        return {path: wide(_at(result, path)) for path in self.call.incoming}, precision
 
     def _result(self, environment: Mapping[str, Any]) -> Any:
         node, graph = self.call.node, self.call.recording.graph
@@ -130,11 +130,13 @@ class _Differences:
         finally:
             compat.set_rng_state(before)
 
-    def _sum(self, result: Any) -> float:
-        return sum(
-            float((wide(_at(result, path)) * wide(gradient).conj()).real.sum())
-            for path, gradient in self.call.incoming.items()
-        )
+    def _change(self, result: Any) -> float:
+        """What the sum of output · gradient differs from that at the recorded arguments, element by element."""
+        change = 0.0
+        for path, gradient in self.call.incoming.items():
+            apart = wide(_at(result, path)) - self.start[path]
+            change += float((apart * wide(gradient).conj()).real.sum())
+        return change
 
     def _moved(self, ref: Ref, index: int, by: float) -> float:
         environment = dict(self.environment)
@@ -142,14 +144,18 @@ class _Differences:
         environment[ref.node] = whole = replace_leaves(whole, _copied) if not _is_leaf(whole) else _copied(whole)
         numbers = _numbers(part(whole, ref.path))
         numbers[tuple(torch.unravel_index(torch.tensor(index), numbers.shape))] += by
-        return self._sum(self._result(environment))
+        return self._change(self._result(environment))
 
     def compare(self, n_samples: int) -> tuple[float, int, int, float]:
         """The largest disagreement, elements compared, elements at a corner, and the tolerance."""
         worst, n_elements, n_corners = 0.0, 0, 0
         generator = torch.Generator().manual_seed(0)
         share = max(1, n_samples // len(self.sent))
+        tolerance = max(1e-3, 10 * self.epsilon ** (2 / 3))
         largest = max((float(g.abs().max()) for g in self.sent.values() if g.numel()), default=0.0)
+        arrived = max((float(g.abs().max()) for g in self.call.incoming.values() if g.numel()), default=0.0)
+        # Where terms cancel, what is left of them is rounding of the recorded dtype, and no derivative.
+        least = max(1e-2 * largest, 10 * self.epsilon * arrived / tolerance, 1e-30)
         for ref, gradient in list(self.sent.items())[:n_samples]:
             values = part(self.environment[ref.node], ref.path)
             if not isinstance(values, torch.Tensor) or values.shape != gradient.shape:
@@ -164,17 +170,18 @@ class _Differences:
                 else []
             )
             for index in dict.fromkeys([*top, *drawn]):
-                h = self.step * max(1e-2, abs(float(flat[index])))
-                right = (self._moved(ref, index, h) - self.start) / h
-                left = (self.start - self._moved(ref, index, -h)) / h
+                size = abs(float(flat[index]))
+                h = self.step * max(1e-2, min(size, size**0.5))  # a mask of -1e6 would else be moved by far too much
+                right = self._moved(ref, index, h) / h
+                left = -self._moved(ref, index, -h) / h
                 expected = float(recorded[index])
-                size = max(abs(right), abs(left), abs(expected), 1e-2 * largest, 1e-30)
+                size = max(abs(right), abs(left), abs(expected), least)
                 if abs(right - left) > 0.05 * size:
                     n_corners += 1
                     continue
                 worst = max(worst, abs((left + right) / 2 - expected) / size)
                 n_elements += 1
-        return worst, n_elements, n_corners, max(1e-3, 10 * self.epsilon ** (2 / 3))
+        return worst, n_elements, n_corners, tolerance
 
 
 def _numbers(tensor: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -143,3 +145,112 @@ def test_an_argument_with_a_default_number_does_not_cost_the_shapes() -> None:
 def test_an_input_of_the_wrong_type_is_run_and_raises_as_the_model_does() -> None:
     with pytest.raises(RuntimeError, match="dtype"):
         gt.trace(nn.Sequential(nn.Linear(3, 2)).double(), torch.ones(4, 3))
+
+
+def test_a_class_or_a_file_in_place_of_a_model_is_refused() -> None:
+    for function in (gt.trace, gt.run):
+        name = function.__name__
+        with pytest.raises(gt.CaptureError) as caught:
+            function(Branch, torch.ones(1, 3))
+        advice = f"make one first: graphtools.{name}(Branch(), x)"
+        assert str(caught.value) == f"Branch is a class, not a model; {advice}"
+    with pytest.raises(gt.CaptureError) as caught:
+        gt.trace("folder/net.py")  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "'folder/net.py' is a str, not a model; import the model (from net import Net) and call "
+        "graphtools.trace(Net(), x), or run in a shell: graphtools trace folder/net.py"
+    )
+    with pytest.raises(gt.CaptureError) as caught:
+        gt.run(3)  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "the model is of type int, which cannot be called; give a torch.nn.Module or a function"
+    )
+
+
+class Looks(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(10, 4)
+        self.weight = nn.Parameter(torch.ones(5, 4))
+
+    def forward(self, ids: torch.Tensor, more: torch.Tensor) -> torch.Tensor:
+        return self.table(ids.view(-1)) + nn.functional.embedding(more, self.weight)
+
+
+@pytest.mark.parametrize(
+    ("ids", "more", "reason"),
+    [
+        ([3, 10], [0, 4], "table has 10 rows and is given the index 10"),
+        ([-1, 9], [0, 4], "table has 10 rows and is given the index -1"),
+        ([0, 9], [5, 4], "embedding has 5 rows and is given the index 5"),
+        ([0.0, 9.0], [0, 4], "table looks up rows by integers and is given torch.float32"),
+    ],
+)
+def test_indices_out_of_range_are_run_and_raise_as_the_model_does(
+    ids: list[float], more: list[int], reason: str
+) -> None:
+    given = torch.tensor(ids), torch.tensor(more)
+    with pytest.raises((IndexError, RuntimeError)) as caught:
+        gt.trace(Looks(), *given)
+    assert caught.value.graph.capture.reason == f"the inputs do not fit: {reason}"  # type: ignore[attr-defined]
+    with pytest.raises(gt.CaptureError) as refused:
+        gt.trace(Looks(), *given, method="fx")
+    assert refused.value.reason == f"the inputs do not fit: {reason}"
+
+
+def test_indices_in_range_need_no_run() -> None:
+    graph = gt.trace(Looks(), torch.tensor([0, 9]), torch.tensor([0, 4]))
+    assert graph.capture.method == "fx"
+
+
+def test_what_fx_cannot_follow_does_not_read_as_the_users_fault() -> None:
+    class Zeros(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + torch.zeros(x.shape[0], 3)
+
+    graph = gt.trace(Zeros(), torch.ones(2, 3))
+    assert graph.capture.method == "record"
+    assert "cannot trace Zeros.forward: its stand-ins for tensors meet TypeError at test_trace.py:" in (
+        graph.capture.reason or ""
+    )
+    assert "(`return x + torch.zeros(x.shape[0], 3)`): zeros()" in (graph.capture.reason or "")
+
+
+def test_a_missing_argument_is_not_made_up() -> None:
+    class Two(nn.Module):
+        def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            return x * mask
+
+    with pytest.raises(TypeError, match=r"missing 1 required positional argument: 'mask'"):
+        gt.trace(Two(), torch.ones(2))
+    with pytest.raises(gt.CaptureError) as caught:
+        gt.trace(Two(), torch.ones(2), method="fx")
+    assert caught.value.reason == "the inputs do not fit the model: missing a required argument: 'mask'"
+    assert gt.trace(Two()).capture.method == "fx"
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda x: x if x.sum() > 0 else -x, lambda x: x.nonzero(), lambda x: x * x.max().item(), lambda x: x[x > 0]]
+)
+def test_fake_tensors_that_are_asked_for_a_value_say_where(ask) -> None:
+    with pytest.raises(gt.CaptureError) as caught:
+        gt.trace(ask, torch.ones(3), fake=True)
+    line = ask.__code__.co_firstlineno
+    assert str(caught.value) == (
+        f"forward needs the value of a tensor at test_trace.py:{line}, and fake tensors have none. "
+        "Trace without fake=True, so that it is computed"
+    )
+    graph = caught.value.graph  # type: ignore[attr-defined]
+    assert graph.failure.message == str(caught.value)
+    assert [node.name for node in graph.nodes][:1] == ["x"]
+
+
+def test_the_time_of_a_trace_is_without_torchs_imports() -> None:
+    code = (
+        "import torch; from torch import nn; import graphtools as gt\n"
+        "model, x = nn.Sequential(nn.Linear(3, 3)), torch.ones(1, 3)\n"
+        "first = gt.trace(model, x).capture.duration_s\n"
+        "print(first < 0.5)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

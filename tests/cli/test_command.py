@@ -160,8 +160,8 @@ def test_an_interrupt_shows_the_graph_so_far(folder: Path) -> None:
             "import sys; sys.exit(3)",
             "pass",
             2,
-            "made.py ended the process with sys.exit(3) at made.py:3 (`import sys; sys.exit(3)`). Put what only a script "
-            'should do under `if __name__ == "__main__":`\n',
+            "made.py ended the process with sys.exit(3) at made.py:3 (`import sys; sys.exit(3)`). Put what only a "
+            'script should do under `if __name__ == "__main__":`\n',
         ),
         (
             "import argparse; p = argparse.ArgumentParser(); p.add_argument('file'); p.parse_args()",
@@ -259,11 +259,9 @@ def test_an_index_that_an_embedding_does_not_have_is_a_failure(folder: Path) -> 
 def test_fake_tensors_that_are_asked_for_a_value_are_said(folder: Path) -> None:
     done = command("trace", model(folder, "x = x * 2 if x.sum() > 0 else x"), "--fake", cwd=folder)
     assert done.returncode == 1, done.stderr
-    assert "stopped by CaptureError at made.py:13:21 in Net.forward\n" in done.stdout
-    assert (
-        "forward needs the value of a tensor at made.py:13, and fake tensors have none. Run without --fake, so that it is "
-        "computed"
-    ) in " ".join(done.stdout.split())
+    assert "stopped by CaptureError at made.py:13:22 in Net.forward\n" in done.stdout
+    said = "forward needs the value of a tensor at made.py:13, and fake tensors have none. Run without --fake, so that "
+    assert said + "it is computed inputs:" in " ".join(done.stdout.split())
     done = command("trace", model(folder, top="torch.ones(1).item()"), "--fake", cwd=folder)
     assert (done.returncode, done.stderr) == (
         2,
@@ -322,7 +320,7 @@ def test_a_7b_llama_is_traced_without_its_weights(folder: Path) -> None:
 def test_every_command_and_option_has_help() -> None:
     parser = make_parser()
     commands = next(action for action in parser._actions if action.dest == "command")
-    assert sorted(commands.choices) == ["completion", "debug", "show", "trace"]  # type: ignore[arg-type]
+    assert sorted(commands.choices) == ["compare", "completion", "debug", "record", "show", "trace"]  # type: ignore[arg-type]
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     for name, sub in commands.choices.items():  # type: ignore[union-attr]
         assert f"graphtools {name}" in readme

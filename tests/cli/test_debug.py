@@ -96,7 +96,7 @@ def test_a_forward_that_raises_opens_the_prompt_at_the_operation(tmp_path: Path)
     [
         (["nothing.py"], {}, 2, "graphtools: no file nothing.py (looked in "),
         (["nothing.gt"], {}, 2, "graphtools: cannot read nothing.gt: No such file or directory\n"),
-        (["model.py", "--input", "a,b"], {}, 2, "graphtools: input 'a,b': 'a,b' are no sizes. The form is "),
+        (["model.py", "--input", "a,b"], {}, 2, "graphtools: input 'a,b': 'a,b' are no sizes. "),
         (
             ["model.py"],
             {"top": "import sys; sys.exit(3)"},
