@@ -115,7 +115,8 @@ def _split(spec: InputSpec, share: int) -> InputSpec:
 
 def _taken(tracer: _Probe, user: torch.fx.Node, given: torch.fx.Node) -> list[InputSpec]:
     if user.op == "call_module":
-        return _layer(tracer.root.get_submodule(str(user.target)))
+        layer = tracer.root.get_submodule(str(user.target))
+        return _second(layer) if user.args[1:2] == (given,) != user.args[:1] else _layer(layer)
     weight = _tensor(tracer, user, 1, "weight")
     if weight is not None and weight.dim() >= 2 and user.args[:1] == (given,):
         if user.target is functional.linear:
@@ -172,6 +173,19 @@ def _layer(layer: nn.Module) -> list[InputSpec]:
         sizes = {"1": (), "2": (8, 8), "3": (8, 8, 8)}.get(type(layer).__name__[-2:-1], ())
         return [InputSpec((2, layer.num_features, *sizes), dtype)]
     return []
+
+
+def _second(layer: nn.Module) -> list[InputSpec]:
+    """What a layer takes as its second input, for one sequence: a hidden state, or again what it takes."""
+    dtype = next((p.dtype for p in layer.parameters(recurse=False)), torch.float32)
+    if isinstance(layer, nn.RNNBase) and not isinstance(layer, nn.LSTM):
+        n_states = layer.num_layers * (2 if layer.bidirectional else 1)
+        return [InputSpec((n_states, 1, layer.hidden_size), dtype)]
+    if isinstance(layer, nn.RNNCell | nn.GRUCell):
+        return [InputSpec((1, layer.hidden_size), dtype)]
+    if isinstance(layer, nn.Bilinear):
+        return _features(layer.in2_features, dtype)
+    return _layer(layer)
 
 
 def _indices(count: int) -> list[InputSpec]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
-from derivative_examples import EXAMPLES, WITHOUT
+from derivative_examples import CLASSES, EXAMPLES, WITHOUT
+from torch.nn import functional as F
 
 import graphtools as gt
 from graphtools.derivatives import RULES, Rule, rule_for, rule_of
@@ -82,6 +83,92 @@ def test_an_elementwise_factor_times_what_comes_in_is_what_goes_out(key: str) ->
             torch.testing.assert_close(call.outgoing[arg].double(), expected, rtol=1e-4, atol=1e-5)
             n_compared += 1
     assert n_compared
+
+
+# The formulas that are no single factor an element, written out: from the arguments and what came in to what went out.
+FORMULAS: dict[str, Callable[[Any], list[torch.Tensor]]] = {
+    "linear": lambda c: [c.g @ c.a[1], c.g.T @ c.a[0], c.g.sum(0)],
+    "matmul": lambda c: [c.g @ c.a[1].mT, (c.a[0].mT @ c.g).sum(0)],
+    "outer": lambda c: [c.g @ c.a[1], c.a[0] @ c.g],
+    "softmax": lambda c: [c.y * (c.g - (c.g * c.y).sum(-1, keepdim=True))],
+    "log_softmax": lambda c: [c.g - c.y.exp() * c.g.sum(-1, keepdim=True)],
+    "layer_norm": lambda c: [
+        normalized(c.g * c.a[1], c.a[0], (-1,)),
+        (c.g * hat(c.a[0], (-1,))).sum(0),
+        c.g.sum(0),
+    ],
+    "batch_norm": lambda c: [
+        normalized(c.g * c.a[1].view(1, 4, 1, 1), c.a[0], (0, 2, 3)),
+        (c.g * hat(c.a[0], (0, 2, 3))).sum((0, 2, 3)),
+        c.g.sum((0, 2, 3)),
+    ],
+    "normalize": lambda c: [(c.g - c.y * (c.g * c.y).sum(1, keepdim=True)) / c.a[0].norm(dim=1, keepdim=True)],
+    "sum": lambda c: [c.g[:, None].expand(3, 4)],
+    "mean": lambda c: [(c.g / 12).expand(3, 4)],
+    "prod": lambda c: [(c.g * c.y)[:, None] / c.a[0]],
+    "norm": lambda c: [(c.g / c.y)[:, None] * c.a[0]],
+    "var": lambda c: [c.g[:, None] * 2 * (c.a[0] - c.a[0].mean(1, keepdim=True)) / 3],
+    "std": lambda c: [(c.g / c.y)[:, None] * (c.a[0] - c.a[0].mean(1, keepdim=True)) / 3],
+    "logsumexp": lambda c: [c.g[:, None] * c.a[0].softmax(1)],
+    "cumsum": lambda c: [c.g.flip(1).cumsum(1).flip(1)],
+    "cross_entropy": lambda c: [c.g * (c.a[0].softmax(1) - F.one_hot(CLASSES, 4)) / 3],
+    "nll_loss": lambda c: [-c.g * F.one_hot(CLASSES, 4) / 3],
+    "mse_loss": lambda c: [c.g * 2 * (c.a[0] - c.a[1]) / 12, -c.g * 2 * (c.a[0] - c.a[1]) / 12],
+    "l1_loss": lambda c: [c.g * (c.a[0] - c.a[1]).sign() / 12, -c.g * (c.a[0] - c.a[1]).sign() / 12],
+    "smooth_l1_loss": lambda c: [c.g * (c.a[0] - c.a[1]).clamp(-1, 1) / 12, -c.g * (c.a[0] - c.a[1]).clamp(-1, 1) / 12],
+    "binary_cross_entropy_with_logits": lambda c: [c.g * (c.a[0].sigmoid() - c.a[1]) / 12],
+    "det": lambda c: [c.g * c.y * c.a[0].inverse().T],
+    "logdet": lambda c: [c.g * c.a[0].inverse().T],
+    "inverse": lambda c: [-c.y.T @ c.g @ c.y.T],
+    "solve": lambda c: [-c.a[0].inverse().T @ c.g @ c.y.T, c.a[0].inverse().T @ c.g],
+    "scaled_dot_product_attention": lambda c: attention(c),
+    "cosine_similarity": lambda c: [
+        (c.g[:, None] / norm(c.a[0])) * (c.a[1] / norm(c.a[1]) - c.y[:, None] * c.a[0] / norm(c.a[0])),
+        (c.g[:, None] / norm(c.a[1])) * (c.a[0] / norm(c.a[0]) - c.y[:, None] * c.a[1] / norm(c.a[1])),
+    ],
+}
+
+
+class Written:
+    """What a formula is written with: the arguments `a`, the result `y` and what came in, `g`."""
+
+    def __init__(self, call: Call) -> None:
+        refs = [ref for ref in dict.fromkeys(call.node.refs()) if ref in call.outgoing]
+        self.a = [call.read(ref).double() for ref in refs]
+        self.y, self.g = call.y, call.grad
+        self.sent = [call.outgoing[ref].double() for ref in refs]
+
+
+def norm(x: torch.Tensor) -> torch.Tensor:
+    return x.norm(dim=1, keepdim=True)
+
+
+def hat(x: torch.Tensor, dims: tuple[int, ...]) -> torch.Tensor:
+    return (x - x.mean(dims, keepdim=True)) / (x.var(dims, correction=0, keepdim=True) + 1e-5).sqrt()
+
+
+def normalized(scaled: torch.Tensor, x: torch.Tensor, dims: tuple[int, ...]) -> torch.Tensor:
+    sigma = (x.var(dims, correction=0, keepdim=True) + 1e-5).sqrt()
+    along = hat(x, dims) * (scaled * hat(x, dims)).mean(dims, keepdim=True)
+    return (scaled - scaled.mean(dims, keepdim=True) - along) / sigma
+
+
+def attention(c: Any) -> list[torch.Tensor]:
+    q, k, v = c.a
+    scale = q.shape[-1] ** -0.5
+    weights = (scale * q @ k.mT).softmax(-1)
+    d_weights = c.g @ v.mT
+    d_scores = weights * (d_weights - (d_weights * weights).sum(-1, keepdim=True))
+    return [scale * d_scores @ k, scale * d_scores.mT @ q, weights.mT @ c.g]
+
+
+@pytest.mark.parametrize("key", FORMULAS)
+def test_the_formula_written_out_is_what_autograd_sends(key: str) -> None:
+    recording, node = recorded(key)
+    written = Written(call_of(recording, node))
+    expected = FORMULAS[key](written)
+    for sent, formula in zip(written.sent, expected, strict=False):
+        torch.testing.assert_close(sent, formula, rtol=1e-4, atol=1e-5)
 
 
 def test_no_word_belongs_to_two_rules() -> None:

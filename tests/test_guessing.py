@@ -81,6 +81,11 @@ class Functional(nn.Module):
         return F.linear(x, self.weight) + F.embedding(ids, self.table).mean(1)
 
 
+class Recurrent(Net):
+    def forward(self, x, hidden):
+        return self.layer(x, hidden)
+
+
 class Branching(Net):
     def forward(self, x):
         return self.a(x) if x.sum() > 0 else x
@@ -138,6 +143,18 @@ GUESSES: list[tuple[Callable[[], nn.Module], str]] = [
     (lambda: NeedsNone(a=L(4, 3)), "no input: forward needs none"),
     (lambda: Joined(a=L(8, 3)), "a guess from layers and names: u=float32[1, 4], v=float32[1, 4]"),
     (Functional, "a guess from layers and names: x=float32[1, 5], ids=int64[1, 16] in 0..7"),
+    (
+        lambda: Recurrent(layer=nn.GRU(4, 6, num_layers=2, batch_first=True)),
+        "a guess from layers and names: x=float32[1, 8, 4], hidden=float32[2, 1, 6]",
+    ),
+    (
+        lambda: Recurrent(layer=nn.GRUCell(4, 6)),
+        "a guess from layers and names: x=float32[1, 4], hidden=float32[1, 6]",
+    ),
+    (
+        lambda: Recurrent(layer=nn.Bilinear(4, 6, 2)),
+        "a guess from layers and names: x=float32[1, 4], hidden=float32[1, 6]",
+    ),
     (lambda: Branching(a=L(4, 3)), "a guess from the first layer: float32[1, 4]"),
     (lambda: LaterFirst(last=L(9, 3), first=L(4, 9)), "a guess from the first layer: float32[1, 4]"),
     (lambda: Branching(a=L(4, 3).double()), "a guess from the first layer: float64[1, 4]"),

@@ -144,7 +144,8 @@ def test_a_guess_that_the_model_does_not_accept_says_so(write) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["raise RuntimeError('not trained')", "return self.no_such(x)", "return self.fc(x) / (1 // 0)"]
+    "line",
+    ["raise RuntimeError('not trained')", "return self.no_such(x)", "return self.fc(x) / (1 // 0)", "return self.fc()"],
 )
 def test_a_failure_that_no_input_would_mend_is_not_put_on_the_guess(write, line: str) -> None:
     loaded = load(write(NET.replace("return self.fc(x)", line)))

@@ -226,7 +226,8 @@ def _compared_sum(parts: list[Part], gradients: dict[Path, torch.Tensor]) -> str
         if not is_finite(recorded):
             return ""
         apart = (total - recorded).abs()
-        limit = 1e-4 * max(float(recorded.abs().max()) if recorded.numel() else 0.0, 1e-30)
+        sizes = [float(one.abs().max()) for one in (recorded, *found) if one.numel()]
+        limit = 1e-4 * max(sizes, default=0.0)  # of large parts that cancel, rounding is left
         if recorded.numel() and float(apart.max()) > limit:
             return "Their sum is not the recorded gradient: a hook changed it, or more came from unrecorded code."
     return "It is the recorded gradient." if len(parts) == 1 else "Their sum is the recorded gradient."

@@ -9,6 +9,7 @@ from graphtools.explaining.passes import Pass
 from graphtools.graph import Graph, Node, Path
 from graphtools.recording import Recording
 
+_LIKE = ("type_as", "view_as", "reshape_as", "expand_as")
 _WHOLE = ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "bool")
 
 
@@ -62,6 +63,8 @@ def _not_required(recording: Recording, node: Node) -> tuple[list[Node], str]:
     while todo:
         current = todo.pop(0)
         arguments = graph.arguments(current)
+        if current.operation in _LIKE:  # the other argument gives only its type or shape
+            arguments = arguments[:1]
         if any(requires_grad(recording, argument) for argument in arguments):
             way = [current]
             while (before := came_from[way[-1].name]) is not None:
@@ -95,7 +98,7 @@ def _not_reached(recording: Recording, backward: Pass, node: Node) -> tuple[list
     root = backward.root
     if root is not None and graph.nodes.index(node) > graph.nodes.index(root):
         return [node], f"{at(node)} ran after the loss, {at(root)}, that the backward pass started from."
-    writers = [other for other in graph.users(node) if node.name in other.writes]
+    writers = [other for other in graph.operations if node.name in other.writes]
     reached, blockers = _downstream(recording, node)
     is_connected = root is not None and root.name in reached
     if writers and (is_connected or root is None):

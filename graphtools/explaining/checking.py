@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,13 +15,14 @@ from graphtools.derivatives.rule import wide
 from graphtools.errors import CaptureError, GraphtoolsError
 from graphtools.explaining.origins import is_finite
 from graphtools.explaining.parts import Check
-from graphtools.graph import Node, Path, Ref
+from graphtools.graph import ListArg, Node, Path, Ref, Symbol
 from graphtools.recording import Recording, ValueLost
 from graphtools.replaying import run_node
 from graphtools.statistics import number
 from graphtools.structure import part, replace_leaves, tensors
 
 _SAMPLES = 20
+_TOO_LARGE = 1e12  # an element, as of a mask, that float64 cannot tell from one a little larger
 
 
 class _CannotCheckError(Exception):
@@ -49,9 +51,11 @@ def check_calls(calls: list[Call], of: Node | None = None) -> Check:
             return Check(f"finite differences cannot be had of {call.node.name}: {reason}")
         worst, n_elements = max(worst, found[0]), n_elements + found[1]
         n_corners, tolerance = n_corners + found[2], max(tolerance, found[3])
-    corners = f"; {n_corners} more are at a corner, where the derivative jumps" if n_corners else ""
+    corners = f"; {n_corners} more are at a corner, where the derivative jumps, or too large" if n_corners else ""
     if not n_elements:
-        return Check("nothing was compared: every element looked at is at a corner, where the derivative jumps")
+        return Check(
+            "nothing was compared: every element looked at is at a corner, where the derivative jumps, or too large"
+        )
     verdict = "agrees" if worst <= tolerance else "does not agree"
     text = f"{verdict} with finite differences at {n_elements} elements: largest relative disagreement {number(worst)}"
     return Check(text + corners, n_elements, worst, tolerance)
@@ -81,6 +85,9 @@ class _Differences:
             raise _CannotCheckError(rule.unchecked)
         if not all(map(is_finite, (*self.sent.values(), *call.incoming.values()))):
             raise _CannotCheckError("its gradients are not finite")
+        self.node = replace(
+            node, args=_in_float64(node.args), kwargs={name: _in_float64(arg) for name, arg in node.kwargs.items()}
+        )
         self.environment = {ref.node: _widened(_whole(call.recording, ref.node)) for ref in node.refs()}
         events = call.recording.events
         self.rng_state = next((e.rng_state for e in events if e.node == node.name and e.rng_state is not None), None)
@@ -113,7 +120,7 @@ class _Differences:
         return {path: wide(_at(result, path)) for path in self.call.incoming}, precision
 
     def _result(self, environment: Mapping[str, Any]) -> Any:
-        node, graph = self.call.node, self.call.recording.graph
+        node, graph = self.node, self.call.recording.graph
         copies = {
             name: replace_leaves(value, _copied) if not _is_leaf(value) else _copied(value)
             for name, value in environment.items()
@@ -147,7 +154,7 @@ class _Differences:
         return self._change(self._result(environment))
 
     def compare(self, n_samples: int) -> tuple[float, int, int, float]:
-        """The largest disagreement, elements compared, elements at a corner, and the tolerance."""
+        """The largest disagreement, elements compared, elements left out, and the tolerance."""
         worst, n_elements, n_corners = 0.0, 0, 0
         generator = torch.Generator().manual_seed(0)
         share = max(1, n_samples // len(self.sent))
@@ -171,6 +178,9 @@ class _Differences:
             )
             for index in dict.fromkeys([*top, *drawn]):
                 size = abs(float(flat[index]))
+                if size > _TOO_LARGE:
+                    n_corners += 1
+                    continue
                 h = self.step * max(1e-2, min(size, size**0.5))  # a mask of -1e6 would else be moved by far too much
                 right = self._moved(ref, index, h) / h
                 left = -self._moved(ref, index, -h) / h
@@ -187,6 +197,15 @@ class _Differences:
 def _numbers(tensor: torch.Tensor) -> torch.Tensor:
     """The tensor, or the real and imaginary parts of a complex one as a view."""
     return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+
+
+def _in_float64(arg: Any) -> Any:
+    """An argument with float64 in place of each floating-point dtype, as in `softmax(x, dtype=torch.float32)`."""
+    if isinstance(arg, Symbol) and arg.kind == "dtype" and "float" in arg.text:
+        return Symbol("dtype", "torch.float64")
+    if isinstance(arg, ListArg):
+        return arg
+    return tuple(map(_in_float64, arg)) if isinstance(arg, tuple) else arg
 
 
 def _is_leaf(value: Any) -> bool:

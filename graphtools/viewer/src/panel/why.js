@@ -76,6 +76,12 @@ function arrivals(
   ].filter((part) => part !== null);
 }
 
+const TROUBLES = /** @type {Record<string, string>} */ ({
+  zero: "Zero",
+  missing: "Missing",
+  "not finite": "Not finite",
+});
+
 /** The way back to where a zero, missing or non-finite number began. */
 function originCard(/** @type {any} */ origin, /** @type {(entry: any) => HTMLElement} */ name) {
   const others = origin.others
@@ -85,7 +91,7 @@ function originCard(/** @type {any} */ origin, /** @type {(entry: any) => HTMLEl
   return make(
     "section",
     { class: "warning bad-card origin" },
-    make("p", {}, make("strong", {}, `The ${origin.side} is ${origin.trouble}: `), origin.reason),
+    make("p", {}, make("strong", {}, `${TROUBLES[origin.trouble] ?? origin.trouble} ${origin.side}: `), origin.reason),
     steps.length
       ? make(
           "ol",
