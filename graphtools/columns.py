@@ -61,6 +61,9 @@ def _fit(natural: list[int], filled: list[int], width: int) -> tuple[list[int], 
     for i in _LEFT_OUT:
         if _total(least, shown) > width and i in shown:
             shown.remove(i)
+    for i in (_PARAMETERS, _FLOPS):  # without the source, which is wide, another one may fit again
+        if i in filled and i not in shown and _total(least, sorted([*shown, i])) <= width:
+            shown = sorted([*shown, i])
     for i, floor in _GIVING_WAY:
         over = _total(widths, shown) - width
         if i in shown and over > 0:

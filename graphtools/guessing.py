@@ -28,8 +28,8 @@ _KNOWN = ("input_ids", "pixel_values", "input_values", "input_features")  # tran
 _TIMES = [InputSpec((1,)), InputSpec((1,), torch.int64, 0, 100)]  # how far a diffusion has come
 # What the message of an exception says if the input's shape, type or range may be at fault.
 _ABOUT_INPUTS = re.compile(
-    r"shape|size|dim(s|ension)?\b|channel|feature|mat1|dtype|scalar type|expected|out of (range|bounds)|length|broadcast"
-    r"|match|index|pixel|patch|resolution|stride|divisible|batch|specify|not enough values|too many values",
+    r"shape|size|dim(ension)?s?\b|channel|feature|mat1|dtype|scalar type|expected|out of (range|bounds)|length"
+    r"|broadcast|match|index|pixel|patch|resolution|stride|divisible|batch|specify|not enough values|too many values",
     re.IGNORECASE,
 )
 

@@ -92,25 +92,34 @@ class _Probe(torch.fx.Tracer):
 
 def _consumed(tracer: _Probe, argument: torch.fx.Node) -> list[InputSpec]:
     """What the first layer takes that `argument` reaches through operations that are no layers."""
-    seen, reached = {argument}, [(argument, 1)]
-    for node, share in reached:
+    seen, reached = {argument}, [(argument, 0, 1)]
+    for node, others, share in reached:
         for user in node.users:
             if user in seen:
                 continue
             seen.add(user)
             specs = _taken(tracer, user, node)
             if specs:
-                return [_split(spec, share) for spec in specs]
+                return [_split(spec, others, share) for spec in specs if share == 1 or spec.dtype.is_floating_point]
             joined = user.args[0] if user.target in (torch.cat, torch.concat) and user.args else None
-            reached.append((user, share * len(joined) if isinstance(joined, list | tuple) else share))
+            widths = [_width(tracer, part) for part in joined] if isinstance(joined, list | tuple) else [0]
+            reached.append((user, others + sum(widths), share * widths.count(0)))
     return []
 
 
-def _split(spec: InputSpec, share: int) -> InputSpec:
-    """An equal share of a width to which several arguments are joined."""
-    if share == 1 or not spec.shape or not spec.dtype.is_floating_point:
+def _width(tracer: _Probe, node: Any) -> int:
+    """The width of what a layer gives; 0 if it is not known."""
+    if not isinstance(node, torch.fx.Node) or node.op != "call_module":
+        return 0
+    layer = tracer.root.get_submodule(str(node.target))
+    return int(getattr(layer, "embedding_dim", 0) or getattr(layer, "out_features", 0))
+
+
+def _split(spec: InputSpec, others: int, share: int) -> InputSpec:
+    """An equal share of what `others` leave of a width to which several values are joined."""
+    if others == 0 and share == 1:
         return spec
-    return InputSpec((*spec.shape[:-1], max(1, spec.shape[-1] // share)), spec.dtype)
+    return InputSpec((*spec.shape[:-1], max(1, (spec.shape[-1] - others) // max(1, share))), spec.dtype)
 
 
 def _taken(tracer: _Probe, user: torch.fx.Node, given: torch.fx.Node) -> list[InputSpec]:

@@ -138,15 +138,19 @@ def test_a_missing_gradient_has_its_reason() -> None:
     x = torch.ones(3, 2)
     leaf = torch.ones(3, requires_grad=True)
     with gt.record(model) as recording:
+        same = leaf.float()
+        indexes = (leaf * 2).topk(2).indices.double()
         with torch.no_grad():
             outside = model(x)
         unused = leaf.exp()
-        hidden = model(x).tanh() * outside
+        hidden = model(x).tanh() * outside * same.sum()
         numbers = hidden.argmax()
         hidden.sum().backward()
         after = hidden.neg()
-    assert None not in (unused, numbers, after)
+    assert None not in (unused, numbers, after, indexes)
     assert "ran inside torch.no_grad()" in reason(recording, "linear")
+    assert "gives back the very tensor" in reason(recording, "float")
+    assert "takes whole numbers from topk (topk." in reason(recording, "double")
     assert "nothing uses exp" in reason(recording, "exp")
     assert "whole numbers" in reason(recording, "argmax")
     assert "ran after the loss" in reason(recording, "neg")

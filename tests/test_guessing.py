@@ -71,6 +71,11 @@ class Joined(Net):
         return self.a(torch.cat([u, v], 1))
 
 
+class Recommender(Net):
+    def forward(self, user, item, facts):
+        return self.out(torch.cat([self.users(user), self.items(item), facts], dim=-1))
+
+
 class Functional(nn.Module):
     def __init__(self):
         super().__init__()
@@ -142,6 +147,10 @@ GUESSES: list[tuple[Callable[[], nn.Module], str]] = [
     (lambda: Optional(a=L(4, 3)), "a guess from layers and names: x=float32[1, 4]"),
     (lambda: NeedsNone(a=L(4, 3)), "no input: forward needs none"),
     (lambda: Joined(a=L(8, 3)), "a guess from layers and names: u=float32[1, 4], v=float32[1, 4]"),
+    (
+        lambda: Recommender(users=E(9, 8), items=E(5, 4), out=L(15, 1)),
+        "a guess from layers and names: user=int64[1, 8] in 0..9, item=int64[1, 8] in 0..5, facts=float32[1, 8, 3]",
+    ),
     (Functional, "a guess from layers and names: x=float32[1, 5], ids=int64[1, 16] in 0..7"),
     (
         lambda: Recurrent(layer=nn.GRU(4, 6, num_layers=2, batch_first=True)),

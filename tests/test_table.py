@@ -191,6 +191,7 @@ def test_a_turn_that_differs_or_failed_is_not_folded():
         (None, ["output", "parameters", "FLOPs", "source"], None),
         (80, ["output", "parameters", "FLOPs", "source"], None),
         (60, ["output", "source"], "no room for parameters and FLOPs; every column shows at a width of 76"),
+        (40, ["output", "source"], "no room for parameters and FLOPs; every column shows at a width of 76"),
     ],
 )
 def test_columns_are_left_out_before_names_are_cut(width, titles, note):
@@ -301,3 +302,13 @@ def test_a_long_text_loses_its_middle_or_its_end():
     assert elide("abcdefghij", 5, middle=False) == "abcd…"
     assert [elide("abc", n) for n in (3, 2, 1, 0)] == ["abc", "a…", "…", ""]
     assert plain("a\tb\x1b") == "a b\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_column_that_fits_again_without_a_wider_one_is_shown():
+    source = Source("a_file_with_a_long_name.py", 1234)
+    node = Node("n", "call", "f" * 27, outputs=(Output((), Spec("f32", (1, 64, 112, 9))),), source=source)
+    weight = Node("w", "parameter", "w", outputs=(Output((), Spec("f32", (5,))),))
+    used = dataclasses.replace(node, name="m", args=(Ref("w"),), target="f" * 27)
+    text = format_graph(Graph((weight, node, used)), width=60)
+    assert "output              parameters\n" in text
+    assert "narrow no room for FLOPs and source; every column shows at a width of 99" in " ".join(text.split())

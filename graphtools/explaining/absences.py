@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
+
 from graphtools.derivatives import rule_of
 from graphtools.explaining.origins import at
 from graphtools.explaining.parts import Origin, Step
 from graphtools.explaining.passes import Pass
-from graphtools.graph import Graph, Node, Path
-from graphtools.recording import Recording
+from graphtools.graph import Graph, Node, Path, Ref
+from graphtools.recording import Recording, ValueLost
 
 _LIKE = ("type_as", "view_as", "reshape_as", "expand_as")
 _WHOLE = ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "bool")
 
 
 def missing_origin(recording: Recording, backward: Pass, node: Node, path: Path | None = None) -> Origin:
-    """Why `node` (its output at `path`) has no gradient, with the way to where it was lost. Reads no tensor."""
+    """Why `node` (its output at `path`) has no gradient, with the way to where it was lost. Reads no numbers."""
     way, reason = _why(recording, backward, node, path)
     steps = tuple(Step(one.name, one.source, _state(recording, one)) for one in way)
     return Origin("gradient", "missing", steps, reason)
@@ -65,16 +69,38 @@ def _not_required(recording: Recording, node: Node) -> tuple[list[Node], str]:
         arguments = graph.arguments(current)
         if current.operation in _LIKE:  # the other argument gives only its type or shape
             arguments = arguments[:1]
-        if any(requires_grad(recording, argument) for argument in arguments):
-            way = [current]
-            while (before := came_from[way[-1].name]) is not None:
-                way.append(before)
-            return way[::-1], _stopped(current)
+        refs = [ref for ref in current.refs() if graph[ref.node] in arguments]
+        if any(requires_grad(recording, graph[ref.node], _place(recording, ref)) for ref in refs):
+            return _way(came_from, current), _stopped(current)
+        whole = next((ref for ref in refs if _is_whole(graph, ref) and requires_grad(recording, graph[ref.node])), None)
+        if whole is not None:
+            return _way(came_from, current), (
+                f"{at(current)} takes whole numbers from {whole.node} ({str(whole).lstrip('%')}), and no gradient goes "
+                "through these."
+            )
         for argument in arguments:
             if argument.name not in came_from and argument.kind == "call":
                 came_from[argument.name] = current
                 todo.append(argument)
     return [node], f"nothing that {at(node)} is computed from requires a gradient."
+
+
+def _way(came_from: Mapping[str, Node | None], end: Node) -> list[Node]:
+    """The nodes from where a search began to `end`."""
+    way = [end]
+    while (before := came_from[way[-1].name]) is not None:
+        way.append(before)
+    return way[::-1]
+
+
+def _place(recording: Recording, ref: Ref) -> Path | None:
+    """The path of a reference to one result; None for a reference to all."""
+    return ref.path if ref.path in recording.content.values.get(ref.node, {}) else None
+
+
+def _is_whole(graph: Graph, ref: Ref) -> bool:
+    specs = [output.spec for output in graph[ref.node].outputs if output.path == ref.path]
+    return bool(specs) and all(spec.dtype in _WHOLE for spec in specs)
 
 
 def _stopped(node: Node) -> str:
@@ -135,15 +161,15 @@ def _downstream(recording: Recording, node: Node) -> tuple[set[str], list[list[N
             if requires_grad(recording, user):
                 todo.append(user)
             elif any(output.spec.dtype not in _WHOLE for output in user.outputs):
-                way = [user]
-                while (before := came_from[way[-1].name]) is not None:
-                    way.append(before)
-                blockers.append(way[::-1])
+                blockers.append(_way(came_from, user))
     blocked = {way[-1].name for way in blockers}
     return set(came_from) - blocked, blockers
 
 
 def _not_sent(backward: Pass, graph: Graph, node: Node) -> tuple[list[Node], str]:
+    same = _given_back(backward.recording, node)
+    if same is not None:
+        return [node, same], f"{at(node)} gives back the very tensor that it was given: the gradient is at {same.name}."
     for user in graph.users(node):
         if backward.has_reached(user):
             return [
@@ -154,3 +180,19 @@ def _not_sent(backward: Pass, graph: Graph, node: Node) -> tuple[list[Node], str
     if recording.error is not None or recording.failure is not None:
         return [node], "the run stopped before the backward pass reached it."
     return [node], "the backward pass did not come here: it was asked for other tensors, or it was cut off by a hook."
+
+
+def _given_back(recording: Recording, node: Node) -> Node | None:
+    """The argument that the operation returned as it was (`.float()` of float32); None if it made a new tensor."""
+    if node.kind != "call":
+        return None
+    try:
+        value = recording.value(node)
+        for argument in recording.graph.arguments(node):
+            given = recording.value(argument)
+            is_same = isinstance(value, torch.Tensor) and isinstance(given, torch.Tensor) and value.shape == given.shape
+            if is_same and value.layout == torch.strided and value.data_ptr() == given.data_ptr():
+                return argument
+    except (ValueLost, RuntimeError):
+        return None
+    return None
