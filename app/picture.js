@@ -48,8 +48,11 @@ async function ready(revision, state) {
 
 async function mountInto(parent, state, next) {
   const { mount, remoteHost } = await host.viewer;
-  const position = state.mounted?.position() ?? next.position;
+  // Streamlit may mount the component anew, where an element is inserted above: then the last one is taken over.
+  const left = standing(state) ?? (host.current ? standing(host.current) : undefined);
+  const kept = left?.opened === next.opened ? left : undefined;
   close(state);
+  host.current = state;
   const old = parent.querySelector(".graph-host");
   const el = old.cloneNode(false); // a fresh element: the viewer's shadow root stays on the old one
   old.replaceWith(el);
@@ -59,7 +62,8 @@ async function mountInto(parent, state, next) {
     theme: next.theme,
     run,
     host: state.remote.host,
-    position: next.opened === state.opened ? position : next.position, // a branch stands where the original did
+    arrangement: kept?.arrangement,
+    position: kept?.position ?? next.position, // a branch stands where the original did
   });
   state.opened = next.opened;
   el.graphtools = state.mounted;
@@ -81,6 +85,12 @@ function ask(state, revision, question) {
   }, 5);
 }
 
+// Where a viewer stands and what is open in it, also after it was closed.
+function standing(state) {
+  if (!state.mounted || state.gone) return state.left;
+  return { opened: state.opened, position: state.mounted.position(), arrangement: state.mounted.arrangement() };
+}
+
 function close(state) {
   clearTimeout(state.telling);
   clearTimeout(state.sending);
@@ -97,6 +107,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   return () => {
     const state = mounts.get(parentElement);
     if (!state) return;
+    state.left = standing(state);
     state.gone = true;
     close(state);
     mounts.delete(parentElement);

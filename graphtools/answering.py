@@ -20,6 +20,7 @@ from graphtools.statistics import number
 from graphtools.summaries import Summaries
 
 Args = Mapping[str, Any]
+_PICTURES = 8  # of one tensor, where they are small: the heads of attention beside each other
 
 
 class Answers:
@@ -28,7 +29,7 @@ class Answers:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self._ops: dict[str, Callable[[Args], Any]] = {
-            "tensor": lambda args: self.summaries.tensor(args["key"]),
+            "tensor": lambda args: self.summaries.tensor(args["key"], most_pictures=_PICTURES),
             "picture": lambda args: self.summaries.picture(args["key"], args["index"], bool(args["color"])),
             "metrics": lambda args: self._metrics,
             "thumbnails": lambda args: self.summaries.thumbnails(),

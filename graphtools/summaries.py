@@ -25,6 +25,7 @@ SIDE = 128  # pixels of a picture in an open inspector
 SMALL_SIDE = 64  # of one in a page, which holds hundreds
 THUMBNAIL_SIDE = 20
 _LONGEST_TEXT = 2000
+_SMALL_PLANE = 48  # rows and columns up to which several exact pictures of a tensor are sent at once
 
 Json = dict[str, Any]
 
@@ -44,7 +45,7 @@ class Summaries:
     def tensor(self, key: str, max_side: int = SIDE, most_pictures: int = 1, exact: bool = True) -> Json:
         """Numbers, histogram and up to `most_pictures` pictures of the tensor of that key.
 
-        What was not kept is a summary with the reason under `lost`, a Python value one with its text. With `exact`
+        Of a large one it is one picture where they are `exact`. What was not kept is a summary with the reason under `lost`, a Python value one with its text. With `exact`
         pictures hold float32, else a byte a pixel. Raises MissingError for a key of nothing.
         """
         try:
@@ -59,7 +60,8 @@ class Summaries:
             return {"key": key, "text": repr(value)[:_LONGEST_TEXT]}
         found = statistics(value)
         bars = histogram(value)
-        indexes = _first_indexes(value, most_pictures)
+        is_small = value.dim() < 2 or max(value.shape[-2:]) <= _SMALL_PLANE or not exact
+        indexes = _first_indexes(value, most_pictures if is_small else min(most_pictures, 1))
         return {
             "key": key,
             **_numbers(found),

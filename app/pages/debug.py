@@ -28,7 +28,8 @@ def page() -> None:
     if shown is None or not shown.events:
         problem_page(opened)
         return
-    branches()
+    with st.container(gap=None):  # always there: an element that comes in above would have the viewer built anew
+        branches()
     if session.value_of("view") == "Table":
         st.code(_table(session.revision(), shown.graph), language=None, height=760)
     else:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from watched import Watched
 
 CHROMIUM = os.environ.get("GRAPHTOOLS_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 ARGS = [
@@ -33,23 +34,6 @@ def browser() -> Iterator[Any]:
         started = running.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         yield started
         started.close()
-
-
-class Watched:
-    """A page, and what it said, asked for and opened that it should not have."""
-
-    def __init__(self, browser: Any, url: str, **settings: Any) -> None:
-        settings = {"viewport": {"width": 1200, "height": 800}, "reduced_motion": "reduce", **settings}
-        self.page = browser.new_context(**settings).new_page()
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        self.dialogs: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
-        self.url = url
-        self.page.goto(url)
 
 
 @pytest.fixture

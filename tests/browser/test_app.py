@@ -186,12 +186,21 @@ def test_an_edit_makes_a_branch_that_can_be_compared(app):
     for _ in range(3):
         tab.page.keyboard.press("ArrowRight")
     tab.at(4)
+    tab.focus()
+    tab.page.keyboard.press("c")
+    tab.page.mouse.move(500, 400)
+    tab.page.mouse.wheel(0, 200)
+    before = tab.rect("features")
     tab.page.get_by_role("tab", name="Edit").click()
     tab.page.get_by_role("textbox", name="New value, in Python").fill("t * 0")
     tab.press("Run with this change")
     expect(tab.page.get_by_label("Branch")).to_have_value("Branch 1: relu = t * 0", timeout=30_000)
     tab.at(4)
     expect(tab.panel()).to_contain_text("The value is zero everywhere.")
+    after = tab.rect("features")  # as it was arranged, below the bar of branches that came in above
+    assert after["open"] is False
+    assert after["width"] == pytest.approx(before["width"])
+    assert 0 < after["y"] - before["y"] < 80
     tab.press("Compare with the original")
     expect(tab.page.get_by_text("first difference")).to_be_visible(timeout=30_000)
     tab.page.keyboard.press("Escape")

@@ -1,7 +1,7 @@
 """What a person sees and does in the page, in a real browser, opened from a file."""
 
 import pytest
-from conftest import Watched
+from watched import Watched
 
 from graphtools.graph import Capture, Failure, Graph, Module, Node, Output, Ref, Source, Spec
 from graphtools.viewer.notebook import repr_html

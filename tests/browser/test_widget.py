@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Watched
 from torch import nn
+from watched import Watched
 
 import graphtools as gt
 from graphtools.viewer.page import bundle

@@ -38,6 +38,8 @@ export function mount(el, payload, options = {}) {
       viewer.stepping.walk.breakpoints = new Set(events);
       viewer.stepping.show(false);
     },
+    /** What is open and what is on the screen, for a viewer of another run of the same model. */
+    arrangement: () => viewer.arrangement(),
     destroy: () => viewer.destroy(),
     /** Where a visible box is, in CSS pixels of the page; null if it is not visible. */
     rectOf: (/** @type {string} */ name) => rectOf(viewer, item(name)),
@@ -72,10 +74,13 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
   const answered = (/** @type {any} */ reply) => remote.answer(reply);
   /** @type {ReturnType<typeof mount>} */
   let mounted;
-  const start = () => {
+  const start = (/** @type {import("./viewer.js").Arrangement | undefined} */ arrangement = undefined) => {
     const run = model.get("run");
     const position = model.get("position") ?? 0;
-    mounted = mount(place, model.get("payload"), run ? { run, host: remote.host, position } : {});
+    mounted = mount(place, model.get("payload"), {
+      arrangement,
+      ...(run ? { run, host: remote.host, position } : {}),
+    });
     mounted.on("position", ({ position: now }) => {
       model.set?.("position", now);
       model.save_changes?.();
@@ -86,8 +91,9 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
     // The graph and the run change one after the other: build the viewer once, when both are here.
     clearTimeout(waiting);
     waiting = setTimeout(() => {
+      const arrangement = mounted.arrangement();
       mounted.destroy();
-      start();
+      start(arrangement);
     }, 0);
   };
   const moved = () => {

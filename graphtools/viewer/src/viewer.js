@@ -34,6 +34,9 @@ import { compactNumber } from "./words.js";
  * @property {(number | null)[]} [differences] by row, from what this is compared with: colors the boxes
  * @property {number[]} [alone] rows that what it is compared with does not have
  * @property {number} [position] index of the event to stand at
+ * @property {Arrangement} [arrangement] what is open and on the screen; what it does not know stays as usual
+ *
+ * @typedef {{open: string[], view: import("./camera.js").View}} Arrangement
  */
 
 const MOST_BOXES = 3000; // boxes that "open all" shows at most
@@ -45,7 +48,7 @@ export class Viewer {
     this.model = readPayload(payload);
     this.tree = buildTree(this.model);
     this.measure = canvasMeasure();
-    this.open = firstOpen(this.tree);
+    this.open = options.arrangement ? this.openAs(options.arrangement.open) : firstOpen(this.tree);
     this.selected = -1;
     this.hovered = -1;
     this.listeners = /** @type {Map<string, Set<(detail: any) => void>>} */ (new Map());
@@ -116,12 +119,27 @@ export class Viewer {
     this.resizer.observe(this.stage);
     this.resize();
     this.goHome();
+    if (options.arrangement) this.camera.set(options.arrangement.view);
     this.unlisten = listen(this);
     // The focus that the page gives by itself needs no mark; one that Tab moves does.
     this.root.addEventListener("keydown", (event) => event.key === "Tab" && this.root.classList.add("by-keyboard"));
     if (options.differences) void this.coloring.choose("difference");
     if (options.position) this.stepping?.goto(options.position);
     if (options.focus) this.canvas.focus();
+  }
+
+  /** @returns {Arrangement} */
+  arrangement() {
+    return { open: [...this.open].map((item) => this.tree.items[item].id), view: this.camera.view };
+  }
+
+  /** The groups of those names, and the root. */
+  openAs(/** @type {string[]} */ ids) {
+    const wanted = new Set(ids);
+    return new Set([
+      0,
+      ...this.tree.items.filter(({ id, node }) => node < 0 && wanted.has(id)).map(({ index }) => index),
+    ]);
   }
 
   // -- what is open ----------------------------------------------------------------------------------------------------
