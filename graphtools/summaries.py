@@ -45,8 +45,9 @@ class Summaries:
     def tensor(self, key: str, max_side: int = SIDE, most_pictures: int = 1, exact: bool = True) -> Json:
         """Numbers, histogram and up to `most_pictures` pictures of the tensor of that key.
 
-        Of a large one it is one picture where they are `exact`. What was not kept is a summary with the reason under `lost`, a Python value one with its text. With `exact`
-        pictures hold float32, else a byte a pixel. Raises MissingError for a key of nothing.
+        With `exact` pictures hold float32, and of a large plane it is one; else they hold a byte a pixel. What was not
+        kept is a summary with the reason under `lost`, a Python value one with its text. Raises MissingError for a key
+        of nothing.
         """
         try:
             value = self._find(key)
