@@ -192,6 +192,12 @@ class Comparison:
 
         return comparison_html(self, file, titles)
 
+    def show(self, height: int = 760) -> Any:
+        """Both side by side in a notebook, as `to_html` writes them. Needs IPython."""
+        from graphtools.viewer.notebook import show_page
+
+        return show_page(str(self.to_html()), repr(self), height, "comparison.to_html('compared.html')")
+
     # -- what a pair asks -------------------------------------------------------------------------------------------
 
     def changes_of(self, pair: Pair) -> tuple[Change, ...]:

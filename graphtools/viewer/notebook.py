@@ -34,9 +34,15 @@ def show_recording(recording: Recording, height: int = 760) -> Any:
         return made
     name = recording.graph.capture.model or "recording"
     page = page_html({**recording_data(recording), "options": {"focus": False}}, name)
+    return show_page(page, repr(recording), height, "recording.to_html('step.html')")
+
+
+def show_page(page: str, name: str, height: int, call: str) -> Any:
+    """A page in a frame of its own; of one above 8 MB its name, and the call that writes it to a file."""
     if len(page.encode()) > MOST_BYTES:
-        return _frame(_text_html(recording.graph, "recording.to_html('step.html')"))
-    return _frame(_iframe(page, repr(recording), height))
+        words = f"{name}\ntoo large to show here; {call} writes it to a file"
+        return _frame(f"<pre>{html.escape(words)}</pre>")
+    return _frame(_iframe(page, name, height))
 
 
 def repr_html(graph: Graph, height: int = 600) -> str:

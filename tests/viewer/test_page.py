@@ -204,3 +204,19 @@ def test_a_page_too_large_for_a_notebook_becomes_text(monkeypatch):
     assert text.startswith("<pre>&lt;Graph")
     assert "<img" not in text
     assert "too large to show here; graph.to_html(&#x27;graph.html&#x27;) writes it to a file" in text
+
+
+def test_a_comparison_shows_itself_in_a_notebook(monkeypatch):
+    pytest.importorskip("IPython")
+    import torch
+
+    import graphtools as gt
+
+    recording = gt.run(lambda x: x.relu() * 2, torch.ones(3))
+    compared = gt.compare(recording, gt.edit(recording, "relu", 0.0))
+    shown = compared.show(height=500).data
+    assert 'sandbox="allow-scripts"' in shown
+    assert "height: 500px" in shown
+    assert "&quot;pairing&quot;" in shown
+    monkeypatch.setattr(notebook, "MOST_BYTES", 10)
+    assert "too large to show here; comparison.to_html(&#x27;compared.html&#x27;)" in compared.show().data

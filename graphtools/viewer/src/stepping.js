@@ -47,6 +47,7 @@ export class Stepping {
     this.inspector = new Inspector(body, viewer.model, viewer.tree, run, host, {
       select: (item) => viewer.reveal(item),
       toggle: (item) => viewer.toggle(item),
+      isOpen: (item) => viewer.open.has(item),
       goto: (index) => this.goto(index),
       edit: host.edit,
       close: () => viewer.canvas.focus(),

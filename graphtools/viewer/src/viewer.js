@@ -93,6 +93,7 @@ export class Viewer {
       : new Inspector(this.stage, this.model, this.tree, null, null, {
           select: (item) => this.reveal(item),
           toggle: (item) => this.toggle(item),
+          isOpen: (item) => this.open.has(item),
           goto: () => undefined,
           edit: null,
           close: () => this.select(-1),
@@ -201,6 +202,7 @@ export class Viewer {
       });
     }
     this.showCard();
+    this.stepping?.inspector?.refresh();
     this.outline.mark(this.selected);
     const { id, children } = this.tree.items[item];
     this.outline.say(open ? `${id} open, ${children.length} boxes` : `${id} closed`);

@@ -3,11 +3,9 @@
 import { make } from "../dom.js";
 import { colorOf, css, isSigned } from "./colors.js";
 import { number } from "./numbers.js";
-import { bytesOf, isExact, valuesOf } from "./pixels.js";
+import { bytesOf, isExact, sizeOnScreen, valuesOf } from "./pixels.js";
 
 /** @typedef {import("./pixels.js").Picture} Picture */
-
-const MOST_ZOOM = 28; // pixels of the screen for one of a small picture
 
 /** A canvas of CSS size `width` by `height`, sharp on the screen, and its context. */
 function sharp(
@@ -33,9 +31,7 @@ function sharp(
  * @param {string} name for those who do not see it
  */
 export function plane(picture, width, name) {
-  const zoom = Math.max(1, Math.min(MOST_ZOOM, Math.floor(width / picture.width))) || 1;
-  const scale = picture.width * zoom > width ? width / picture.width : zoom;
-  const [w, h] = [picture.width * scale, Math.max(8, picture.height * scale)];
+  const { width: w, height: h } = sizeOnScreen(picture, width);
   const { canvas, context } = sharp(w, h, {
     class: "plane",
     tabindex: "0",

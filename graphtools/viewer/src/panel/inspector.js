@@ -6,8 +6,10 @@ import { lastWord, place, shortSettings } from "../words.js";
 import { Details } from "./details.js";
 import { editBody } from "./edit.js";
 import { Looks } from "./looks.js";
+import { keepingFocus } from "./focus.js";
 import { gradientAt } from "./numbers.js";
 import { parametersBody } from "./parameters.js";
+import { resizing } from "./resizing.js";
 import { sourceBody } from "./source.js";
 import { PictureView, histograms, numbersTable, plainWords, warnings } from "./tensor_view.js";
 import { whyBody } from "./why.js";
@@ -22,6 +24,7 @@ import { whyBody } from "./why.js";
  * @typedef {object} Actions
  * @property {(item: number) => void} select
  * @property {(item: number) => void} toggle
+ * @property {(item: number) => boolean} isOpen
  * @property {(event: number) => void} goto
  * @property {null | ((edit: import("./edit.js").Edit) => Promise<void>)} edit
  * @property {() => void} close
@@ -272,7 +275,7 @@ export class Inspector {
     const slow = setTimeout(() => turn === this.turn && this.body.classList.add("waiting"), SLOW_MS);
     let parts;
     try {
-      parts = await this.parts(tab, item);
+      parts = await this.parts(tab, item, turn);
     } catch (error) {
       parts = [
         make("p", { class: "warning bad-card", role: "alert" }, error instanceof Error ? error.message : String(error)),
@@ -283,16 +286,16 @@ export class Inspector {
     if (turn !== this.turn) return;
     this.body.classList.remove("waiting");
     this.body.dataset.shows = `${tab} ${item.id} ${this.position}`;
-    this.body.replaceChildren(...parts);
+    keepingFocus(this.body, () => this.body.replaceChildren(...parts));
   }
 
   /** @returns {Promise<HTMLElement[]>} */
-  async parts(/** @type {Tab} */ tab, /** @type {import("../tree.js").Item} */ item) {
+  async parts(/** @type {Tab} */ tab, /** @type {import("../tree.js").Item} */ item, /** @type {number} */ turn) {
     const { run } = this;
     if (item.node < 0 || !run) return this.detailsOf(item);
     const event = run.events[this.position];
-    if (tab === "output") return this.outputParts(item.node);
-    if (tab === "gradient") return this.gradientParts(item.node);
+    if (tab === "output") return this.outputParts(item.node, turn);
+    if (tab === "gradient") return this.gradientParts(item.node, turn);
     if (tab === "parameters") {
       const opened = event.row === item.node ? event.parameter : -1;
       return parametersBody(run, this.looks, run.parametersOf(item.node), this.position, opened, this.inner, this.ink);
@@ -331,7 +334,7 @@ export class Inspector {
         if (at === item.index) us += event.us;
       }
     }
-    return this.details.group(item, false, us);
+    return this.details.group(item, this.actions.isOpen(item.index), us);
   }
 
   /** The gradient that has arrived at the shown output, as a key; null before. */
@@ -340,7 +343,7 @@ export class Inspector {
     return { key: arrived < 0 ? null : `g.${row}.${this.output}.${arrived}`, coming };
   }
 
-  async outputParts(/** @type {number} */ row) {
+  async outputParts(/** @type {number} */ row, /** @type {number} */ turn) {
     const ran = this.run?.forwardOf[row] ?? -1;
     if (ran > this.position) {
       const goes = make("button", { onclick: () => this.actions.goto(ran) }, `Go to event ${ran + 1}`);
@@ -358,7 +361,8 @@ export class Inspector {
       ["output", value],
       ["gradient", grad],
     ]);
-    this.picture.show(value, this.inner, this.ink, "output");
+    // The picture stands in the panel now: a late answer must not paint over that of another box.
+    if (turn === this.turn) this.picture.show(value, this.inner, this.ink, "output");
     return [
       chooser,
       ...warnings(value, grad),
@@ -368,7 +372,7 @@ export class Inspector {
     ].filter((part) => part !== null);
   }
 
-  async gradientParts(/** @type {number} */ row) {
+  async gradientParts(/** @type {number} */ row, /** @type {number} */ turn) {
     const { key, coming } = this.gradientKey(row);
     const chooser = this.outputChooser(row);
     if (!key) {
@@ -381,13 +385,13 @@ export class Inspector {
     }
     const grad = await this.looks.tensor(key);
     const plain = plainWords(grad);
-    if (plain) return [plain];
+    if (plain) return [chooser, plain].filter((part) => part !== null);
     const value = await this.looks.tensor(`v.${row}.${this.output}`);
     const columns = /** @type {[string, any][]} */ ([
       ["output", value],
       ["gradient", grad],
     ]);
-    this.picture.show(grad, this.inner, this.ink, "gradient");
+    if (turn === this.turn) this.picture.show(grad, this.inner, this.ink, "gradient"); // as in outputParts
     return [
       chooser,
       ...warnings(null, grad),
@@ -426,46 +430,4 @@ function kindOf(/** @type {import("../model.js").GraphNode} */ node) {
   if (node.kind !== "call") return node.kind;
   const word = lastWord(node.target);
   return node.name.startsWith(word) ? "" : word;
-}
-
-/** Lets the panel be made wider by its left edge, by pointer and by arrow keys. */
-function resizing(
-  /** @type {HTMLElement} */ grip,
-  /** @type {() => number} */ width,
-  /** @type {(width: number) => void} */ set,
-  /** @type {() => void} */ done,
-) {
-  const abort = new AbortController();
-  const { signal } = abort;
-  let from = /** @type {{x: number, width: number} | null} */ (null);
-  grip.addEventListener(
-    "pointerdown",
-    (event) => {
-      from = { x: event.clientX, width: width() };
-      grip.setPointerCapture(event.pointerId);
-    },
-    { signal },
-  );
-  grip.addEventListener("pointermove", (event) => from && set(from.width + from.x - event.clientX), { signal });
-  grip.addEventListener(
-    "pointerup",
-    () => {
-      from = null;
-      done();
-    },
-    { signal },
-  );
-  grip.addEventListener(
-    "keydown",
-    (event) => {
-      const step = { ArrowLeft: 24, ArrowRight: -24 }[event.key];
-      if (!step) return;
-      event.preventDefault();
-      event.stopPropagation();
-      set(width() + step);
-      done();
-    },
-    { signal },
-  );
-  return () => abort.abort();
 }

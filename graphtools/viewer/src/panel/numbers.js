@@ -1,16 +1,18 @@
 // Numbers as the inspector writes them, and what they warn of.
 
-/** A number with four significant digits, as graphtools.statistics writes it; texts such as "nan" as they are. */
-export function number(/** @type {number | string | null | undefined} */ value) {
+/**
+ * A number with four significant digits, as graphtools.statistics writes it; texts such as "nan" as they are, and True
+ * and False of a bool tensor in Python's words. JSON does not tell 3.0 from 3, so whole numbers are in full to a million.
+ */
+export function number(/** @type {number | string | boolean | null | undefined} */ value) {
   if (value === null || value === undefined) return "none";
   if (typeof value === "string") return value;
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
   if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e5))
-    return value
-      .toExponential(3)
-      .replace(/\.?0+e/, "e")
-      .replace("e+", "e");
+  const rounded = value.toExponential(3);
+  const exponent = Number(rounded.slice(rounded.indexOf("e") + 1));
+  if (exponent < -4 || exponent >= 4) return rounded.replace(/\.?0+e/, "e");
   return String(Number(value.toPrecision(4)));
 }
 
@@ -18,6 +20,8 @@ export function number(/** @type {number | string | null | undefined} */ value) 
 export function percent(/** @type {number} */ share) {
   if (share === 0 || share === 1) return share ? "all" : "none";
   const value = share * 100;
+  if (value < 0.0005) return "< 0.001 %"; // neither of the two may be rounded to none or all
+  if (value > 99.9995) return "> 99.999 %";
   return `${value < 0.1 || value > 99.9 ? value.toFixed(3) : value.toFixed(1)} %`;
 }
 

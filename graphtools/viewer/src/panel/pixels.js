@@ -34,4 +34,21 @@ export function isExact(/** @type {Picture} */ picture) {
   return picture.exact && picture.coding === "f32";
 }
 
+const MOST_ZOOM = 28; // pixels of the screen for one of a small picture
+const MOST_HEIGHT = 420; // a batch of logits, 128 by 10, was 3,584 pixels high
+const STRETCH = 6; // a heat map of a few rows or columns has cells that are this much longer one way,
+const NARROW = 96; // until it is this wide or high
+
+/** The size on the screen of a picture, in CSS pixels. An image keeps its proportions; a thin heat map is stretched. */
+export function sizeOnScreen(/** @type {Picture} */ picture, /** @type {number} */ width) {
+  const fits = Math.min(width / picture.width, MOST_HEIGHT / picture.height, MOST_ZOOM);
+  const zoom = fits >= 1 ? Math.floor(fits) : fits;
+  if (picture.kind === "image") return { width: picture.width * zoom, height: picture.height * zoom };
+  const along = (/** @type {number} */ n, /** @type {number} */ most) => {
+    const cell = Math.min(MOST_ZOOM, zoom * STRETCH, NARROW / n, most / n);
+    return n * Math.max(zoom, cell >= 1 ? Math.floor(cell) : 0); // whole pixels, or cells differ in size
+  };
+  return { width: along(picture.width, width), height: along(picture.height, MOST_HEIGHT) };
+}
+
 export { bytesOf };

@@ -2,6 +2,7 @@
 
 import { make } from "../dom.js";
 import { curve, grid, histogram, plane } from "./figures.js";
+import { keepingFocus } from "./focus.js";
 import { number, percent, warningsOf } from "./numbers.js";
 
 /** @typedef {import("./looks.js").Looks} Looks */
@@ -128,19 +129,18 @@ export class PictureView {
     );
     const heads =
       pictures.length > 2 && pictures[0].kind === "heat map" && pictures[0].width >= 4 ? pictures.slice(0, 8) : [];
-    this.element.replaceChildren(
-      slot,
-      ...sliders.filter((slider) => slider !== null),
-      ...(heads.length
-        ? [
-            grid(heads, width, (index) => {
-              this.index = index;
-              this.show(entry, width, ink, name);
-            }),
-          ]
-        : []),
-    );
-    void this.draw(entry, slot, width, ink, name);
+    const choose = (/** @type {number[]} */ index) => {
+      this.index = index;
+      this.show(entry, width, ink, name);
+    };
+    keepingFocus(this.element, () => {
+      this.element.replaceChildren(
+        slot,
+        ...sliders.filter((slider) => slider !== null),
+        ...(heads.length ? [grid(heads, width, choose)] : []),
+      );
+      void this.draw(entry, slot, width, ink, name);
+    });
   }
 
   slider(
