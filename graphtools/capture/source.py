@@ -24,16 +24,16 @@ _hidden_folders: list[str] = []
 
 
 def hide(folder: str) -> None:
-    """Treats the code below a folder as no user's own, as that of an app around graphtools."""
+    """Treats the code in a folder, and what calls it, as no user's own: that of an app around graphtools."""
     _hidden_folders.append(os.path.abspath(folder) + os.sep)
     _is_hidden.clear()
 
 
 def _hides(code: CodeType) -> bool | None:
     file = code.co_filename
-    if file == _REPEATING:
+    if file == _REPEATING or any(file.startswith(folder) for folder in _hidden_folders):
         return None
-    return file.startswith(_HIDDEN) or any(file.startswith(folder) for folder in _hidden_folders)
+    return file.startswith(_HIDDEN)
 
 
 class Place(NamedTuple):

@@ -180,3 +180,10 @@ def test_torch_still_says_what_the_words_are_for(tmp_path):
     wrong = "x = torch.ones(1, 4, 8, 8)\nexample_input = x\n"
     opened = open_file(tmp_path, NET + "model = nn.Conv2d(3, 2, 3)\n" + wrong)
     assert "expects 3 channels, but its input has 4" in meaning(opened.failure.message)
+
+
+def test_lines_of_the_app_and_of_its_server_are_no_lines_of_the_model(tmp_path):
+    opened = open_file(tmp_path, NET + "model = nn.Sequential(nn.Linear(2, 2))\nexample_input = torch.ones(1, 2)\n")
+    assert {event.source for event in opened.recording.events} == {None}
+    own = open_choice(first_choice()).recording.events[0].source
+    assert own.file.endswith("small_cnn.py")
