@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from graphtools.recording import Recording
 from graphtools.viewer.page import page_html, write_whole
 
 MOST_TENSORS = 6000  # of which a page holds the numbers; each takes about a kilobyte
+EXPLAINING_S = 20.0  # seconds for all explanations together: in a long chain each of them walks far
 PICTURE_BYTES = 6 * 1024 * 1024  # for all pictures together
 _SIDES = (64, 32, 16)  # pixels of a picture, the largest that leaves room for one of each tensor
 _MOST_PICTURES = 16  # of one tensor: its first channels
@@ -76,8 +78,17 @@ def _room(count: int) -> tuple[int, int]:
 
 
 def _explanations(recording: Recording) -> Iterator[tuple[str, Any]]:
-    """What is said of each row, of as many as have tensors in the page."""
+    """What is said of each row, of as many as have tensors in the page and as the time allows."""
     from graphtools.answering import explanation  # needs torch
 
+    end = time.monotonic() + EXPLAINING_S
     for row, node in enumerate(drawn_nodes(recording.graph)[:MOST_TENSORS]):
-        yield str(row), explanation(recording, node)
+        if time.monotonic() < end:
+            yield str(row), explanation(recording, node)
+        else:
+            words = f"This page leaves it out; in Python recording.explain({node.name!r}) says it."
+            yield str(row), {**_NOTHING_SAID, "notes": [words]}
+
+
+_NOTHING_SAID: dict[str, Any] = dict.fromkeys(("value", "gradient", "symbol", "words", "sum"), "")
+_NOTHING_SAID |= {name: [] for name in ("factors", "arrivals", "sent", "origins", "notes")}

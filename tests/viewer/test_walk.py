@@ -160,3 +160,11 @@ def test_a_recording_from_elsewhere_cannot_show_other_files_of_this_machine(tmp_
     events = tuple(replace(event, source=Source(str(secret), 1)) for event in content.events)
     forged = gt.Recording(lambda: replace(content, events=events))
     assert run_payload(forged)["sources"] == {}
+
+
+def test_a_page_says_which_explanations_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    from graphtools.viewer import run_page
+
+    monkeypatch.setattr(run_page, "EXPLAINING_S", 0.0)
+    held = run_page.recording_data(steps())["held"]["explanations"]
+    assert all("This page leaves it out; in Python recording.explain(" in said["notes"][0] for said in held.values())
