@@ -13,10 +13,9 @@ from typing import Any
 
 import session
 import streamlit as st
+from permission import may_run_code
 from session import triggered
 
-import graphtools as gt
-from graphtools.payload import graph_payload, run_payload
 from graphtools.viewer.page import bundle
 
 _HERE = Path(__file__).parent
@@ -31,42 +30,40 @@ _picture = st.components.v2.component(
 )
 
 
-def viewer(recording: gt.Recording, revision: str) -> None:
-    """Draws `recording`, which `revision` names, with its graph, timeline and inspector."""
+def viewer() -> None:
+    """Draws the shown recording with its graph, timeline and inspector."""
+    tab = session.tab()
     with st.container(key="graph_store"):
-        _store(key="graph_store_component", data={"revision": revision, **_payload(recording, revision)})
-    _view(revision)
+        _store(key="graph_store_component", data={"revision": tab.revision, "document": tab.document})
+    _view(tab.revision)
 
 
 @st.fragment
 def _view(revision: str) -> None:
     """The picture. What it asks runs this function alone, and not the page."""
-    state = session.session()
+    tab = session.tab()
     data: dict[str, Any] = {
         "revision": revision,
-        "opened": state.choice.revision,
-        "position": state.position,
+        "opened": tab.choice.revision,
+        "position": tab.position,
         "theme": "dark" if st.context.theme.type == "dark" else "light",
-        "canEdit": state.choice.kind != "recording",
-        "replies": state.replies,
+        "canEdit": tab.choice.kind != "recording" and may_run_code(),
+        "replies": tab.replies,
     }
+    session.write_address()
     _picture(key="graph_picture", data=data, on_ask_change=_asked, on_moved_change=_moved)
-    if session.revision() != revision:
-        st.rerun()  # an edit made a branch: the page shows it
+    if tab.revision != revision or tab.editing is not None or tab.death:
+        st.rerun()  # the page shows the branch that an edit made, or how far that is
 
 
 def _asked() -> None:
-    asked = triggered("graph_picture", "ask")
-    if isinstance(asked, dict) and asked.get("revision") == session.revision():
-        session.answer(asked["questions"])
+    asked, tab = triggered("graph_picture", "ask"), session.tab()
+    if isinstance(asked, dict) and asked.get("revision") == tab.revision:
+        allowed = [q for q in asked["questions"] if q["op"] != "edit" or may_run_code()]
+        tab.answer(allowed)
 
 
 def _moved() -> None:
-    moved = triggered("graph_picture", "moved")
-    if isinstance(moved, dict) and moved.get("revision") == session.revision():
-        session.session().position = int(moved["position"])
-
-
-@st.cache_data(scope="session", max_entries=3, show_spinner=False)
-def _payload(_recording: gt.Recording, revision: str) -> dict[str, Any]:
-    return {"payload": graph_payload(_recording.graph), "run": run_payload(_recording)}
+    moved, tab = triggered("graph_picture", "moved"), session.tab()
+    if isinstance(moved, dict) and moved.get("revision") == tab.revision:
+        tab.position = int(moved["position"])

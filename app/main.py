@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+import session
 import streamlit as st
 import style
 
-from graphtools.compat import keep_freed_memory
-
-
-@st.cache_resource
-def _set_up_the_process() -> bool:
-    return keep_freed_memory()
-
-
 st.set_page_config(page_title="graphtools", layout="wide", initial_sidebar_state=272)
 style.apply()
-_set_up_the_process()
+session.launcher()  # the process that has torch imported starts now
+session.restore_typed()
 page = st.navigation(
     [
-        st.Page("pages/debug.py", title="Debugger", default=True),
-        st.Page("pages/about.py", title="Help", url_path="help"),
+        st.Page("views/debug.py", title="Debugger", default=True),
+        st.Page("views/about.py", title="Help", url_path="help"),
     ],
     position="hidden",
 )
 page.run()
+session.keep_typed()

@@ -13,6 +13,7 @@ async function show(parent, wanted, report) {
     state.asked.delete(reply.id);
     state.remote?.answer(reply);
   }
+  if (state.mounted && state.shown === key(wanted) && wanted.position !== state.mounted.position()) state.tell();
   if (state.busy) return;
   state.busy = true;
   try {
@@ -67,12 +68,16 @@ async function mountInto(parent, state, next) {
   });
   state.opened = next.opened;
   el.graphtools = state.mounted;
-  state.mounted.on("position", ({ position: now }) => {
-    el.dataset.position = now;
+  // Said until it is heard: of triggers that come while Streamlit runs only some arrive.
+  state.tell = () => {
+    const position = state.mounted.position();
+    el.dataset.position = position;
     clearTimeout(state.telling);
-    state.telling = setTimeout(() => state.report("moved", { revision: next.revision, position: now }), REPORT_MS);
-  });
-  el.dataset.position = state.mounted.position();
+    state.telling = setTimeout(() => state.report("moved", { revision: next.revision, position }), REPORT_MS);
+  };
+  state.mounted.on("position", state.tell);
+  if (state.mounted.position() === next.position) el.dataset.position = next.position;
+  else state.tell();
   el.dataset.ready = "true";
 }
 

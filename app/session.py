@@ -1,155 +1,144 @@
-"""What one browser tab is looking at: the only reader and writer of st.session_state."""
+"""The page's side of a tab: the only reader and writer of st.session_state and of the page's address."""
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass, field
+import sys
 from pathlib import Path, PurePath
 from typing import Any
 
 import streamlit as st
-from opening import Choice, Mode, Opened, first_choice, open_choice
+from lessons import EXAMPLES, example_choice
+from permission import may_run_code
+from settings import settings
+from streamlit.runtime import Runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from tab import Tab
+from tabs import Tabs
 
-import graphtools as gt
-from graphtools.answering import Answers
-from graphtools.errors import GraphtoolsError
+from graphtools.backend import Choice, Launcher
 
-
-@dataclass(slots=True)
-class Branch:
-    """A recording with a change, and what was changed in words."""
-
-    name: str
-    recording: gt.Recording
-
-
-@dataclass(slots=True)
-class Session:
-    """The state of a tab. `branches` are what became of the opened recording by edits; `shown` counts from 1 among
-    them, 0 is the original. `replies` answer what the viewer asked last."""
-
-    choice: Choice = field(default_factory=first_choice)
-    mode: Mode = "step"
-    position: int = 0
-    branches: list[Branch] = field(default_factory=list)
-    shown: int = 0
-    replies: list[dict[str, Any]] = field(default_factory=list)
-    answers: Answers | None = None
-    n_runs: int = 0
-    is_new: bool = True
-    folder: tempfile.TemporaryDirectory[str] | None = None
+_KEPT = (str, int, float, bool, type(None), list, tuple)
+_NOT_KEPT = ("tab", "press", "branch", "upload", "graph_", "$$")  # what is no widget, or one whose value nobody may set
 
 
-def session() -> Session:
-    """The state of this tab, made on its first run."""
-    if "session" not in st.session_state:
-        st.session_state["session"] = Session()
-    return st.session_state["session"]  # type: ignore[no-any-return]
+@st.cache_resource(show_spinner=False)
+def launcher() -> Launcher:
+    """Starts the models' processes; one for the server."""
+    return Launcher()
 
 
-def opened() -> Opened:
-    """What the present choice opened to. Runs the model the first time only."""
-    state = session()
-    found = _open(state.choice.revision, state.choice)
-    if state.is_new:
-        state.is_new = False
-        state.position = found.failure_event
-    return found
+@st.cache_resource(show_spinner=False)
+def _tabs() -> Tabs:
+    return Tabs(lambda owner: not Runtime.exists() or Runtime.instance().is_active_session(owner))
 
 
-@st.cache_resource(scope="session", max_entries=2, show_spinner="Running the model")
-def _open(revision: str, _choice: Choice) -> Opened:
-    return open_choice(_choice)
+def tab() -> Tab:
+    """The state of this tab: that of the page before it was reloaded, or a new one."""
+    if "tab" not in st.session_state:
+        name, found = st.query_params.get("tab", ""), None
+        if name:
+            found = _tabs().adopt(name, _page(), _person())
+        if found is None:
+            found = Tab(launcher, limits=settings().process_limits())
+            _choose_first(found)
+            name = _tabs().add(found, _page(), _person())
+        st.session_state["tab"], st.session_state["tab_name"] = found, name
+    return st.session_state["tab"]  # type: ignore[no-any-return]
 
 
-def recording() -> gt.Recording | None:
-    """The recording that is shown: the original or a branch of it."""
-    state = session()
-    return state.branches[state.shown - 1].recording if state.shown else opened().recording
+def _page() -> str:
+    context = get_script_run_ctx()
+    return context.session_id if context is not None else ""
 
 
-def revision() -> str:
-    """A text that differs from that of anything else shown in this tab."""
-    state = session()
-    return f"{state.choice.revision}\n{state.shown}"
+def _person() -> str:
+    return f"{st.context.ip_address}\n{st.context.headers.get('User-Agent', '')}"
 
 
-def choose(choice: Choice) -> None:
-    """Opens something else at the next run, at its failure if it has one, else at its first event."""
-    state = session()
-    if choice.revision == state.choice.revision:
-        return
-    state.choice, state.is_new = choice, True
-    state.branches, state.shown, state.answers, state.replies = [], 0, None, []
+def _choose_first(new: Tab) -> None:
+    """Opens what the address names, else what the command line names, else the first example."""
+    linked = link_choice(st.query_params.get("open", ""), st.query_params.get("mode", "step"))
+    is_ours = Path(sys.argv[0]).name == "main.py"  # and not the words for a program that draws the page, as tests do
+    if linked is None and is_ours and len(sys.argv) > 1 and not st.query_params.get("open"):
+        new.choose(file_choice(sys.argv[1], tuple(sys.argv[2:])))  # the operator's own words: run at once
+    elif linked is not None and linked.kind in ("file", "recording"):
+        new.asked_first = linked  # a link may come from anybody: it opens nothing by itself
+    elif linked is not None:
+        new.choose(linked)
+        new.position = _number(st.query_params.get("at"))
 
 
-def choose_mode(mode: Mode) -> None:
-    """Records the present choice as a training step, or as a forward pass alone."""
-    state = session()
-    state.mode = mode
-    choice = state.choice
-    choose(Choice(choice.kind, choice.target, choice.title, choice.inputs, choice.run, mode))
+def _number(text: str | None) -> int:
+    return max(0, int(text) - 1) if text and text.isdigit() and len(text) < 9 else 0
 
 
-def choose_file(target: str, inputs: tuple[str, ...] = ()) -> None:
-    """Opens a file anew, whether or not it was opened before; a recording if it ends so."""
-    state = session()
-    state.n_runs += 1
+def link_choice(text: str, mode: str = "step") -> Choice | None:
+    """The choice that a link names by `open=`, if there is such a thing."""
+    kind, _, name = text.partition(":")
+    wanted = "forward" if mode == "forward" else "step"
+    if kind == "example" and name.isidentifier() and (EXAMPLES / f"{name}.py").exists():
+        return example_choice(name, wanted)  # type: ignore[arg-type]
+    if kind == "torchvision" and name.isidentifier():
+        return Choice("torchvision", f"torchvision:{name}", name, mode=wanted)  # type: ignore[arg-type]
+    return file_choice(name) if kind == "file" and name else None
+
+
+def file_choice(target: str, inputs: tuple[str, ...] = ()) -> Choice:
+    """The choice of a file: a recording if its name ends so."""
     title = PurePath(target.replace("\\", "/")).name
-    kind = "recording" if target.endswith(".gt") else "file"
-    choose(Choice(kind, target, title, inputs, state.n_runs, state.mode))  # type: ignore[arg-type]
+    return Choice("recording" if target.endswith(".gt") else "file", target, title, inputs)
 
 
-def keep_upload(name: str, content: bytes) -> str:
-    """Writes an uploaded file into a folder that lives as long as this tab; returns its path."""
-    state = session()
-    if state.folder is None:
-        state.folder = tempfile.TemporaryDirectory(prefix="graphtools-")
-    path = Path(state.folder.name) / (PurePath(name.replace("\\", "/")).name or "model.py")
-    path.write_bytes(content)
-    return str(path)
+def write_address() -> None:
+    """Writes into the page's address what is shown, so that a link shows it to somebody else, and a reload here."""
+    shown, choice = tab(), tab().choice
+    named = f"{choice.kind}:{choice.title}" if choice.kind in ("example", "torchvision") else f"file:{choice.target}"
+    wanted = {"open": named, "mode": choice.mode, "at": str(shown.position + 1), "tab": st.session_state["tab_name"]}
+    if dict(st.query_params.to_dict()) != wanted:
+        st.query_params.from_dict(wanted)
 
 
-def show_branch(number: int) -> None:
-    """Shows a branch, or by 0 the original."""
-    state = session()
-    state.shown, state.answers, state.replies = number, None, []
+def restore_typed() -> None:
+    """Gives widgets that are drawn anew what was typed into them before."""
+    for key, value in tab().typed.items():
+        st.session_state.setdefault(key, value)
 
 
-def answer(questions: list[dict[str, Any]]) -> bool:
-    """Answers what the viewer asks; the replies are sent with the next run. True if an edit made a new branch."""
-    state = session()
-    shown = recording()
-    if shown is None:
-        return False
-    if state.answers is None or state.answers.recording is not shown:
-        state.answers = Answers(shown)
-    state.replies = []
-    made = None
-    for question in questions:
-        reply: dict[str, Any] = {"id": question["id"]}
-        try:
-            if question["op"] == "edit":
-                made = Branch(_in_words(question["args"]), state.answers.branch(question["args"]))
-                reply["result"] = {"events": len(made.recording)}
-            else:
-                reply["result"] = state.answers.answer(question["op"], question["args"])
-        except GraphtoolsError as error:
-            reply["error"] = str(error)
-        except Exception as error:  # a value of the user's model may do anything when it is looked at
-            reply["error"] = f"{type(error).__name__}: {error}"
-        state.replies.append(reply)
-    if made is not None:
-        replies = state.replies
-        state.branches.append(made)
-        show_branch(len(state.branches))
-        state.replies = replies
-    return made is not None
+def keep_typed() -> None:
+    """Keeps what stands in the widgets, for a reload and for when they are drawn again."""
+    typed = tab().typed
+    for key, value in st.session_state.items():
+        if isinstance(key, str) and isinstance(value, _KEPT) and not key.startswith(_NOT_KEPT):
+            typed[key] = value
 
 
-def _in_words(args: dict[str, Any]) -> str:
-    what = {"value": "", "gradient": "gradient of ", "operation": "operation "}[args["what"]]
-    return f"{what}{args.get('name') or args.get('parameter')} = {args['text']}"
+def restart_anew() -> None:
+    """Opens the present choice in a fresh process, with the limits of the settings."""
+    tab().limits = settings().process_limits()
+    tab().restart()
+
+
+def open_choice(choice: Choice) -> None:
+    """Opens an example or a model of torchvision."""
+    state = tab()
+    state.asked_first, state.limits = None, settings().process_limits()
+    state.choose(choice)
+
+
+def open_file(target: str, inputs: tuple[str, ...] = ()) -> None:
+    """Opens a file anew, whether or not it was opened before."""
+    choice = file_choice(target, inputs)
+    if choice.kind == "file" and not may_run_code():
+        return
+    state = tab()
+    state.asked_first = None
+    state.limits = settings().process_limits()
+    state.choose(Choice(choice.kind, target, choice.title, inputs, mode=state.choice.mode), again=True)
+
+
+def is_upload(path: str) -> bool:
+    """True for a file that only this tab has."""
+    return "graphtools-uploads-" in Path(path).parent.name
 
 
 def value_of(key: str, default: Any = None) -> Any:
@@ -160,6 +149,11 @@ def value_of(key: str, default: Any = None) -> Any:
 def set_default(key: str, value: Any) -> None:
     """Gives a widget its first value."""
     st.session_state.setdefault(key, value)
+
+
+def set_value(key: str, value: Any) -> None:
+    """Gives a widget another value; before it is drawn, or in a callback."""
+    st.session_state[key] = value
 
 
 def triggered(key: str, event: str) -> Any:

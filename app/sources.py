@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
 import session
 import streamlit as st
-from opening import Choice, Opened, example_choice, example_text, example_titles
+from lessons import example_choice, text, titles
+from permission import OPERATOR_SAYS, may_run_code
+from texts import t
 
-import graphtools as gt
+from graphtools.backend import Backend, Choice
 
 KINDS = ("Example", "torchvision", "File")
 MODES = ("Training step", "Forward")
@@ -19,137 +21,173 @@ _SIDES = (64, 96, 128, 224, 256, 299, 384, 512)
 
 def source_chooser() -> None:
     """Draws the controls that choose a model. An example opens at once, a file only when its button is pressed."""
-    st.html('<div class="gt-brand">graphtools</div>')
-    kind = st.segmented_control("Open", KINDS, default=KINDS[0], key="kind", required=True, width="stretch")
+    tab = session.tab()
+    first = {"example": KINDS[0], "torchvision": KINDS[1]}.get(tab.choice.kind, KINDS[2])
+    session.set_default("kind", first)
+    kind = st.segmented_control(t("Open"), KINDS, key="kind", required=True, width="stretch", format_func=t)
     if kind == "torchvision":
         _torchvision()
     elif kind == "File":
         _file()
     else:
         _example()
-    session.set_default("mode", MODES[0])
+    session.set_default("mode", MODES[0] if tab.choice.mode == "step" else MODES[1])
     st.segmented_control(
-        "Record",
+        t("Record"),
         MODES,
         key="mode",
         required=True,
         width="stretch",
         label_visibility="collapsed",
+        format_func=t,
         on_change=_choose_mode,
     )
 
 
 def _example() -> None:
-    titles = _titles()
-    chosen = session.session().choice
-    names = list(titles)
-    session.set_default("example", names[0])
+    names, tab = list(titles()), session.tab()
+    session.set_default("example", tab.choice.title if tab.choice.title in names else names[0])
     name = st.selectbox(
-        "Example", names, key="example", on_change=_choose_example, format_func=lambda name: titles[name]
+        t("Example"), names, key="example", on_change=_choose_example, format_func=lambda name: t(titles()[name])
     )
-    if chosen.kind == "example":
-        st.html(f'<div class="gt lesson"><p>{escape(_lesson(name))}</p></div>')
+    if tab.choice.kind == "example":
+        st.html(f'<div class="gt lesson"><p>{escape(t(text(name)[1]))}</p></div>')
     else:
-        st.button("Open this example", on_click=_choose_example, width="stretch")
+        st.button(t("Open this example"), on_click=_choose_example, width="stretch")
 
 
 def _choose_example() -> None:
-    session.choose(example_choice(session.value_of("example"), session.session().mode))
+    session.open_choice(example_choice(session.value_of("example"), session.tab().choice.mode))
 
 
 def _choose_mode() -> None:
-    session.choose_mode("step" if session.value_of("mode") == MODES[0] else "forward")
+    session.tab().choose_mode("step" if session.value_of("mode") == MODES[0] else "forward")
 
 
 def _torchvision() -> None:
-    names = _torchvision_names()
+    names, tab = _torchvision_names(), session.tab()
+    if tab.choice.kind == "torchvision":
+        session.set_default("torchvision", tab.choice.title)
     name = st.selectbox(
-        "Model", names, index=None, placeholder="Type to search", key="torchvision", on_change=_choose_model
+        t("Model"), names, index=None, placeholder=t("Type to search"), key="torchvision", on_change=_choose_model
     )
-    side = st.selectbox("Resolution", ["usual", *map(str, _SIDES)], key="side", on_change=_choose_model)
+    side = st.selectbox(
+        t("Resolution"), ["usual", *map(str, _SIDES)], key="side", on_change=_choose_model, format_func=t
+    )
     size = "" if side == "usual" else f", {side} × {side}"
-    runs = f" It runs on one image{size}." if name else ""
-    st.html(f'<div class="gt muted"><p>Random weights: nothing is downloaded.{runs}</p></div>')
+    runs = " " + t("It runs on one image{size}.", size=size) if name else ""
+    st.html(f'<div class="gt muted"><p>{t("Random weights: nothing is downloaded.")}{runs}</p></div>')
 
 
 def _choose_model() -> None:
     name, side = session.value_of("torchvision"), session.value_of("side", "usual")
     if name:
         inputs = () if side == "usual" else (f"1,3,{side},{side}",)
-        session.choose(Choice("torchvision", f"torchvision:{name}", name, inputs, mode=session.session().mode))
+        session.open_choice(Choice("torchvision", f"torchvision:{name}", name, inputs, mode=session.tab().choice.mode))
 
 
 def _file() -> None:
-    uploaded = st.file_uploader("Python file or recording", type=["py", "gt"], key="upload", max_upload_size=200)
-    path = st.text_input(
-        "or a path on this machine", placeholder="path/to/model.py:Net", key="path", disabled=bool(uploaded)
+    allowed = may_run_code()
+    uploaded = st.file_uploader(
+        t("Python file or recording") if allowed else t("Recording"),
+        type=["py", "gt"] if allowed else ["gt"],
+        key="upload",
+        max_upload_size=200,
     )
-    st.text_input("Input", placeholder="as the file says, or 1,3,224,224", key="input")
-    ready = bool(uploaded or path.strip())
-    st.button("Open and run", on_click=_run_file, disabled=not ready, type="primary", width="stretch")
-    st.html(
-        '<div class="gt muted"><p>This executes the file, with your rights, in this app. It should define '
-        "<code>model</code>, <code>build_model()</code> or one module class, and <code>example_input</code>.</p></div>"
-    )
+    if allowed:
+        st.text_input(
+            t("or a path on this machine"), placeholder="path/to/model.py:Net", key="path", disabled=bool(uploaded)
+        )
+        st.text_input(t("Input"), placeholder=t("as the file says, or 1,3,224,224"), key="input")
+    ready = bool(uploaded or (allowed and session.value_of("path", "").strip()))
+    label = t("Open and run") if allowed else t("Open")
+    st.button(label, on_click=_run_file, disabled=not ready, type="primary", width="stretch")
+    if allowed:
+        words = t(
+            "This executes the file, with your rights. It should define `model`, `build_model()` or one module class, "
+            "and `example_input`."
+        )
+    else:
+        words = t(
+            "Files of Python are off here, because others can reach this app. Its operator can turn them on: "
+            "`{name}=1`. Recordings open without running anything.",
+            name=OPERATOR_SAYS,
+        )
+    st.caption(words)
 
 
 def _run_file() -> None:
     uploaded, shape = session.value_of("upload"), session.value_of("input", "").strip()
     if uploaded is not None:
-        target = session.keep_upload(uploaded.name, uploaded.getvalue())
-    else:
+        target = session.tab().keep_upload(uploaded.name, uploaded.getvalue())
+    elif may_run_code():
         target = session.value_of("path", "").strip()
-    session.choose_file(target, (shape,) if shape else ())
-
-
-def facts(opened: Opened) -> None:
-    """Draws what was opened: sizes, inputs, loss, and what the capture has to say."""
-    graph = opened.graph
-    if graph is None:
+    else:
         return
-    count = len(graph.operations)
-    sizes = f"{count:,} operation{'' if count == 1 else 's'}, {graph.n_parameters:,} parameters"
-    lines = [sizes, *opened.notes]
-    lines += list(graph.capture.notes)
+    session.open_file(target, (shape,) if shape else ())
+
+
+def asked_by_link() -> None:
+    """Draws the question whether to open the file that a link names: the link may come from anybody."""
+    choice = session.tab().asked_first
+    assert choice is not None
+    st.html(f'<div class="gt"><h1>{escape(choice.title)}</h1></div>')
+    if choice.kind == "file" and not may_run_code():
+        st.write(t("The link names a file of Python, and those are off here."))
+        return
+    words = t("The link opens this file. A file of Python is executed, with your rights; do you trust it?")
+    st.write(words if choice.kind == "file" else t("The link opens this recording."))
+    st.code(choice.target, language=None)
+    st.button(
+        t("Open and run") if choice.kind == "file" else t("Open"),
+        on_click=session.open_file,
+        args=(choice.target, choice.inputs),
+        type="primary",
+    )
+
+
+def facts() -> None:
+    """Draws what was opened: sizes, inputs, loss, and what the capture has to say."""
+    about = session.tab().about
+    count = about["operations"]
+    sizes = t("{n} operation" if count == 1 else "{n} operations", n=f"{count:,}")
+    lines = [f"{sizes}, {t('{n} parameters', n=format(about['parameters'], ','))}", *about["notes"]]
     st.html('<div class="gt muted">' + "".join(f"<p>{escape(line)}</p>" for line in lines) + "</div>")
 
 
-def downloads(recording: gt.Recording, title: str) -> None:
+def downloads() -> None:
     """Draws the choice of graph or table, and the downloads, each made when its button is pressed."""
+    tab = session.tab()
+    session.set_default("view", "Graph")
     st.segmented_control(
-        "View", ["Graph", "Table"], default="Graph", key="view", required=True, label_visibility="collapsed"
+        t("View"), ["Graph", "Table"], key="view", required=True, label_visibility="collapsed", format_func=t
     )
-    graph, name = recording.graph, title.removesuffix(".py").removesuffix(".gt")
-    with st.popover("Download", width="stretch"):
-        for label, make, suffix, mime in (
-            ("HTML page with all values", lambda: str(recording.to_html()), "html", "text/html"),
-            ("Recording", lambda: _saved(recording), "gt", "application/octet-stream"),
-            ("Graph as JSON", graph.to_json, "json", "application/json"),
-            ("Graph as DOT", graph.to_dot, "dot", "text/vnd.graphviz"),
-            ("Graph as Mermaid", graph.to_mermaid, "mmd", "text/plain"),
+    name = tab.choice.title.removesuffix(".py").removesuffix(".gt")
+    with st.popover(t("Download"), width="stretch"):
+        for label, suffix, mime in (
+            ("HTML page with all values", "html", "text/html"),
+            ("Recording", "gt", "application/octet-stream"),
+            ("Graph as JSON", "json", "application/json"),
+            ("Graph as DOT", "dot", "text/vnd.graphviz"),
+            ("Graph as Mermaid", "mmd", "text/plain"),
         ):
-            st.download_button(label, make, f"{name}.{suffix}", mime, on_click="ignore", width="stretch")
+            st.download_button(t(label), _maker(suffix), f"{name}.{suffix}", mime, on_click="ignore", width="stretch")
+    printed = tab.output().strip()
+    if printed:
+        with st.popover(t("What it printed"), width="stretch"):
+            st.code("\n".join(printed.splitlines()[-200:]), language=None)
 
 
-def _saved(recording: gt.Recording) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "recording.gt"
-        recording.save(path)
-        return path.read_bytes()
+def _maker(kind: str) -> Callable[[], bytes]:
+    tab = session.tab()
 
+    def make() -> bytes:
+        return Path(tab.backend.ask("export", recording=tab.recording, kind=kind)).read_bytes()
 
-@st.cache_data(show_spinner=False)
-def _titles() -> dict[str, str]:
-    return example_titles()
-
-
-@st.cache_data(show_spinner=False)
-def _lesson(name: str) -> str:
-    return example_text(name)[1]
+    return make
 
 
 @st.cache_data(show_spinner=False)
 def _torchvision_names() -> list[str]:
-    from torchvision.models import list_models
-
-    return list_models()
+    with Backend(session.launcher(), "torchvision") as process:  # this process does not import torch
+        return list(process.ask("models"))

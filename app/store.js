@@ -8,6 +8,6 @@ host.viewer ??= import(URL.createObjectURL(new Blob([source], { type: "text/java
 export default function ({ data }) {
   if (!data) return;
   host.shown.clear(); // one recording is shown at a time
-  host.shown.set(data.revision, { payload: data.payload, run: data.run });
+  host.shown.set(data.revision, JSON.parse(data.document));
   for (const wake of [...host.waiting]) wake();
 }

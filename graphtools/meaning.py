@@ -38,6 +38,10 @@ _MEANINGS = (
         r"index out of range in self",
         "A number in the input is not below the embedding's num_embeddings.",
     ),
+    (
+        r"can't allocate memory: you tried to allocate (\d+) bytes",
+        "Memory ran out: this operation asked for {0} bytes more. Use a smaller input or batch, or raise the limit.",
+    ),
 )  # fmt: skip
 
 

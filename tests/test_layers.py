@@ -14,7 +14,7 @@ PACKAGE = ROOT / "graphtools"
 
 # Lowest first; a module imports only from its own layer or below, at any depth of its code unless marked late.
 LAYERS = [
-    {"errors", "graph", "kinds", "words", "columns", "meaning", "flops", "fold", "encoding"},
+    {"errors", "watchdog", "endings", "graph", "kinds", "words", "columns", "meaning", "flops", "fold", "encoding"},
     {"recording", "table", "diagram", "convert"},
     {"frames", "payload", "viewer"},
     {
@@ -35,6 +35,7 @@ LAYERS = [
     {"visible", "conditions", "changes", "breakpoints", "debugger", "explaining"},
     {"summaries", "answering"},
     {"screen", "typed", "branching", "terminal"},
+    {"backend"},
     {"cli"},
 ]
 TORCH_FREE = [

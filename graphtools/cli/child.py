@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import signal
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from typing import Any
 
+from graphtools.endings import obituary
 from graphtools.graph import Graph
 
 RUNNING = "running"  # the file that a worker makes when the model's code is loaded and its first run is to begin
@@ -57,7 +56,7 @@ def _run(module: str, request: dict[str, Any], **streams: Any) -> Answer:
             with open(answer, encoding="utf-8") as file:
                 return _read(json.load(file))
         with open(os.path.join(folder, "fault.txt"), encoding="utf-8", errors="replace") as file:
-            said = _obituary(code, file.read(), request)
+            said = obituary(request["target"], code, file.read(), request["limits"][2], _less_memory(request))
         return Answer(None, 1 if os.path.exists(os.path.join(folder, RUNNING)) else 2, said)
 
 
@@ -82,32 +81,5 @@ def _read(document: dict[str, Any]) -> Answer:
     )
 
 
-def _obituary(code: int, fault: str, request: dict[str, Any]) -> str:
-    where = _place(fault)
-    at = f" at {where}" if where else ""
-    target = request["target"]
-    if fault.startswith("Timeout"):
-        limit = request["limits"][2]
-        return f"{target} did not stop at its limit of {limit:g} s{at}: it was in code that cannot be interrupted"
-    if code == -signal.SIGKILL:
-        less = "--fake, which allocates nothing" if "fake" in request else "--limit-bytes, which keeps values on disk"
-        return (
-            f"the process that ran {target} was killed (signal 9), most often because memory ran out. "
-            f"Use a smaller input, or {less}"
-        )
-    if code < 0:
-        name = signal.Signals(-code).name
-        meaning = {"SIGSEGV": "segmentation fault", "SIGABRT": "abort", "SIGBUS": "bus error"}.get(name, name)
-        return (
-            f"the process that ran {target} crashed with signal {-code} ({meaning}){at}. The crash is in compiled code "
-            "that this line calls; run the line alone to see it"
-        )
-    return f"the process that ran {target} ended itself with code {code} before it could answer (os._exit?){at}"
-
-
-def _place(fault: str) -> str:
-    frames = re.findall(r'File "(.+?)", line (\d+) in (\S+)', fault)
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    own = [frame for frame in frames if "site-packages" not in frame[0] and not frame[0].startswith((package, "<"))]
-    own = [frame for frame in own if "importlib" not in frame[0] and f"{os.sep}runpy.py" not in frame[0]]
-    return "{}:{} in {}".format(*own[0]) if own else ""
+def _less_memory(request: dict[str, Any]) -> str:
+    return "--fake, which allocates nothing" if "fake" in request else "--limit-bytes, which keeps values on disk"

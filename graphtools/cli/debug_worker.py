@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphtools.cli.child import TALKING
-from graphtools.cli.worker import Refusal, announced, prepare, refusal_for, serve, time_limit
+from graphtools.cli.worker import Refusal, announced, prepare, refusal_for, serve
+from graphtools.watchdog import time_limit
 
 if TYPE_CHECKING:
     from graphtools.loading import Loaded

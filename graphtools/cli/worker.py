@@ -5,7 +5,6 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
-import signal
 import sys
 import threading
 import time
@@ -16,15 +15,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphtools.cli.child import RUNNING
+from graphtools.watchdog import time_limit
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from graphtools.graph import Graph
     from graphtools.loading import Loaded
-
-# What runs after the model has been stopped and must not be stopped in its turn.
-_FINISHING = ("make_graph", "make_recording", "_assemble")
 
 
 class Refusal(Exception):
@@ -125,37 +120,6 @@ def announced(doing: str, after_s: float) -> Iterator[Callable[[str], None]]:
         yield tell
     finally:
         timer.cancel()
-
-
-@contextmanager
-def time_limit(seconds: float | None, fault: Any, whole: float | None = None) -> Iterator[None]:
-    """Raises LimitError in the block after so many seconds; ends the process where no exception gets through.
-
-    `whole` is the limit that the user gave, of which `seconds` are what is left.
-    """
-    if seconds is None or not hasattr(signal, "SIGALRM"):
-        yield
-        return
-
-    def stop(_: int, frame: FrameType | None) -> None:
-        from graphtools.errors import LimitError
-
-        while frame is not None:
-            if frame.f_code.co_name in _FINISHING:
-                signal.setitimer(signal.ITIMER_REAL, 0.5)
-                return
-            frame = frame.f_back
-        raise LimitError(f"the run was stopped at its limit of {whole or seconds:g} s")
-
-    signal.signal(signal.SIGALRM, stop)
-    # Later than the recorder, which stops where an operation begins: the signal may come anywhere, also in a library.
-    signal.setitimer(signal.ITIMER_REAL, seconds + 0.2)
-    faulthandler.dump_traceback_later(seconds + 10, exit=True, file=fault)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        faulthandler.cancel_dump_traceback_later()
 
 
 def refusal_for(target: str, error: BaseException) -> Refusal:

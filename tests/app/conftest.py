@@ -13,7 +13,6 @@ sys.path.insert(0, str(APP))
 
 @pytest.fixture(autouse=True)
 def empty_caches():
-    """Each test opens its models itself."""
+    """Each test makes its tables itself. The process that starts models' processes is one for all tests."""
     yield
-    streamlit.cache_resource.clear()
     streamlit.cache_data.clear()

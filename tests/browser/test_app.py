@@ -53,7 +53,8 @@ class App:
         self.complaints, self.outside = [], []
         self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.note(request.url, url))
+        origin = url.split("/?")[0]
+        self.page.on("request", lambda request: self.note(request.url, origin))
         self.page.goto(url)
         self.wait_for_graph()
 
@@ -111,7 +112,7 @@ class App:
 def app(browser, url):
     tabs = []
 
-    def start(**settings):
+    def start(url=url, **settings):
         tabs.append(App(browser, url, **settings))
         return tabs[-1]
 
@@ -313,6 +314,125 @@ def test_the_table_and_the_downloads(app):
     tab.at(1, 42)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("import os\nos._exit(7)\n", "ended itself with code 7"),
+        ("import ctypes\nctypes.string_at(0)\n", "segmentation fault"),
+        ("import sys\nsys.exit(3)\n", "the file ended the process with sys.exit(3)"),
+    ],
+)
+def test_code_that_ends_its_process_leaves_the_app_alive(app, tmp_path, text, words):
+    file = tmp_path / "deadly.py"
+    file.write_text(text)
+    tab = app()
+    tab.open_file(file)
+    expect(tab.page.get_by_text(words).first).to_be_visible(timeout=30_000)
+    tab.picture("app-died")
+    file.write_text("import torch\nmodel = torch.nn.Linear(4, 2)\n")
+    tab.press("Restart")
+    expect(tab.page.get_by_text("2 operations, 10 parameters")).to_be_visible(timeout=30_000)
+    tab.at(1)
+
+
+def test_an_endless_loop_shows_progress_and_can_be_stopped(app, tmp_path):
+    file = tmp_path / "endless.py"
+    file.write_text("print('still here', flush=True)\nwhile True:\n    pass\n")
+    tab = app()
+    tab.open_file(file)
+    expect(tab.page.get_by_role("status").filter(has_text="Loading the model")).to_be_visible(timeout=30_000)
+    expect(tab.page.get_by_text("still here")).to_be_visible()
+    tab.picture("app-progress")
+    tab.press("Stop")
+    expect(tab.page.get_by_text("was stopped while it was being loaded")).to_be_visible(timeout=30_000)
+    expect(tab.page.locator(".gt-source .failed")).to_be_visible()
+
+
+def test_an_edit_that_ends_the_process_leaves_the_picture(app):
+    tab = app()
+    tab.page.get_by_role("tab", name="Edit").click()
+    box = tab.page.get_by_role("textbox", name="New value, in Python")
+    box.fill("__import__('os')._exit(3)")
+    box.press("Enter")
+    expect(tab.page.get_by_role("alert").filter(has_text="ended itself with code 3").first).to_be_visible(
+        timeout=30_000
+    )
+    tab.focus()
+    tab.page.keyboard.press("End")  # what was recorded can be walked through as before
+    tab.at(42)
+    tab.picture("app-ended")
+    tab.press("Restart")
+    tab.page.get_by_role("tab", name="Edit").wait_for()
+    tab.at(1, 42)
+    tab.complaints.clear()  # of the questions that nobody could answer any more
+
+
+def test_a_slow_edit_shows_its_progress_and_can_be_stopped(app):
+    tab = app()
+    tab.page.get_by_role("tab", name="Edit").click()
+    box = tab.page.get_by_role("textbox", name="New value, in Python")
+    box.fill("__import__('time').sleep(60) or t")
+    box.press("Enter")
+    expect(tab.page.get_by_role("status").filter(has_text="Running again with")).to_be_visible(timeout=30_000)
+    tab.picture("app-editing")
+    tab.press("Stop")
+    expect(tab.panel()).to_contain_text("Stopped.", timeout=30_000)
+
+
+def test_a_reload_loses_nothing(app, tmp_path):
+    tab = app()
+    tab.focus()
+    for _ in range(3):
+        tab.page.keyboard.press("ArrowRight")
+    tab.at(4)
+    tab.page.get_by_role("tab", name="Edit").click()
+    tab.page.get_by_role("textbox", name="New value, in Python").fill("t * 0")
+    tab.press("Run with this change")
+    expect(tab.page.get_by_label("Branch")).to_have_value("Branch 1: relu = t * 0", timeout=30_000)
+    tab.choose("File")
+    tab.type_path("somewhere/model.py")
+    expect(tab.page.get_by_role("button", name="Open and run")).to_be_enabled()
+    tab.page.wait_for_timeout(1500)
+    tab.page.reload()
+    tab.wait_for_graph()
+    expect(tab.page.get_by_label("Branch")).to_have_value("Branch 1: relu = t * 0", timeout=30_000)
+    tab.at(4)
+    expect(tab.page.get_by_label("or a path on this machine")).to_have_value("somewhere/model.py")
+
+
+def test_a_link_shows_the_same_to_somebody_else_and_two_tabs_are_apart(app):
+    tab = app()
+    tab.choose("torchvision")
+    tab.page.get_by_label("Model").first.click()
+    tab.page.keyboard.type("squeezenet1_1")
+    tab.page.get_by_role("option", name="squeezenet1_1").first.click()
+    expect(tab.page.get_by_text("1,235,496 parameters")).to_be_visible(timeout=60_000)
+    tab.focus()
+    for _ in range(4):
+        tab.page.keyboard.press("ArrowRight")
+    tab.at(5)
+    expect(tab.page).to_have_url(re.compile("at=5"), timeout=10_000)
+    other = app(url=tab.page.url)
+    expect(other.page.get_by_text("1,235,496 parameters")).to_be_visible(timeout=60_000)
+    other.at(5)
+    other.focus()
+    other.page.keyboard.press("ArrowRight")
+    other.at(6)
+    tab.at(5)
+    assert tab.page.url.split("tab=")[1] != other.page.url.split("tab=")[1]
+
+
+def test_settings_are_remembered_by_the_browser(app, url):
+    tab = app()
+    tab.press("Settings")
+    tab.choose("한국어")
+    tab.page.wait_for_timeout(1500)
+    tab.page.goto(url)  # a new tab of the same browser, without the name of the last
+    tab.wait_for_graph()
+    cookies = {cookie["name"]: cookie["value"] for cookie in tab.page.context.cookies()}
+    assert "%22ko%22" in cookies["graphtools"]
+
+
 def test_the_help_page_and_back(app):
     tab = app()
     tab.focus()
@@ -321,5 +441,5 @@ def test_the_help_page_and_back(app):
     tab.page.wait_for_timeout(1500)  # Python learns of it a moment after the last step
     tab.page.get_by_role("link", name="Help").click()
     expect(tab.page.get_by_text("Your own model")).to_be_visible()
-    tab.page.get_by_role("link", name="Back to the debugger").click()
+    tab.page.get_by_role("link", name="Debugger").click()
     tab.at(2, 42)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import streamlit as st
+from sidebar import below, brand
+from texts import t
 
 _TEXT = """
 ### What this is
@@ -35,9 +37,9 @@ while you step: the values are those of that one run.
 The keys work when the graph has the focus: click into it once.
 
 ### Your own model
-Choose **File** and give a Python file. It is executed when you press **Open and run**, in the process of this app and
-with your rights, so open only files that you trust; the same goes for what you type under **Edit**. The file should
-define
+Choose **File** and give a Python file. It is executed when you press **Open and run**, in a process of its own and with
+your rights, so open only files that you trust; the same goes for what you type under **Edit**. If it crashes, loops or
+takes all memory, that process ends and the app says so; the limits stand under **Settings**. The file should define
 
 ```python
 model = Net()                       # or: def build_model(): ...
@@ -60,8 +62,8 @@ recording.to_html("step.html")      # or as a page that needs no Python
 """
 
 with st.sidebar:
-    st.html('<div class="gt-brand">graphtools</div>')
-    st.page_link("pages/debug.py", label="Back to the debugger")
+    brand()
+    below()
 _, middle, _ = st.columns([1, 3, 1])
 with middle:
-    st.markdown(_TEXT)
+    st.markdown(t(_TEXT))

@@ -1,0 +1,56 @@
+"""What every page's sidebar begins and ends with: the name, the pages, the settings."""
+
+from __future__ import annotations
+
+import session
+import streamlit as st
+from settings import GIGABYTES, LANGUAGES, SECONDS, Settings, settings
+from texts import t
+
+_keeper = st.components.v2.component(
+    "graphtools_settings",
+    js="""export default function ({ data }) {
+  document.cookie = `${data.name}=${data.text}; max-age=31536000; path=/; SameSite=Lax`;
+}
+""",
+)
+PAGES = (("views/debug.py", "Debugger"), ("views/about.py", "Help"))
+
+
+def brand() -> None:
+    """Draws the name and the pages."""
+    st.html('<div class="gt-brand">graphtools</div>')
+    with st.container(key="pages", horizontal=True, gap="small"):
+        for path, title in PAGES:
+            st.page_link(path, label=t(title))
+
+
+def below() -> None:
+    """Draws the settings."""
+    now = settings()
+    with st.popover(t("Settings"), width="stretch"):
+        session.set_default("language", now.language)
+        session.set_default("seconds", now.seconds)
+        session.set_default("gigabytes", now.gigabytes)
+        st.segmented_control(
+            t("Language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key="language", required=True,
+            on_change=_changed,
+        )  # fmt: skip
+        st.selectbox(
+            t("A run may take"), SECONDS, key="seconds", on_change=_changed,
+            format_func=lambda s: t("{seconds} seconds", seconds=s) if s < 300 else t("{n} minutes", n=s // 60),
+        )  # fmt: skip
+        st.selectbox(
+            t("Its process may use"), (0, *GIGABYTES), key="gigabytes", on_change=_changed,
+            format_func=lambda g: t("{n} GB of memory", n=g) if g else t("three quarters of the memory"),
+        )  # fmt: skip
+        st.html(f'<div class="gt muted"><p>{t("The limits hold for what is opened next.")}</p></div>')
+        st.button(t("Restart the model's process"), on_click=session.restart_anew, width="stretch")
+    if "settings_now" in st.session_state:
+        _keeper(key="settings_keeper", data={"name": "graphtools", "text": now.to_cookie()})
+
+
+def _changed() -> None:
+    now = Settings(session.value_of("language"), session.value_of("seconds"), session.value_of("gigabytes"))
+    session.set_value("settings_now", now)
+    session.tab().limits = now.process_limits()

@@ -1,0 +1,36 @@
+"""Messages between the two sides: a JSON object, and bytes that are too many for it. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+Message = dict[str, Any]
+
+
+class Channel:
+    """One end of a connection. Any thread may send; one thread receives."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sending = threading.Lock()
+
+    def send(self, message: Message, blobs: Sequence[bytes] = ()) -> None:
+        """Sends a message whole. Raises OSError if nobody is there."""
+        header = json.dumps({**message, "blobs": len(blobs)}, allow_nan=False).encode()
+        with self._sending:
+            self._connection.send_bytes(header)
+            for blob in blobs:
+                self._connection.send_bytes(blob)
+
+    def receive(self) -> tuple[Message, list[bytes]]:
+        """The next message. Waits for it; raises EOFError or OSError when the other end is gone."""
+        message = json.loads(self._connection.recv_bytes())
+        return message, [self._connection.recv_bytes() for _ in range(message.pop("blobs"))]
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()

@@ -1,0 +1,153 @@
+"""The process that holds one person's model: receives requests, answers them one after the other, and can be stopped.
+
+What the model's code prints goes to `output.txt` in its folder, the stack of a crash to `fault.txt`.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Client
+from types import FrameType
+from typing import Any
+
+import torch
+import torchvision
+
+from graphtools.backend.channel import Channel
+from graphtools.backend.desk import Desk, Stopped
+from graphtools.compat import keep_freed_memory
+from graphtools.errors import GraphtoolsError, LimitError
+from graphtools.watchdog import time_limit
+
+del torchvision  # imported so that forks have it
+
+
+def import_rest() -> None:
+    """Imports what only some requests use."""
+    from graphtools.capture.fakes import import_fake_tensors
+
+    import_fake_tensors()
+
+
+def main(settings: dict[str, Any]) -> None:
+    """Serves one connection, and ends the process with it."""
+    folder = settings["folder"]
+    output = os.open(os.path.join(folder, "output.txt"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.stdout = os.fdopen(1, "w", buffering=1, errors="replace", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="replace", closefd=False)
+    fault = open(os.path.join(folder, "fault.txt"), "w", encoding="utf-8")  # noqa: SIM115  as long as the process
+    faulthandler.enable(fault)
+    _limit_memory(settings["limits"]["memory_bytes"])
+    torch.seed()  # a fork begins with the state of the process that it comes from
+    keep_freed_memory()
+    connection = Client(settings["address"], authkey=bytes.fromhex(settings["key"]))
+    connection.send_bytes(settings["token"].encode())
+    _Server(Channel(connection), Desk(folder), settings["limits"]["seconds"], fault).serve()
+
+
+class _Server:
+    """The loop over requests."""
+
+    def __init__(self, channel: Channel, desk: Desk, limit_s: float | None, fault: Any) -> None:
+        self._channel, self._desk, self._limit_s, self._fault = channel, desk, limit_s, fault
+        self._inbox: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._is_busy = False
+
+    def serve(self) -> None:
+        signal.signal(signal.SIGINT, self._interrupted)
+        self._desk.say = self._say
+        threading.Thread(target=self._receive, name="graphtools-receive", daemon=True).start()
+        while True:
+            # Work in the background goes on between requests, a step at a time.
+            is_working = self._desk.is_working
+            try:
+                request = self._inbox.get(timeout=0 if is_working else None)
+            except queue.Empty:
+                self._desk.work()
+                continue
+            self._answer(request)
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        number = request["id"]
+
+        def tell(progress: dict[str, Any]) -> None:
+            self._say({"id": number, "progress": progress})
+
+        blobs: list[bytes] = []
+        reply: dict[str, Any] = {"id": number}
+        try:
+            try:
+                self._is_busy = True
+                with time_limit(self._limit_s, self._fault):
+                    reply["result"], blobs = self._desk.answer(request["op"], request["args"], tell)
+            finally:
+                self._is_busy = False
+        except (KeyboardInterrupt, Stopped):
+            reply["error"] = {"message": "Stopped.", "kind": "stopped"}
+        except LimitError as error:
+            reply["error"] = {"message": str(error), "kind": "stopped"}
+        except (GraphtoolsError, OSError) as error:
+            reply["error"] = {"message": str(error), "kind": "refused"}
+        except MemoryError:
+            reply["error"] = {"message": "Memory ran out; use a smaller input or raise the limit", "kind": "raised"}
+        except BaseException as error:  # also what the user's code raises when a value of it is looked at
+            reply["error"] = {"message": f"{type(error).__name__}: {error}", "kind": "raised"}
+        try:
+            self._channel.send(reply, blobs)
+        except ValueError as error:  # not JSON: a fault of ours, which must not keep the other side waiting
+            self._channel.send({"id": number, "error": {"message": f"no answer: {error}", "kind": "raised"}})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        with suppress(OSError):
+            self._channel.send(message)
+
+    def _receive(self) -> None:
+        try:
+            while True:
+                message, _ = self._channel.receive()
+                if "tell" in message:
+                    self._desk.hear(message["tell"])
+                else:
+                    self._inbox.put(message)
+        except (EOFError, OSError):
+            pass
+        finally:
+            _end_group()  # nobody asks any more; the main thread may be anywhere
+
+    def _interrupted(self, signum: int, frame: FrameType | None) -> None:
+        if self._is_busy:
+            raise KeyboardInterrupt
+
+
+def _end_group() -> None:
+    """Ends this process and those that the user's code started, such as a DataLoader's workers."""
+    with suppress(Exception):
+        if os.getpgid(0) == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+    os._exit(0)
+
+
+def _limit_memory(n_bytes: int | None) -> None:
+    """Limits what can be allocated, and has the system end this process first where memory runs out for all."""
+    with suppress(OSError):
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("1000")
+    if n_bytes is None:
+        return
+    with suppress(ImportError, ValueError, OSError):  # Windows has no such limit
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (n_bytes, n_bytes))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.stdin.readline()))

@@ -1,0 +1,162 @@
+"""What a model's process can be asked: to open something, for its documents, answers, branches, comparisons, files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from torchvision.models import list_models
+
+from graphtools.answering import Answers
+from graphtools.backend.choice import Choice
+from graphtools.backend.opening import Opened, open_choice
+from graphtools.comparing import compare
+from graphtools.errors import LoadError, missing
+from graphtools.payload import graph_payload, run_payload
+from graphtools.recording import Recording
+from graphtools.table import format_graph
+
+Args = Mapping[str, Any]
+Tell = Callable[[dict[str, Any]], None]
+Reply = tuple[Any, list[bytes]]
+
+
+class Stopped(Exception):
+    """A request was given up because the person wanted so."""
+
+
+class Desk:
+    """What lies on the desk: a recording that was opened, and its branches. They are numbered from 0, the original."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.say: Callable[[dict[str, Any]], None] = lambda message: None
+        self.recordings: list[Recording] = []
+        self._answers: dict[int, Answers] = {}
+        self._ops: dict[str, Callable[[Args, Tell], Reply]] = {
+            "open": self._open,
+            "document": lambda args, tell: (None, [self.document(args["recording"])]),
+            "answer": self._answer,
+            "edit": self._edit,
+            "compare": self._compare,
+            "export": self._export,
+            "models": lambda args, tell: (list_models(), []),
+            "table": lambda args, tell: (format_graph(self._recording(args).graph, width=140), []),
+        }
+
+    def answer(self, op: str, args: Args, tell: Tell) -> Reply:
+        """The answer to a request: something that JSON can hold, and bytes. Raises MissingError for an unknown one."""
+        if op not in self._ops:
+            raise missing("request", op, self._ops)
+        return self._ops[op](args, tell)
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """Takes what needs no answer. Called from another thread, also while a request runs."""
+
+    @property
+    def is_working(self) -> bool:
+        """True while there is something to do between requests."""
+        return False
+
+    def work(self) -> None:
+        """Does a step of it."""
+
+    def document(self, number: int) -> bytes:
+        """What the viewer draws of a recording, `payload` and `run`, as JSON."""
+        recording = self.recordings[number]
+        shown = {"payload": graph_payload(recording.graph), "run": run_payload(recording)}
+        return json.dumps(shown, separators=(",", ":"), allow_nan=False).encode()
+
+    def add(self, recording: Recording) -> int:
+        """Puts a recording on the desk; returns its number."""
+        self.recordings.append(recording)
+        return len(self.recordings) - 1
+
+    def _open(self, args: Args, tell: Tell) -> Reply:
+        opened = open_choice(Choice.from_json(args["choice"]), lambda doing: tell({"doing": doing}))
+        self.recordings, self._answers = [], {}
+        if opened.recording is None or not opened.recording.events:
+            return _described(opened), []
+        tell({"doing": "Drawing the graph"})
+        return _described(opened), [self.document(self.add(opened.recording))]
+
+    def _recording(self, args: Args) -> Recording:
+        number = args["recording"]
+        if not 0 <= number < len(self.recordings):
+            raise LoadError(f"there is no recording {number} any more; open the model again")
+        return self.recordings[number]
+
+    def _answers_of(self, args: Args) -> Answers:
+        number = args["recording"]
+        if number not in self._answers:
+            self._answers[number] = Answers(self._recording(args))
+        return self._answers[number]
+
+    def _answer(self, args: Args, tell: Tell) -> Reply:
+        return self._answers_of(args).answer(args["question"], args["args"]), []
+
+    def _edit(self, args: Args, tell: Tell) -> Reply:
+        tell({"doing": "Running again with the change"})
+        branch = self._answers_of(args).branch(args["change"])
+        if isinstance(branch.error, KeyboardInterrupt):
+            raise Stopped
+        number = self.add(branch)
+        return {"recording": number, "events": len(branch)}, [self.document(number)]
+
+    def _compare(self, args: Args, tell: Tell) -> Reply:
+        return str(compare(self.recordings[args["a"]], self.recordings[args["b"]])), []
+
+    def _export(self, args: Args, tell: Tell) -> Reply:
+        """Writes a file into the folder; answers its path."""
+        tell({"doing": "Writing the file"})
+        path = os.path.join(self.folder, f"export.{args['kind']}")
+        if args["kind"] == "compared.html":
+            pair = compare(self.recordings[args["a"]], self.recordings[args["b"]])
+            pair.to_html(path, titles=tuple(args["titles"]))
+            return path, []
+        recording = self._recording(args)
+        graph = recording.graph
+        text = {"json": graph.to_json, "dot": graph.to_dot, "mmd": graph.to_mermaid}
+        write: dict[str, Callable[[], Any]] = {
+            "html": partial(recording.to_html, path),
+            "gt": partial(recording.save, path),
+            **{kind: partial(_write, path, make) for kind, make in text.items()},
+        }
+        if args["kind"] not in write:
+            raise missing("kind of file", args["kind"], write)
+        write[args["kind"]]()
+        return path, []
+
+
+def _write(path: str, make: Callable[[], str]) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(make())
+
+
+def _described(opened: Opened) -> dict[str, Any]:
+    """What the interface says of what was opened, besides the document."""
+    recording, failure = opened.recording, opened.failure
+    graph = recording.graph if recording is not None else None
+    return {
+        "title": opened.choice.title,
+        "notes": [*opened.notes, *(graph.capture.notes if graph else ())],
+        "operations": len(graph.operations) if graph else 0,
+        "parameters": graph.n_parameters if graph else 0,
+        "events": len(recording) if recording is not None else 0,
+        "first": opened.first_event,
+        "failure": None
+        if failure is None
+        else {
+            "type": failure.type,
+            "message": failure.message,
+            "inputs": [str(spec) for spec in failure.inputs],
+            "file": failure.source.file if failure.source else "",
+            "line": failure.source.line if failure.source else 0,
+            "column": failure.source.column if failure.source else 0,
+            "lines": opened.lines,
+        },
+        "seconds": opened.seconds,
+    }
