@@ -60,7 +60,8 @@ def _choose_first(new: Tab) -> None:
     linked = link_choice(st.query_params.get("open", ""), st.query_params.get("mode", "step"))
     is_ours = Path(sys.argv[0]).name == "main.py"  # and not the words for a program that draws the page, as tests do
     if linked is None and is_ours and len(sys.argv) > 1 and not st.query_params.get("open"):
-        new.choose(file_choice(sys.argv[1], tuple(sys.argv[2:])))  # the operator's own words: run at once
+        # The operator's own words: run at once.
+        new.choose(link_choice(sys.argv[1]) or file_choice(sys.argv[1], tuple(sys.argv[2:])))
     elif linked is not None and linked.kind in ("file", "recording"):
         new.asked_first = linked  # a link may come from anybody: it opens nothing by itself
     elif linked is not None:

@@ -95,6 +95,9 @@ def _file() -> None:
         max_upload_size=200,
     )
     if allowed:
+        choice = session.tab().choice
+        if choice.kind in ("file", "recording") and not session.is_upload(choice.target):
+            session.set_default("path", choice.target)
         st.text_input(
             t("or a path on this machine"), placeholder="path/to/model.py:Net", key="path", disabled=bool(uploaded)
         )

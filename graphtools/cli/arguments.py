@@ -65,6 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_debug(commands)
     _add_show(commands)
     _add_compare(commands)
+    _add_app(commands)
     _add_completion(commands, parser)
     return parser
 
@@ -195,6 +196,33 @@ def _add_compare(commands: Any) -> None:
     html = command.add_argument("--html", metavar="FILE", help="write a page with both side by side, walked together")
     html.complete = shtab.FILE  # type: ignore[attr-defined]
     command.set_defaults(run=compare)
+
+
+def _add_app(commands: Any) -> None:
+    from graphtools.cli.app import app
+
+    command = commands.add_parser(
+        "app",
+        help="open the app in a browser, on a model right away if one is given",
+        description="Starts the app on this machine and opens it in a browser; Ctrl-C stops it. A model that is given "
+        "is run at once, in a process of its own.",
+        epilog="With --address 0.0.0.0 others can reach the app. They then open bundled examples, models of "
+        "torchvision and recordings; files of Python and edits, which run code with your rights, only with "
+        "--allow-code.",
+        allow_abbrev=False,
+    )
+    target = command.add_argument(
+        "target", nargs="?", metavar="MODEL", help=f"{_TARGET}; or a saved recording: step.gt"
+    )
+    target.complete = shtab.FILE  # type: ignore[attr-defined]
+    command.add_argument(
+        "-i", "--input", action="append", default=[], metavar="SPEC", help="an example input, as for trace"
+    )
+    command.add_argument("--port", type=_count, metavar="N", help="default: 8501, or the next that is free")
+    command.add_argument("--address", default="localhost", help="default: localhost, for this machine alone")
+    command.add_argument("--allow-code", action="store_true", help="let everybody who reaches the app run code here")
+    command.add_argument("--no-browser", action="store_true", help="start the server alone")
+    command.set_defaults(run=app)
 
 
 def _add_show(commands: Any) -> None:
