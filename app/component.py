@@ -19,6 +19,7 @@ from session import triggered
 from graphtools.viewer.page import bundle
 
 _HERE = Path(__file__).parent
+_RUN_CODE = ("edit", "watch", "where")  # questions with Python in them
 _store = st.components.v2.component(
     "graphtools_store", js=(_HERE / "store.js").read_text().replace("VIEWER_SOURCE", json.dumps(bundle()))
 )
@@ -59,7 +60,7 @@ def _view(revision: str) -> None:
 def _asked() -> None:
     asked, tab = triggered("graph_picture", "ask"), session.tab()
     if isinstance(asked, dict) and asked.get("revision") == tab.revision:
-        allowed = [q for q in asked["questions"] if q["op"] != "edit" or may_run_code()]
+        allowed = [q for q in asked["questions"] if q["op"] not in _RUN_CODE or may_run_code()]
         tab.answer(allowed)
 
 

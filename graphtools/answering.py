@@ -18,6 +18,7 @@ from graphtools.payload import drawn_nodes
 from graphtools.recording import Recording
 from graphtools.statistics import number
 from graphtools.summaries import Summaries
+from graphtools.watching import events_where, watch
 
 Args = Mapping[str, Any]
 _PICTURES = 8  # of one tensor, where they are small: the heads of attention beside each other
@@ -33,6 +34,8 @@ class Answers:
             "picture": lambda args: self.summaries.picture(args["key"], args["index"], bool(args["color"])),
             "metrics": lambda args: self._metrics,
             "thumbnails": lambda args: self.summaries.thumbnails(),
+            "watch": lambda args: watch(self.recording, args["position"], args["texts"]),
+            "where": lambda args: events_where(self.recording, args["condition"]),
             "explain": lambda args: explanation(self.recording, self._node(args["row"]), args.get("event")),
         }
 

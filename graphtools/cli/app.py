@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,26 +26,25 @@ def app(arguments: argparse.Namespace) -> int:
     target = arguments.target
     if target and target.partition(":")[0].endswith((".py", ".gt")) and not os.path.exists(target.partition(":")[0]):
         return fail(f"no file {target.partition(':')[0]}")
-    try:
-        from streamlit.web.cli import main as streamlit
-    except ImportError:
+    if importlib.util.find_spec("streamlit") is None:
         return fail("streamlit is not installed: pip install streamlit")
-    environment = {_ALLOW: "1"} if arguments.allow_code else {}
-    os.environ.update(environment)
-    words = ["run", str(main), "--server.headless", "true" if arguments.no_browser else "false"]
-    words += ["--server.address", arguments.address]
+    words = ["--server.headless", "true" if arguments.no_browser else "false", "--server.address", arguments.address]
     words += ["--server.port", str(arguments.port)] if arguments.port else []
-    if target:
-        words += ["--", _absolute(target), *arguments.input]
-    os.chdir(main.parent.parent)  # where the settings of the server are
-    sys.argv = ["streamlit", *words]
-    try:
-        streamlit(words, standalone_mode=False)
-    except KeyboardInterrupt:
-        return 0
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
-    return 0
+    words += ["--", _absolute(target), *arguments.input] if target else []
+    command = [sys.executable, "-m", "streamlit", "run", str(main), *words]
+    environment = {**os.environ, _ALLOW: "1"} if arguments.allow_code else dict(os.environ)
+    # The folder is where the settings of the server are.
+    with subprocess.Popen(command, cwd=main.parents[1], env=environment) as server:
+        _pass_on_signals(server)
+        while True:
+            try:
+                return server.wait()
+            except KeyboardInterrupt:
+                continue  # the terminal sent it to the server too, which ends in its own time
+
+
+def _pass_on_signals(server: subprocess.Popen[bytes]) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
 
 
 def _main() -> Path | None:
