@@ -6,6 +6,8 @@ import ast
 from functools import lru_cache
 from pathlib import Path
 
+from translations import korean
+
 from graphtools.backend import Choice, Mode
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -26,16 +28,18 @@ _ORDER = (
 
 
 @lru_cache
-def titles() -> dict[str, str]:
-    """The bundled examples in the order that teaches: name to the first line of the docstring."""
-    names = {path.stem for path in EXAMPLES.glob("*.py")}
-    ordered = [name for name in _ORDER if name in names] + sorted(names - set(_ORDER))
-    return {name: text(name)[0] for name in ordered}
+def names() -> list[str]:
+    """The bundled examples in the order that teaches."""
+    found = {path.stem for path in EXAMPLES.glob("*.py")}
+    return [name for name in _ORDER if name in found] + sorted(found - set(_ORDER))
 
 
 @lru_cache
-def text(name: str) -> tuple[str, str]:
-    """Title and lesson of an example's docstring."""
+def text(name: str, language: str = "en") -> tuple[str, str]:
+    """Title and lesson of an example: those of its docstring, or their translation."""
+    translated = korean()["examples"].get(name) if language == "ko" else None
+    if translated is not None:
+        return translated["title"], translated["lesson"]
     said = ast.get_docstring(ast.parse((EXAMPLES / f"{name}.py").read_text(encoding="utf-8"))) or name
     title, _, lesson = said.partition("\n\n")
     return title, lesson

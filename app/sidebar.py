@@ -14,6 +14,7 @@ _keeper = st.components.v2.component(
 }
 """,
 )
+_GIGABYTES = (0, *GIGABYTES)
 PAGES = (("views/debug.py", "Debugger"), ("views/about.py", "Help"))
 
 
@@ -29,19 +30,19 @@ def below() -> None:
     """Draws the settings."""
     now = settings()
     with st.popover(t("Settings"), width="stretch"):
-        session.set_default("language", now.language)
-        session.set_default("seconds", now.seconds)
-        session.set_default("gigabytes", now.gigabytes)
+        # By `default` and `index`, not by session state: what is set while the popover is closed never reaches it.
         st.segmented_control(
-            t("Language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key="language", required=True,
+            t("Language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key="press_language", required=True,
+            default=now.language,
             on_change=_changed,
         )  # fmt: skip
         st.selectbox(
-            t("A run may take"), SECONDS, key="seconds", on_change=_changed,
+            t("A run may take"), SECONDS, key="press_seconds", index=SECONDS.index(now.seconds), on_change=_changed,
             format_func=lambda s: t("{seconds} seconds", seconds=s) if s < 300 else t("{n} minutes", n=s // 60),
         )  # fmt: skip
         st.selectbox(
-            t("Its process may use"), (0, *GIGABYTES), key="gigabytes", on_change=_changed,
+            t("Its process may use"), _GIGABYTES, key="press_gigabytes", on_change=_changed,
+            index=_GIGABYTES.index(now.gigabytes),
             format_func=lambda g: t("{n} GB of memory", n=g) if g else t("three quarters of the memory"),
         )  # fmt: skip
         st.html(f'<div class="gt muted"><p>{t("The limits hold for what is opened next.")}</p></div>')
@@ -51,6 +52,7 @@ def below() -> None:
 
 
 def _changed() -> None:
-    now = Settings(session.value_of("language"), session.value_of("seconds"), session.value_of("gigabytes"))
+    language, seconds = session.value_of("press_language"), session.value_of("press_seconds")
+    now = Settings(language, seconds, session.value_of("press_gigabytes"))
     session.set_value("settings_now", now)
     session.tab().limits = now.process_limits()

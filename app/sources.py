@@ -8,8 +8,9 @@ from pathlib import Path
 
 import session
 import streamlit as st
-from lessons import example_choice, text, titles
+from lessons import example_choice, names, text
 from permission import OPERATOR_SAYS, may_run_code
+from settings import settings
 from texts import t
 
 from graphtools.backend import Backend, Choice
@@ -45,13 +46,13 @@ def source_chooser() -> None:
 
 
 def _example() -> None:
-    names, tab = list(titles()), session.tab()
-    session.set_default("example", tab.choice.title if tab.choice.title in names else names[0])
+    tab, language = session.tab(), settings().language
+    session.set_default("example", tab.choice.title if tab.choice.title in names() else names()[0])
     name = st.selectbox(
-        t("Example"), names, key="example", on_change=_choose_example, format_func=lambda name: t(titles()[name])
+        t("Example"), names(), key="example", on_change=_choose_example, format_func=lambda n: text(n, language)[0]
     )
     if tab.choice.kind == "example":
-        st.html(f'<div class="gt lesson"><p>{escape(t(text(name)[1]))}</p></div>')
+        st.html(f'<div class="gt lesson"><p>{escape(text(name, language)[1])}</p></div>')
     else:
         st.button(t("Open this example"), on_click=_choose_example, width="stretch")
 
@@ -65,11 +66,16 @@ def _choose_mode() -> None:
 
 
 def _torchvision() -> None:
-    names, tab = _torchvision_names(), session.tab()
+    tab = session.tab()
     if tab.choice.kind == "torchvision":
         session.set_default("torchvision", tab.choice.title)
     name = st.selectbox(
-        t("Model"), names, index=None, placeholder=t("Type to search"), key="torchvision", on_change=_choose_model
+        t("Model"),
+        _torchvision_names(),
+        index=None,
+        placeholder=t("Type to search"),
+        key="torchvision",
+        on_change=_choose_model,
     )
     side = st.selectbox(
         t("Resolution"), ["usual", *map(str, _SIDES)], key="side", on_change=_choose_model, format_func=t

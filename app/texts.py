@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from korean import KOREAN
 from settings import settings
+from translations import korean
 
 
 def t(text: str, **values: object) -> str:
     """The text in the chosen language, with the values put in."""
-    words = KOREAN.get(text, text) if settings().language == "ko" else text
+    words = korean()["texts"].get(text, text) if settings().language == "ko" else text
     return words.format(**values) if values else words

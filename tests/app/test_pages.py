@@ -135,7 +135,7 @@ def test_a_branch_can_be_chosen_and_compared(app):
 def test_the_limits_of_a_process_are_set_and_a_restart_takes_them(app, tmp_path):
     path = tmp_path / "endless.py"
     path.write_text("while True: pass\n")
-    settled(app.selectbox(key="seconds").set_value(10))
+    settled(app.selectbox(key="press_seconds").set_value(10))
     assert fine(app)
     settled(app.segmented_control(key="kind").set_value("File"))
     settled(app.text_input(key="path").set_value(str(path)))
