@@ -12,7 +12,7 @@ import torch
 
 from graphtools.editing import edit
 from graphtools.errors import EditError, missing
-from graphtools.explaining import Arrival, Origin, explain
+from graphtools.explaining import Arrival, Origin, Passes, explain
 from graphtools.graph import Node
 from graphtools.payload import drawn_nodes
 from graphtools.recording import Recording
@@ -36,7 +36,7 @@ class Answers:
             "thumbnails": lambda args: self.summaries.thumbnails(),
             "watch": lambda args: watch(self.recording, args["position"], args["texts"]),
             "where": lambda args: events_where(self.recording, args["condition"]),
-            "explain": lambda args: explanation(self.recording, self._node(args["row"]), args.get("event")),
+            "explain": lambda args: explanation(self._passes, self._rows, self._node(args["row"]), args.get("event")),
         }
 
     @cached_property
@@ -63,22 +63,37 @@ class Answers:
         return branch
 
     @cached_property
+    def _drawn(self) -> list[Node]:
+        return drawn_nodes(self.recording.graph)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {node.name: row for row, node in enumerate(self._drawn)}
+
+    @cached_property
+    def _passes(self) -> Passes:
+        return Passes(self.recording)
+
+    @cached_property
     def _metrics(self) -> Any:
         return self.summaries.metrics()
 
     def _node(self, row: int) -> Node:
-        return drawn_nodes(self.recording.graph)[row]
+        return self._drawn[row]
 
 
-def explanation(recording: Recording, node: Node, event: int | None = None) -> Any:
+def explanation(passes: Passes, row: Mapping[str, int], node: Node, event: int | None = None) -> Any:
     """The explanation of a node's value and gradient as JSON; None for the output, which is no operation.
+
+    `row` has the row of each drawn node by its name.
 
     Of several backward passes it is the last one that began at `event` or before.
     """
     if node.kind == "output":
         return None
-    row = {drawn.name: index for index, drawn in enumerate(drawn_nodes(recording.graph))}
-    found = explain(recording, node, before=None if event is None else _end_of_pass(recording, event))
+    recording = passes.recording
+    before = None if event is None else _end_of_pass(recording, event)
+    found = explain(recording, node, before=before, passes=passes)
     return {
         "value": found.value_words,
         "gradient": found.grad_words,
@@ -123,6 +138,7 @@ def _origin(origin: Origin, row: Mapping[str, int]) -> dict[str, Any]:
         "trouble": origin.trouble,
         "reason": origin.reason,
         "others": origin.n_others,
+        "between": origin.n_between,
         "steps": [
             {"row": row.get(step.node, -1), "name": step.node, "text": step.words, "source": str(step.source or "")}
             for step in origin.steps

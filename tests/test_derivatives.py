@@ -14,7 +14,7 @@ import graphtools as gt
 from graphtools.derivatives import RULES, Rule, rule_for, rule_of
 from graphtools.derivatives.rule import Call
 from graphtools.explaining import explain
-from graphtools.explaining.passes import pass_of
+from graphtools.explaining.passes import Passes
 from graphtools.graph import Node, Ref
 from graphtools.recording import Recording
 
@@ -47,7 +47,7 @@ def recorded(key: str) -> tuple[Recording, Node]:
 
 
 def call_of(recording: Recording, node: Node) -> Call:
-    backward = pass_of(recording, node)
+    backward = Passes(recording).that_reached(node)
     assert backward is not None
     return backward.call(node)
 

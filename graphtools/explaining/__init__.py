@@ -20,30 +20,37 @@ from graphtools.explaining.origins import (
     zero_origin,
 )
 from graphtools.explaining.parts import Arrival, Check, Explanation, Origin, RuleText, Step
-from graphtools.explaining.passes import Part, Pass, pass_of
+from graphtools.explaining.passes import Part, Pass, Passes
 from graphtools.graph import Node, Path, Ref, references
 from graphtools.recording import Recording, ValueLost
 from graphtools.statistics import number, one_line
 
-__all__ = ["Arrival", "Check", "Explanation", "Origin", "RuleText", "Step", "explain"]
+__all__ = ["Arrival", "Check", "Explanation", "Origin", "Passes", "RuleText", "Step", "explain"]
 
 _SHOWN = 4  # results of one node that are written out
 
 
 def explain(
-    recording: Recording, of: Node | str, path: Path | None = None, check: bool = False, before: int | None = None
+    recording: Recording,
+    of: Node | str,
+    path: Path | None = None,
+    check: bool = False,
+    before: int | None = None,
+    passes: Passes | None = None,
 ) -> Explanation:
     """Why the value and the gradient of `of` (a node, its name, a scope, a parameter's path) are what they are.
 
     For a node that gave several tensors, `path` picks one. With several backward passes it is the last one that reached
     the node, of those that began before event index `before`. `check` compares what the operation sent on (of a
     parameter or input, what its users sent to it) with finite differences: see `graphtools.explaining.checking`.
+    Who explains many nodes of one recording makes its `Passes` once and gives them to each call.
     Reads the tensors of the node, of its users and of the way back to where a zero or non-finite number began, a few
     times each, and copies the node's own to float64. Raises MissingError for an unknown name, and GraphtoolsError where
     `check` is asked of a recording loaded from a file.
     """
     node = _node(recording, of, before)
-    backward = pass_of(recording, node, before)
+    passes = passes or Passes(recording)
+    backward = passes.that_reached(node, before)
     rule = rule_of(node)
     if check and recording.graph.live is None:
         check_calls([Call(recording, node)])  # raises
@@ -61,7 +68,7 @@ def explain(
         arrivals,
         _sum_words(parts, gradients),
         tuple(_sent(call)),
-        value_origin(recording, node, path),
+        value_origin(recording, node, path, passes.known),
         None if backward is None else _grad_origin(recording, backward, node, path, gradients),
         _check(backward, node, parts) if check else None,
         tuple(_notes(recording, node, rule, call)),

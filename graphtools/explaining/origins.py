@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,8 @@ from graphtools.statistics import number, statistics
 
 # What computing a factor may raise for tensors that it was not made for (complex, sparse, nested, empty).
 UNCOMPUTED = (ValueLost, RuntimeError, TypeError, ValueError, IndexError, AttributeError, NotImplementedError)
+
+_TOLD = 8  # steps at each end of a way that are told; nobody reads a thousand
 
 
 def is_finite(tensor: Any) -> bool:
@@ -62,9 +65,9 @@ def _walk(start: str, following: Callable[[str], tuple[list[str], str | None]]) 
     `following(name)` gives the next names, or a reason why the way ends there.
     """
     came_from: dict[str, str | None] = {start: None}
-    todo, ends = [start], []
+    todo, ends = deque([start]), []
     while todo:
-        name = todo.pop(0)
+        name = todo.popleft()
         names, reason = following(name)
         if reason is not None:
             ends.append((name, reason))
@@ -88,9 +91,11 @@ def _origin(
     recording: Recording, side: Side, trouble: Trouble, walked: tuple[list[str], str, int], say: Callable[[Node], str]
 ) -> Origin:
     way, reason, n_others = walked
-    nodes = [recording.graph[name] for name in way]
+    n_between = max(0, len(way) - 2 * _TOLD)
+    told = [*way[:_TOLD], *way[-_TOLD:]] if n_between else way
+    nodes = [recording.graph[name] for name in told]
     steps = tuple(Step(node.name, node.source, say(node)) for node in nodes)
-    return Origin(side, trouble, steps, reason, n_others)
+    return Origin(side, trouble, steps, reason, n_others, n_between)
 
 
 def at(node: Node) -> str:
@@ -101,18 +106,28 @@ def at(node: Node) -> str:
 # -- values ------------------------------------------------------------------------------------------------------------
 
 
-def value_origin(recording: Recording, node: Node, path: Path | None = None) -> Origin | None:
+def value_origin(
+    recording: Recording, node: Node, path: Path | None = None, known: dict[str, Any] | None = None
+) -> Origin | None:
     """Where the NaN or infinity in a value began: the first operation with finite inputs. None if it is finite.
 
-    Looks at the inputs of each operation on the way: about 1 ns an element.
+    Looks at the inputs of each operation on the way, about 1 ns an element, except where `known` from an earlier call
+    tells what it would see.
     """
     if not _bad(recording, node, path):
         return None
     graph = recording.graph
+    known = {} if known is None else known
 
     def following(name: str) -> tuple[list[str], str | None]:
-        current = graph[name]
-        bad = _bad(recording, current, path if name == node.name else None)
+        if name == node.name:
+            return back_from(graph[name], path)
+        if name not in known:
+            known[name] = back_from(graph[name], None)
+        return known[name]  # type: ignore[no-any-return]
+
+    def back_from(current: Node, path: Path | None) -> tuple[list[str], str | None]:
+        bad = _bad(recording, current, path)
         has_nan = any(bool(tensor.isnan().any()) for tensor in bad)
         refs = [*dict.fromkeys(current.refs()), *(Ref(other) for other in current.after)]
         sources = [(ref.node, _bad(recording, graph[ref.node], ref.path or None)) for ref in refs]
@@ -222,31 +237,42 @@ def _grad_origin(
     graph = backward.recording.graph
     made_by: dict[str, list[Ref]] = {}  # for each operation reached, the arguments that it was reached from
 
+    def known(what: str, name: str, find: Callable[[Node], Any]) -> Any:
+        key = (f"{trouble} {what}", name)
+        if key not in backward.known:
+            backward.known[key] = find(graph[name])
+        return backward.known[key]
+
     def following(name: str) -> tuple[list[str], str | None]:
-        current = graph[name]
-        if name != node.name:
-            incoming = backward.incoming(current)
-            is_made_here = (
-                not all(map(holds, incoming.values())) if trouble == "zero" else not any(map(holds, incoming.values()))
-            )
-            if incoming and is_made_here:
-                return [], reason_of(backward, current, made_by[name])
-        parts = [part for part in backward.parts(current) if part.gradient is not None]
-        bad = [part for part in parts if part.gradient is not None and holds(part.gradient)]
+        if name != node.name and known("made", name, is_made_here):
+            return [], reason_of(backward, graph[name], made_by[name])
+        senders, reason = known("back", name, back_from)
+        for user, ref in senders:
+            made_by.setdefault(user, []).append(ref)
+        return [user for user, _ in senders], reason
+
+    def is_made_here(current: Node) -> bool:
+        incoming = backward.incoming(current).values()
+        if trouble == "zero":
+            return not all(map(holds, incoming))
+        return bool(incoming) and not any(map(holds, incoming))
+
+    def back_from(current: Node) -> tuple[list[tuple[str, Ref]], str | None]:
+        parts = [(part, part.gradient) for part in backward.parts(current) if part.gradient is not None]
+        bad = [part for part, gradient in parts if holds(gradient)]
         if not parts:
             return [], _start_reason(backward, current, trouble)
         if not bad or (trouble == "zero" and len(bad) < len(parts)):
             return [], f"{at(current)}: the {len(parts)} parts that arrive " + (
                 "cancel each other" if trouble == "zero" else "are finite, and their sum is too large for the dtype"
             )
-        for part in bad:
-            made_by.setdefault(part.user, []).append(part.ref)
-        names = [part.user for part in bad if part.user]
-        if not names:
-            return [], f"{at(current)}: it came from code that is no recorded operation"
-        return names, None
+        senders = [(part.user, part.ref) for part in bad if part.user]
+        return senders, None if senders else f"{at(current)}: it came from code that is no recorded operation"
 
     def say(current: Node) -> str:
+        return known("said", current.name, words_for)  # type: ignore[no-any-return]
+
+    def words_for(current: Node) -> str:
         incoming = list(backward.incoming(current).values())
         if not incoming:
             return "no gradient kept"

@@ -53,6 +53,7 @@ class Step:
 class Origin:
     """Where a zero, missing or non-finite value or gradient began: the last of `steps`, and the reason there.
 
+    Of a long way `steps` has the first and the last eight, and `n_between` counts those left out between them.
     `n_others` counts further places that made the same trouble on other ways.
     """
 
@@ -61,6 +62,7 @@ class Origin:
     steps: tuple[Step, ...]
     reason: str
     n_others: int = 0
+    n_between: int = 0
 
     @property
     def node(self) -> str:
@@ -154,10 +156,11 @@ def _origin_lines(origin: Origin) -> Iterator[str]:
     title = "why" if origin.side == "gradient" else "why value"
     yield from _titled(title, [origin.reason])
     if len(origin.steps) > 1:
-        shown = origin.steps if len(origin.steps) <= 12 else (*origin.steps[:4], None, *origin.steps[-6:])
+        n_steps = len(origin.steps) + origin.n_between
+        shown = origin.steps if n_steps <= 12 else (*origin.steps[:4], None, *origin.steps[-6:])
         for step in shown:
             if step is None:
-                yield from _wrapped(f"… {len(origin.steps) - 10} more …", _INDENT)
+                yield from _wrapped(f"… {n_steps - 10} more …", _INDENT)
                 continue
             place = f"  # {step.source}" if step.source else ""
             yield from _wrapped(f"→ {step.node}: {step.words}{place}", _INDENT)

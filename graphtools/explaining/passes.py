@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -32,6 +33,7 @@ class Pass:
     def __init__(self, recording: Recording, stage: Stage) -> None:
         self.recording = recording
         self.stage = stage
+        self.known: dict[tuple[str, str], Any] = {}  # what a walk found out of an operation, for the next walk
 
     @cached_property
     def _received(self) -> dict[str, list[tuple[Ref, int, int]]]:
@@ -40,6 +42,16 @@ class Pass:
     @cached_property
     def _sent(self) -> dict[str, list[tuple[Ref, int, int]]]:
         return self._places("to")
+
+    @cached_property
+    def _sent_by(self) -> dict[str, list[tuple[Ref, int, int]]]:
+        """What each operation sent, to whom and at which event; a parameter of a loop has a thousand senders."""
+        found: dict[str, list[tuple[Ref, int, int]]] = {}
+        for places in self._sent.values():
+            for ref, index, place in places:
+                if self._is_there("outgoing", index, place):
+                    found.setdefault(self.recording.events[index].node, []).append((ref, index, place))
+        return found
 
     def _places(self, side: str) -> dict[str, list[tuple[Ref, int, int]]]:
         found: dict[str, list[tuple[Ref, int, int]]] = {}
@@ -102,12 +114,12 @@ class Pass:
     def outgoing(self, node: Node) -> dict[Ref, torch.Tensor]:
         """What the operation sent to each of its arguments, summed where it sent several parts to one."""
         found: dict[Ref, torch.Tensor] = {}
-        for ref in dict.fromkeys(node.refs()):
-            for part in self.parts(self.recording.graph[ref.node], ref.path):
-                if part.user == node.name and part.gradient is not None:
-                    so_far = found.get(ref)
-                    found[ref] = part.gradient if so_far is None else so_far + part.gradient
-        return found
+        refs = set(node.refs())
+        for ref, index, place in self._sent_by.get(node.name, ()):
+            gradient = self._read("outgoing", index, place) if ref in refs else None
+            if gradient is not None:
+                found[ref] = gradient if ref not in found else found[ref] + gradient
+        return {ref: found[ref] for ref in dict.fromkeys(node.refs()) if ref in found}
 
     def call(self, node: Node) -> Call:
         """The call of an operation with the gradients of this pass.
@@ -130,14 +142,19 @@ class Pass:
         return self.recording.graph[name] if name and name in self.recording.graph else None
 
 
-def passes(recording: Recording, before: int | None = None) -> Iterator[Pass]:
-    """The backward passes that began before event index `before`, the last first."""
-    for stage in reversed(recording.stages):
-        if stage.kind == "backward" and (before is None or stage.start < before):
-            yield Pass(recording, stage)
+class Passes:
+    """The backward passes of a recording. One for all explanations of it saves each of them the walks of the others."""
 
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.known: dict[str, Any] = {}  # what a walk found out of a value, for the next walk
+        self._passes = [Pass(recording, stage) for stage in reversed(recording.stages) if stage.kind == "backward"]
 
-def pass_of(recording: Recording, node: Node, before: int | None = None) -> Pass | None:
-    """The last pass that brought `node` a gradient; if none did, the last pass; None without a backward pass."""
-    found = list(passes(recording, before))
-    return next((one for one in found if one.has_reached(node)), found[0] if found else None)
+    def begun(self, before: int | None = None) -> Iterator[Pass]:
+        """Those that began before event index `before`, the last first."""
+        return (one for one in self._passes if before is None or one.stage.start < before)
+
+    def that_reached(self, node: Node, before: int | None = None) -> Pass | None:
+        """The last pass that brought `node` a gradient; if none did, the last pass; None without a backward pass."""
+        found = list(self.begun(before))
+        return next((one for one in found if one.has_reached(node)), found[0] if found else None)

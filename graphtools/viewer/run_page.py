@@ -80,11 +80,14 @@ def _room(count: int) -> tuple[int, int]:
 def _explanations(recording: Recording) -> Iterator[tuple[str, Any]]:
     """What is said of each row, of as many as have tensors in the page and as the time allows."""
     from graphtools.answering import explanation  # needs torch
+    from graphtools.explaining import Passes
 
     end = time.monotonic() + EXPLAINING_S
-    for row, node in enumerate(drawn_nodes(recording.graph)[:MOST_TENSORS]):
+    drawn, passes = drawn_nodes(recording.graph), Passes(recording)
+    rows = {node.name: row for row, node in enumerate(drawn)}
+    for row, node in enumerate(drawn[:MOST_TENSORS]):
         if time.monotonic() < end:
-            yield str(row), explanation(recording, node)
+            yield str(row), explanation(passes, rows, node)
         else:
             words = f"This page leaves it out; in Python recording.explain({node.name!r}) says it."
             yield str(row), {**_NOTHING_SAID, "notes": [words]}
