@@ -78,6 +78,7 @@ async function mountInto(parent, state, next) {
   state.mounted.on("position", state.tell);
   if (state.mounted.position() === next.position) el.dataset.position = next.position;
   else state.tell();
+  el.dataset.shown = next.revision;
   el.dataset.ready = "true";
 }
 

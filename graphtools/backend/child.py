@@ -18,7 +18,6 @@ from types import FrameType
 from typing import Any
 
 import torch
-import torchvision
 
 from graphtools.backend.channel import Channel
 from graphtools.backend.desk import Desk, Stopped
@@ -26,11 +25,11 @@ from graphtools.compat import keep_freed_memory
 from graphtools.errors import GraphtoolsError, LimitError
 from graphtools.watchdog import time_limit
 
-del torchvision  # imported so that forks have it
-
 
 def import_rest() -> None:
     """Imports what only some requests use."""
+    import torchvision  # noqa: F401
+
     from graphtools.capture.fakes import import_fake_tensors
 
     import_fake_tensors()

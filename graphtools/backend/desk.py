@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from torchvision.models import list_models
-
 from graphtools.answering import Answers
 from graphtools.backend.choice import Choice
 from graphtools.backend.opening import Opened, open_choice
@@ -43,7 +41,7 @@ class Desk:
             "edit": self._edit,
             "compare": self._compare,
             "export": self._export,
-            "models": lambda args, tell: (list_models(), []),
+            "models": lambda args, tell: (_torchvision_models(), []),
             "table": lambda args, tell: (format_graph(self._recording(args).graph, width=140), []),
         }
 
@@ -129,6 +127,12 @@ class Desk:
             raise missing("kind of file", args["kind"], write)
         write[args["kind"]]()
         return path, []
+
+
+def _torchvision_models() -> list[str]:
+    from torchvision.models import list_models  # 1.7 s, which most models do without
+
+    return list(list_models())
 
 
 def _write(path: str, make: Callable[[], str]) -> None:
