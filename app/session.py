@@ -79,8 +79,8 @@ def link_choice(text: str, mode: str = "step") -> Choice | None:
     wanted = "forward" if mode == "forward" else "step"
     if kind == "example" and name.isidentifier() and (EXAMPLES / f"{name}.py").exists():
         return example_choice(name, wanted)  # type: ignore[arg-type]
-    if kind == "torchvision" and name.isidentifier():
-        return Choice("torchvision", f"torchvision:{name}", name, mode=wanted)  # type: ignore[arg-type]
+    if kind == "torchvision" and name.replace("@", "_", 1).isidentifier():
+        return Choice("torchvision", text, name.partition("@")[0], mode=wanted)  # type: ignore[arg-type]
     return file_choice(name) if kind == "file" and name else None
 
 
@@ -93,7 +93,8 @@ def file_choice(target: str, inputs: tuple[str, ...] = ()) -> Choice:
 def write_address() -> None:
     """Writes into the page's address what is shown, so that a link shows it to somebody else, and a reload here."""
     shown, choice = tab(), tab().choice
-    named = f"{choice.kind}:{choice.title}" if choice.kind in ("example", "torchvision") else f"file:{choice.target}"
+    links = {"example": f"example:{choice.title}", "torchvision": choice.target}
+    named = links.get(choice.kind, f"file:{choice.target}")
     wanted = {"open": named, "mode": choice.mode, "at": str(shown.position + 1), "tab": st.session_state["tab_name"]}
     if dict(st.query_params.to_dict()) != wanted:
         st.query_params.from_dict(wanted)

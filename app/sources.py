@@ -80,16 +80,22 @@ def _torchvision() -> None:
     side = st.selectbox(
         t("Resolution"), ["usual", *map(str, _SIDES)], key="side", on_change=_choose_model, format_func=t
     )
+    session.set_default("weights", "random")
+    st.segmented_control(
+        t("Weights"), ["random", "trained"], key="weights", required=True, on_change=_choose_model, format_func=t
+    )
     size = "" if side == "usual" else f", {side} × {side}"
-    runs = " " + t("It runs on one image{size}.", size=size) if name else ""
-    st.html(f'<div class="gt muted"><p>{t("Random weights: nothing is downloaded.")}{runs}</p></div>')
+    runs = t("It runs on one image{size}.", size=size) if name else ""
+    trained = t("Trained weights are downloaded once, from pytorch.org.")
+    st.caption(f"{trained if session.value_of('weights') == 'trained' else ''} {runs}")
 
 
 def _choose_model() -> None:
     name, side = session.value_of("torchvision"), session.value_of("side", "usual")
     if name:
         inputs = () if side == "usual" else (f"1,3,{side},{side}",)
-        session.open_choice(Choice("torchvision", f"torchvision:{name}", name, inputs, mode=session.tab().choice.mode))
+        target = f"torchvision:{name}" + ("@DEFAULT" if session.value_of("weights") == "trained" else "")
+        session.open_choice(Choice("torchvision", target, name, inputs, mode=session.tab().choice.mode))
 
 
 def _file() -> None:

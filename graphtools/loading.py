@@ -1,5 +1,7 @@
 """Finds the model that a user names, `model.py`, `model.py:Net`, `torchvision:resnet18`, `package.module:Net`.
 
+`torchvision:resnet18@DEFAULT` has trained weights, which are downloaded; without `@` they are random.
+
 Loading runs the named file or imports the named package: that is what the user asked for. Nothing else is run.
 """
 
@@ -22,6 +24,7 @@ from torch import nn
 from graphtools.errors import LoadError
 from graphtools.example_inputs import InputSpec, parse_input
 from graphtools.guessing import guess_inputs, torchvision_inputs
+from graphtools.pretrained import with_weights
 
 _NAMES = ("model", "net")
 _BUILDERS = ("build_model",)
@@ -63,7 +66,8 @@ def load_model(target: str, inputs: Sequence[str] = (), device: str = "cpu", see
     module: ModuleType | None = None
     model: Callable[..., Any]
     if path == "torchvision":
-        model, name = _torchvision_model(wanted), wanted
+        name, _, weights = wanted.partition("@")
+        model = _torchvision_model(name, weights)
     elif path.endswith(".py") or os.sep in path or os.path.exists(path):
         module = _run_file(path)
         model, name = _find_model(module, os.path.basename(path), target, wanted)
@@ -171,7 +175,7 @@ def _import(name: str) -> ModuleType:
         raise
 
 
-def _torchvision_model(name: str) -> nn.Module:
+def _torchvision_model(name: str, weights: str = "") -> nn.Module:
     try:
         from torchvision import models
     except ImportError as error:
@@ -182,6 +186,8 @@ def _torchvision_model(name: str) -> nn.Module:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3)
         raise LoadError(f"torchvision has no model {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+    if weights:
+        return with_weights(name, weights)
     builder = models.get_model_builder(name)
     parameters = inspect.signature(builder).parameters
     options: dict[str, Any] = {"weights": None}

@@ -31,6 +31,7 @@ LAYERS = [
         "saving",
     },
     {"derivatives"},
+    {"pretrained"},
     {"loading", "example_loss", "example_step", "editing", "training", "comparing"},
     {"visible", "conditions", "changes", "breakpoints", "debugger", "typed", "watching", "explaining"},
     {"summaries", "answering"},

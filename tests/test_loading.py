@@ -245,3 +245,41 @@ def test_a_model_is_recorded_on_cuda() -> None:
     recording = gt.run(loaded.model, *loaded.args)
     assert recording.value("output").device.type == "cuda"
     assert torch.equal(gt.replay(recording), recording.value("output"))
+
+
+def test_trained_weights_come_from_torchs_own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from torchvision import models
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    url = models.SqueezeNet1_1_Weights.DEFAULT.url
+    there = tmp_path / "checkpoints" / url.rpartition("/")[2]
+    there.parent.mkdir()
+    kept = models.squeezenet1_1().state_dict()
+    torch.save(kept, there)
+    loaded = load("torchvision:squeezenet1_1@DEFAULT")
+    assert loaded.name == "squeezenet1_1"
+    assert all(torch.equal(value, kept[name]) for name, value in loaded.model.state_dict().items())
+    again = load("torchvision:squeezenet1_1@IMAGENET1K_V1")
+    assert torch.equal(again.model.features[0].weight, kept["features.0.weight"])
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("resnet18@IMAGENET1K", "resnet18 has no weights 'IMAGENET1K'; there are DEFAULT, IMAGENET1K_V1"),
+        ("fcn_resnet50@nonsense", "there are DEFAULT, COCO_WITH_VOC_LABELS_V1"),
+    ],
+)
+def test_weights_that_there_are_not_are_refused(target: str, words: str):
+    with pytest.raises(gt.LoadError, match=words):
+        load(f"torchvision:{target}")
+
+
+def test_weights_that_cannot_be_downloaded_say_where_to_put_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+    with pytest.raises(gt.LoadError, match="squeezenet1_1@DEFAULT could not be had from https://") as error:
+        load("torchvision:squeezenet1_1@DEFAULT")
+    assert str(tmp_path / "checkpoints" / "squeezenet1_1-b8a52dc0.pth") in str(error.value)
+    assert "open squeezenet1_1 with random weights" in str(error.value)

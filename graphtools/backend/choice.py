@@ -14,7 +14,6 @@ class Choice:
     """What to open. `target` and `inputs` are as for graphtools.loading.load; `run` tells runs apart.
 
     `mode` is "step" for a training step (forward, loss, backward, update), or "forward" for a forward pass alone.
-    `weights` names torchvision's trained weights ("DEFAULT"), which are downloaded; empty for random ones.
     """
 
     kind: Kind
@@ -23,12 +22,11 @@ class Choice:
     inputs: tuple[str, ...] = ()
     run: int = 0
     mode: Mode = "step"
-    weights: str = ""
 
     @property
     def revision(self) -> str:
         """A text that differs from that of any other choice."""
-        return "\n".join([self.kind, self.target, *self.inputs, str(self.run), self.mode, self.weights])
+        return "\n".join([self.kind, self.target, *self.inputs, str(self.run), self.mode])
 
     @property
     def runs_user_code(self) -> bool:

@@ -9,7 +9,7 @@ import shtab
 
 import graphtools
 
-_TARGET = "model.py, model.py:Net, torchvision:resnet18 or package.module:Net"
+_TARGET = "model.py, model.py:Net, torchvision:resnet18 (@DEFAULT for trained weights) or package.module:Net"
 _INPUTS = """inputs:
   --input takes [NAME=][DTYPE:]SIZES[:LOW..HIGH] and may be repeated, one for each argument of forward:
     --input 1,3,224,224                      a float32 tensor of normal random numbers
