@@ -11,11 +11,10 @@ from typing import Any
 
 import torch
 
-from graphtools.compat import without_torch_function
 from graphtools.errors import GraphtoolsError, missing
 from graphtools.graph import Node, Source
 from graphtools.recording import Event, Update, ValueLost
-from graphtools.statistics import NoValuesError, Statistics, statistics, stored_values
+from graphtools.statistics import Statistics, is_finite, statistics
 from graphtools.structure import tensors
 from graphtools.visible import Visible
 
@@ -97,7 +96,7 @@ class Moment:
     @cached_property
     def finite(self) -> bool:
         """False if a tensor that the event gave, or a gradient that it got, holds NaN or infinity."""
-        return all(map(_is_finite, self._tensors()))
+        return all(map(is_finite, self._tensors()))
 
     @cached_property
     def _update(self) -> Update | None:
@@ -125,20 +124,6 @@ class Moment:
             return next((tensor for _, tensor in tensors(read())), None)
         except ValueLost:
             return None
-
-
-def _is_finite(tensor: torch.Tensor) -> bool:
-    with torch.no_grad(), without_torch_function():
-        try:
-            values, _, _ = stored_values(tensor)
-        except NoValuesError:
-            return True
-        if not values.numel() or not (values.is_floating_point() or values.is_complex()):
-            return True
-        values = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
-        if values.dtype.itemsize == 1:  # float8 has no comparison
-            values = values.float()
-        return all(bool(torch.isfinite(end)) for end in values.aminmax())  # which pass on NaN
 
 
 def condition_of(condition: Condition | str | None, keywords: dict[str, Any]) -> Condition:

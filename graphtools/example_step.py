@@ -94,6 +94,16 @@ def _as_leaf(leaf: Any) -> Any:
 
 
 def _keyword_inputs(loaded: Loaded) -> dict[str, Any]:
-    """All inputs by the names of forward's arguments."""
+    """All inputs by the names of forward's arguments. Raises LoadError where some have no name, as those of `*args`."""
     forward = getattr(loaded.model, "forward", loaded.model)
-    return dict(inspect.signature(forward).bind(*loaded.args, **loaded.kwargs).arguments)
+    bound = inspect.signature(forward).bind(*loaded.args, **loaded.kwargs)
+    kinds = {name: parameter.kind for name, parameter in bound.signature.parameters.items()}
+    found: dict[str, Any] = {}
+    for name, given in bound.arguments.items():
+        if kinds[name] in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY) and loaded.kwargs:
+            raise LoadError(
+                f"forward of {loaded.name} takes {name} by position and {', '.join(loaded.kwargs)} by name, which the "
+                "example step cannot; write the step in Python inside `with graphtools.record(model)`"
+            )
+        found |= given if kinds[name] == inspect.Parameter.VAR_KEYWORD else {name: given}
+    return found

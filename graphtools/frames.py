@@ -184,6 +184,8 @@ Chain = tuple[str, ...]  # the scopes of the calls around an event, outermost fi
 
 
 def _chains(events: tuple[Event, ...], segments: list[int]) -> list[Chain]:
+    if not events:
+        return []
     chains: list[Chain] = []
     of_node: dict[str, Chain] = {}
     for begin, end in zip(segments, [*segments[1:], len(events)], strict=True):

@@ -39,7 +39,8 @@ def picture(tensor: torch.Tensor, index: Sequence[int] = (), max_side: int = 256
         try:
             if tensor.layout != torch.strided and tensor.numel() > 4_000_000:
                 raise NoValuesError("too large to show: a sparse tensor would have to be filled in", tensor.numel())
-            values, n_elements, _ = stored_values(tensor if tensor.layout == torch.strided else tensor.to_dense())
+            is_stored = tensor.layout == torch.strided or tensor.is_nested  # the parts of a nested one make a curve
+            values, n_elements, _ = stored_values(tensor if is_stored else tensor.to_dense())
         except NoValuesError as reason:
             return Picture("none", torch.empty(0), (), (), str(reason))
         if n_elements == 0:

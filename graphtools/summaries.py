@@ -18,7 +18,7 @@ from graphtools.graph import Node
 from graphtools.payload import drawn_nodes
 from graphtools.picture import Picture, picture
 from graphtools.recording import Recording, ValueLost
-from graphtools.statistics import Statistics, histogram, one_line, statistics
+from graphtools.statistics import Statistics, histogram, is_finite, one_line, statistics
 from graphtools.visible import Visible
 
 SIDE = 128  # pixels of a picture in an open inspector
@@ -61,7 +61,7 @@ class Summaries:
             return {"key": key, "text": repr(value)[:_LONGEST_TEXT]}
         found = statistics(value)
         bars = histogram(value)
-        is_small = value.dim() < 2 or max(value.shape[-2:]) <= _SMALL_PLANE or not exact
+        is_small = value.is_nested or value.dim() < 2 or max(value.shape[-2:]) <= _SMALL_PLANE or not exact
         indexes = _first_indexes(value, most_pictures if is_small else min(most_pictures, 1))
         return {
             "key": key,
@@ -112,7 +112,8 @@ class Summaries:
             grads[row] = self._statistics(f"i.{index}.{place}")
         for index in self.recording.content.flows:
             incoming = self.recording.incoming(index)
-            if any(t is not None and _has_bad(t) for t in (*incoming, *self.recording.outgoing(index))):
+            flowing = (*incoming, *self.recording.outgoing(index))
+            if any(isinstance(t, torch.Tensor) and not is_finite(t) for t in flowing):
                 bad.append(index)
         readers: dict[str, set[int]] = {}
         for node in self.recording.graph.nodes:
@@ -142,7 +143,8 @@ class Summaries:
             except GraphtoolsError:
                 value = None
             small = None
-            if isinstance(value, torch.Tensor) and value.dim() >= 2 and min(value.shape[-2:]) >= 3:
+            is_plane = isinstance(value, torch.Tensor) and not value.is_nested and value.dim() >= 2
+            if is_plane and min(value.shape[-2:]) >= 3:
                 shown = _picture(picture(value, (), THUMBNAIL_SIDE), False)
                 small = shown if shown["kind"] != "none" else None
             found.append(small)
@@ -268,10 +270,6 @@ def _json_number(value: float | int | bool | None) -> float | int | str | None:
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
     return float(f"{value:.7g}")
-
-
-def _has_bad(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and value.is_floating_point() and not bool(value.isfinite().all())
 
 
 def _first_indexes(value: torch.Tensor, most: int) -> list[tuple[int, ...]]:

@@ -293,3 +293,19 @@ def test_any_tensor_has_a_picture(tensor):
 
 def test_nothing_to_show():
     assert picture(torch.empty(3, 0)).caption == "no elements"
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_found_in_every_layout(bad):
+    from graphtools.statistics import is_finite
+
+    dense = torch.tensor([[0.0, 1.0], [2.0, 0.0]])
+    wrong = torch.tensor([[0.0, bad], [2.0, 0.0]])
+    nested = torch.nested.nested_tensor([dense, wrong], layout=torch.jagged)
+    for make in (torch.Tensor.to_sparse, torch.Tensor.to_sparse_csr, torch.Tensor.to_mkldnn, torch.Tensor.half):
+        assert is_finite(make(dense))
+        assert not is_finite(make(wrong))
+    assert not is_finite(nested)
+    assert not is_finite(torch.complex(dense, wrong))
+    assert is_finite(torch.empty(0))
+    assert is_finite(torch.empty(3, device="meta"))

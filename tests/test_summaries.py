@@ -1,0 +1,48 @@
+"""The looks of tensors that the viewer shows, of unusual recordings too."""
+
+import pytest
+import torch
+from torch import nn
+
+import graphtools as gt
+from graphtools.payload import drawn_nodes
+from graphtools.summaries import Summaries
+
+
+def test_a_run_that_stopped_before_its_first_operation_has_a_page():
+    class Broken(nn.Module):
+        def forward(self, x):
+            raise KeyError("early")
+
+    with pytest.raises(KeyError) as error:
+        gt.run(Broken(), torch.ones(2))
+    assert len(error.value.recording) == 0
+    assert "KeyError" in error.value.recording.to_html()
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("layout", [torch.jagged, torch.strided])
+def test_a_nested_tensor_has_its_look(layout):
+    def model(x, y):
+        return torch.nested.nested_tensor([x, y], layout=layout) * 2
+
+    recording = gt.run(model, torch.ones(2, 8), torch.ones(5, 8))
+    found = Summaries(recording).tensor(f"v.{len(drawn_nodes(recording.graph)) - 2}.0")
+    assert (found["elements"], found["max"]) == (56, 2)
+    assert recording.to_html()
+
+
+def test_a_sparse_gradient_is_looked_through_for_nan():
+    class Words(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Embedding(10, 4, sparse=True)
+
+        def forward(self, x):
+            return self.table(x)
+
+    model = Words()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    batch = torch.tensor([1, 2]), torch.zeros(2, 4)
+    recording = gt.training_step(model, batch, nn.functional.mse_loss, optimizer)
+    assert Summaries(recording).metrics()["nonfinite"] == []
