@@ -11,6 +11,7 @@ from typing import Any
 from graphtools.answering import Answers
 from graphtools.backend.choice import Choice
 from graphtools.backend.opening import Opened, open_choice
+from graphtools.backend.sides import sides_of
 from graphtools.comparing import compare
 from graphtools.errors import LoadError, missing
 from graphtools.payload import graph_payload, run_payload
@@ -34,8 +35,10 @@ class Desk:
         self.say: Callable[[dict[str, Any]], None] = lambda message: None
         self.recordings: list[Recording] = []
         self._answers: dict[int, Answers] = {}
+        self._model: Callable[..., Any] | None = None
         self._ops: dict[str, Callable[[Args, Tell], Reply]] = {
             "open": self._open,
+            "sides": self._sides,
             "document": lambda args, tell: (None, [self.document(args["recording"])]),
             "answer": self._answer,
             "edit": self._edit,
@@ -65,17 +68,25 @@ class Desk:
     def document(self, number: int) -> bytes:
         """What the viewer draws of a recording, `payload` and `run`, as JSON."""
         recording = self.recordings[number]
-        shown = {"payload": graph_payload(recording.graph), "run": run_payload(recording)}
-        return json.dumps(shown, separators=(",", ":"), allow_nan=False).encode()
+        return _json({"payload": graph_payload(recording.graph), "run": run_payload(recording)})
 
     def add(self, recording: Recording) -> int:
         """Puts a recording on the desk; returns its number."""
         self.recordings.append(recording)
         return len(self.recordings) - 1
 
+    def _sides(self, args: Args, tell: Tell) -> Reply:
+        """What is known of the model before any data, and after the run: sentences, and the graph before as a blob."""
+        tell({"doing": "Tracing the model before any data"})
+        if self._model is None:
+            raise LoadError("a saved recording has no model to trace; open the model's file")
+        found = sides_of(self._model, self._recording(args))
+        blobs = [] if found.defined is None else [_json({"payload": graph_payload(found.defined)})]
+        return {"before": found.before, "after": found.after}, blobs
+
     def _open(self, args: Args, tell: Tell) -> Reply:
         opened = open_choice(Choice.from_json(args["choice"]), lambda doing: tell({"doing": doing}))
-        self.recordings, self._answers = [], {}
+        self.recordings, self._answers, self._model = [], {}, opened.model
         if opened.recording is None or not opened.recording.events:
             return _described(opened), []
         tell({"doing": "Drawing the graph"})
@@ -127,6 +138,10 @@ class Desk:
             raise missing("kind of file", args["kind"], write)
         write[args["kind"]]()
         return path, []
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _torchvision_models() -> list[str]:

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import nn
 
@@ -30,7 +31,7 @@ Tell = Callable[[str], None]
 class Opened:
     """What became of a choice: a recording, whole or up to where the run stopped, or a `problem` and no recording.
 
-    `lines` are those of the file in which it stopped; `seconds` is how long all took.
+    `lines` are those of the file in which it stopped; `seconds` is how long all took; `model` is what was run.
     """
 
     choice: Choice
@@ -39,6 +40,7 @@ class Opened:
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     lines: list[str] = field(default_factory=list)
+    model: Callable[..., Any] | None = None
 
     @property
     def failure(self) -> Failure | None:
@@ -96,6 +98,7 @@ def _open_model(opened: Opened, tell: Tell) -> None:
         opened.notes.append(f"Input: {loaded.inputs_note.replace('`', '')}")
     try:
         tell("Running the model")
+        opened.model = loaded.model
         opened.recording = _record(loaded, choice, opened.notes)
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         opened.recording = getattr(error, "recording", None)

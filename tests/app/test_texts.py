@@ -30,6 +30,9 @@ def interface_texts():
         for node in ast.walk(ast.parse((ROOT / "graphtools" / "backend" / name).read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "tell":
                 found.update(literals(node.args[0]))
+    sides = ast.parse((ROOT / "graphtools" / "backend" / "sides.py").read_text())
+    sentences = [n for n in ast.walk(sides) if isinstance(n, ast.Tuple) and isinstance(n.elts[-1], ast.Dict)]
+    found.update(sentence.elts[0].value for sentence in sentences)
     return found - {"doing", "Trying inputs: "}
 
 

@@ -247,3 +247,37 @@ def test_two_hundred_models_leave_nothing_behind(launcher, tmp_path):
     after, files_after = open_some(200)
     assert after - before < 20 << 20
     assert files_after <= files_before + 2
+
+
+def test_what_is_known_before_any_data_stands_beside_what_a_run_knows(start):
+    backend, task = start(LINEAR)
+    task.result()
+    sides = backend.start("sides", recording=0)
+    known = sides.result()
+    assert known["before"][0] == ["Known before any data: {n} operations, from the code alone. Nothing ran.", {"n": 1}]
+    assert known["after"][0][1] == {"n": 2}
+    assert sides.blobs[0].startswith(b'{"payload":')
+
+
+def test_where_only_a_run_can_tell_the_reason_is_said_and_calls_are_counted(start):
+    text = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.Linear(2, 2)
+
+    def forward(self, x):
+        while x.abs().sum() < 9:
+            x = self.cell(x).abs() + 2
+        return x
+
+model = Net()
+example_input = torch.zeros(1, 2)
+"""
+    backend, task = start(HEAD + text)
+    task.result()
+    sides = backend.start("sides", recording=0)
+    known = sides.result()
+    assert known["before"][0][0] == "There is no such graph: {reason}."
+    assert known["after"][-1][1]["names"].startswith("cell ×")
+    assert sides.blobs == []
