@@ -2,60 +2,74 @@
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 from pathlib import Path
 
 import session
 import streamlit as st
 from texts import t
+from view import View
 
 from graphtools.backend import BackendError
 
 
-def branches() -> None:
+def branches(view: View) -> None:
     """Draws the bar; nothing as long as there is one recording and nothing happens to it."""
-    tab = session.tab()
-    if tab.death:
-        _ended()
-    if tab.editing is not None:
+    if view.death:
+        _ended(view)
+    if view.editing is not None:
         _edit_under_way()
-    if not tab.branches:
+    if not view.branches:
         return
-    names = [t("Original"), *(branch.name for branch in tab.branches)]
+    names = [t("Original"), *(branch.name for branch in view.branches)]
     with st.container(key="branches", horizontal=True, vertical_alignment="center", gap="small"):
-        key = f"branch of {len(names)}, {tab.shown}"
+        key = f"branch of {len(names)}, {view.shown}"
         st.selectbox(
             t("Branch"),
             range(len(names)),
             format_func=lambda n: names[n] if n == 0 else t("Branch {number}: {name}", number=n, name=names[n]),
-            index=tab.shown,
+            index=view.shown,
             key=key,
             on_change=_chosen,
             args=(key,),
             label_visibility="collapsed",
             width=420,
         )
-        if tab.shown:
+        if view.shown:
             with st.popover(t("Compare with the original")):
-                st.code(_differences(tab.revision), language=None)
+                st.code(_differences(view.revision, view), language=None)
                 st.download_button(
-                    t("Side by side, as an HTML page"), _side_by_side, "compared.html", "text/html", on_click="ignore"
+                    t("Side by side, as an HTML page"),
+                    partial(_side_by_side, view),
+                    "compared.html",
+                    "text/html",
+                    on_click="ignore",
                 )
 
 
-def _ended() -> None:
+def step_bar(step: View) -> None:
+    """Draws what step of the training is shown, and the ways back."""
+    with st.container(key="step", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<div class="gt"><b>{escape(step.title)}</b></div>', width="stretch")
+        st.page_link("views/train.py", label=t("Back to the training"))
+        st.button(t("Show the model instead"), on_click=session.tab().leave_step)
+
+
+def _ended(view: View) -> None:
     """Says that the model's process is gone. The picture stays; what asks Python waits for a restart."""
     with st.container(key="ended", horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(f'<div class="gt gt-ended" role="alert">{escape(session.tab().death)}</div>', width="stretch")
+        st.html(f'<div class="gt gt-ended" role="alert">{escape(view.death)}</div>', width="stretch")
         st.button(t("Restart"), on_click=session.restart_anew, type="primary")
 
 
 @st.fragment(run_every=0.5)
 def _edit_under_way() -> None:
-    tab = session.tab()
-    edit = tab.editing
-    if edit is None or edit.task.done:
-        tab.edited()
+    view = session.tab().view
+    edit = view.editing if view is not None else None
+    if view is None or edit is None or edit.task.done:
+        if view is not None:
+            view.edited()
         st.rerun()
         return
     with st.container(key="editing", horizontal=True, vertical_alignment="center", gap="small"):
@@ -65,20 +79,20 @@ def _edit_under_way() -> None:
 
 
 def _chosen(key: str) -> None:
-    session.tab().show_branch(session.value_of(key, 0))
+    view = session.tab().view
+    if view is not None:
+        view.show_branch(session.value_of(key, 0))
 
 
-def _side_by_side() -> bytes:
-    tab = session.tab()
-    titles = [t("original"), tab.branches[tab.shown - 1].name]
-    path = tab.backend.ask("export", kind="compared.html", a=0, b=tab.recording, titles=titles)
+def _side_by_side(view: View) -> bytes:
+    titles = [t("original"), view.branches[view.shown - 1].name]
+    path = view.backend.ask("export", kind="compared.html", a=view.original, b=view.recording, titles=titles)
     return Path(path).read_bytes()
 
 
 @st.cache_data(scope="session", max_entries=4, show_spinner="Comparing")
-def _differences(revision: str) -> str:
-    tab = session.tab()
+def _differences(revision: str, _view: View) -> str:
     try:
-        return str(tab.backend.ask("compare", a=0, b=tab.recording))
+        return str(_view.backend.ask("compare", a=_view.original, b=_view.recording))
     except BackendError as error:
         return str(error)

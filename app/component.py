@@ -15,6 +15,7 @@ import session
 import streamlit as st
 from permission import may_run_code
 from session import triggered
+from view import View
 
 from graphtools.viewer.page import bundle
 
@@ -31,40 +32,43 @@ _picture = st.components.v2.component(
 )
 
 
-def viewer() -> None:
+def viewer(view: View) -> None:
     """Draws the shown recording with its graph, timeline and inspector."""
-    tab = session.tab()
     with st.container(key="graph_store"):
-        _store(key="graph_store_component", data={"revision": tab.revision, "document": tab.document})
-    _view(tab.revision)
+        _store(key="graph_store_component", data={"revision": view.revision, "document": view.document})
+    _picture_of(view.revision)
 
 
 @st.fragment
-def _view(revision: str) -> None:
+def _picture_of(revision: str) -> None:
     """The picture. What it asks runs this function alone, and not the page."""
     tab = session.tab()
+    view = tab.view
+    if view is None:
+        st.rerun()
+        return
     data: dict[str, Any] = {
         "revision": revision,
-        "opened": tab.choice.revision,
-        "position": tab.position,
+        "opened": view.name,
+        "position": view.position,
         "theme": "dark" if st.context.theme.type == "dark" else "light",
         "canEdit": tab.choice.kind != "recording" and may_run_code(),
-        "replies": tab.replies,
+        "replies": view.replies,
     }
     session.write_address()
     _picture(key="graph_picture", data=data, on_ask_change=_asked, on_moved_change=_moved)
-    if tab.revision != revision or tab.editing is not None or tab.death:
+    if view.revision != revision or view.editing is not None or view.death:
         st.rerun()  # the page shows the branch that an edit made, or how far that is
 
 
 def _asked() -> None:
-    asked, tab = triggered("graph_picture", "ask"), session.tab()
-    if isinstance(asked, dict) and asked.get("revision") == tab.revision:
+    asked, view = triggered("graph_picture", "ask"), session.tab().view
+    if isinstance(asked, dict) and view is not None and asked.get("revision") == view.revision:
         allowed = [q for q in asked["questions"] if q["op"] not in _RUN_CODE or may_run_code()]
-        tab.answer(allowed)
+        view.answer(allowed)
 
 
 def _moved() -> None:
-    moved, tab = triggered("graph_picture", "moved"), session.tab()
-    if isinstance(moved, dict) and moved.get("revision") == tab.revision:
-        tab.position = int(moved["position"])
+    moved, view = triggered("graph_picture", "moved"), session.tab().view
+    if isinstance(moved, dict) and view is not None and moved.get("revision") == view.revision:
+        view.position = int(moved["position"])

@@ -3,6 +3,8 @@
 const host = (globalThis.graphtoolsHost ??= { shown: new Map(), waiting: new Set() });
 const mounts = new WeakMap(); // Streamlit calls this again on every rerun; the viewer stays
 const REPORT_MS = 700; // after the last step, Python is told where the viewer stands
+const AGAIN_MS = 2500; // and again, if it has not heard
+const MOST_TRIES = 4;
 
 async function show(parent, wanted, report) {
   const state = mounts.get(parent) ?? { asked: new Map() };
@@ -68,18 +70,26 @@ async function mountInto(parent, state, next) {
   });
   state.opened = next.opened;
   el.graphtools = state.mounted;
-  // Said until it is heard: of triggers that come while Streamlit runs only some arrive.
   state.tell = () => {
-    const position = state.mounted.position();
-    el.dataset.position = position;
-    clearTimeout(state.telling);
-    state.telling = setTimeout(() => state.report("moved", { revision: next.revision, position }), REPORT_MS);
+    el.dataset.position = state.mounted.position();
+    sayPosition(state, next.revision, REPORT_MS, MOST_TRIES);
   };
   state.mounted.on("position", state.tell);
   if (state.mounted.position() === next.position) el.dataset.position = next.position;
   else state.tell();
   el.dataset.shown = next.revision;
   el.dataset.ready = "true";
+}
+
+// Said until it is heard: of triggers that come while Streamlit runs only some arrive.
+function sayPosition(state, revision, pause, tries) {
+  clearTimeout(state.telling);
+  state.telling = setTimeout(() => {
+    const position = state.mounted.position();
+    if (state.gone || state.wanted.revision !== revision || state.wanted.position === position) return;
+    state.report("moved", { revision, position });
+    if (tries > 1) sayPosition(state, revision, AGAIN_MS, tries - 1);
+  }, pause);
 }
 
 // Questions of the same moment go together: Streamlit joins triggers that come while it runs.

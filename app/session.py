@@ -65,8 +65,7 @@ def _choose_first(new: Tab) -> None:
     elif linked is not None and linked.kind in ("file", "recording"):
         new.asked_first = linked  # a link may come from anybody: it opens nothing by itself
     elif linked is not None:
-        new.choose(linked)
-        new.position = _number(st.query_params.get("at"))
+        new.choose(linked, first=_number(st.query_params.get("at")))
 
 
 def _number(text: str | None) -> int:
@@ -92,10 +91,11 @@ def file_choice(target: str, inputs: tuple[str, ...] = ()) -> Choice:
 
 def write_address() -> None:
     """Writes into the page's address what is shown, so that a link shows it to somebody else, and a reload here."""
-    shown, choice = tab(), tab().choice
+    view, choice = tab().view, tab().choice
+    position = tab().first if view is None else view.position
     links = {"example": f"example:{choice.title}", "torchvision": choice.target}
     named = links.get(choice.kind, f"file:{choice.target}")
-    wanted = {"open": named, "mode": choice.mode, "at": str(shown.position + 1), "tab": st.session_state["tab_name"]}
+    wanted = {"open": named, "mode": choice.mode, "at": str(position + 1), "tab": st.session_state["tab_name"]}
     if dict(st.query_params.to_dict()) != wanted:
         st.query_params.from_dict(wanted)
 

@@ -12,6 +12,7 @@ from lessons import example_choice, names, text
 from permission import OPERATOR_SAYS, may_run_code
 from settings import settings
 from texts import t
+from view import View
 
 from graphtools.backend import Backend, Choice
 
@@ -170,14 +171,14 @@ def facts() -> None:
     st.html('<div class="gt muted">' + "".join(f"<p>{escape(line)}</p>" for line in lines) + "</div>")
 
 
-def downloads() -> None:
+def downloads(view: View) -> None:
     """Draws the choice of graph or table, and the downloads, each made when its button is pressed."""
     tab = session.tab()
     session.set_default("view", "Graph")
     st.segmented_control(
         t("View"), ["Graph", "Table"], key="view", required=True, label_visibility="collapsed", format_func=t
     )
-    name = tab.choice.title.removesuffix(".py").removesuffix(".gt")
+    name = view.title.removesuffix(".py").removesuffix(".gt")
     with st.popover(t("Download"), width="stretch"):
         for label, suffix, mime in (
             ("HTML page with all values", "html", "text/html"),
@@ -186,20 +187,17 @@ def downloads() -> None:
             ("Graph as DOT", "dot", "text/vnd.graphviz"),
             ("Graph as Mermaid", "mmd", "text/plain"),
         ):
-            st.download_button(t(label), _maker(suffix), f"{name}.{suffix}", mime, on_click="ignore", width="stretch")
+            st.download_button(
+                t(label), _maker(view, suffix), f"{name}.{suffix}", mime, on_click="ignore", width="stretch"
+            )
     printed = tab.output().strip()
     if printed:
         with st.popover(t("What it printed"), width="stretch"):
             st.code("\n".join(printed.splitlines()[-200:]), language=None)
 
 
-def _maker(kind: str) -> Callable[[], bytes]:
-    tab = session.tab()
-
-    def make() -> bytes:
-        return Path(tab.backend.ask("export", recording=tab.recording, kind=kind)).read_bytes()
-
-    return make
+def _maker(view: View, kind: str) -> Callable[[], bytes]:
+    return lambda: Path(view.backend.ask("export", recording=view.recording, kind=kind)).read_bytes()
 
 
 @st.cache_data(show_spinner=False)

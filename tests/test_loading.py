@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -279,6 +280,7 @@ def test_weights_that_cannot_be_downloaded_say_where_to_put_them(tmp_path: Path,
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it would keep the proxies for all later tests
     with pytest.raises(gt.LoadError, match="squeezenet1_1@DEFAULT could not be had from https://") as error:
         load("torchvision:squeezenet1_1@DEFAULT")
     assert str(tmp_path / "checkpoints" / "squeezenet1_1-b8a52dc0.pth") in str(error.value)

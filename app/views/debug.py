@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import session
 import streamlit as st
-from branches import branches
+from branches import branches, step_bar
 from component import viewer
 from failure import problem_page
 from progress import opening
 from sidebar import below, brand
 from sources import asked_by_link, downloads, facts, source_chooser
 from texts import t
+from view import View
 
 from graphtools.backend import BackendError
 
@@ -30,30 +31,33 @@ def page() -> None:
             below()
         asked_by_link()
         return
-    is_ready = tab.ready(FIRST_WAIT_S)
+    is_ready = tab.step is not None or tab.ready(FIRST_WAIT_S)
+    view = tab.view
     with rest:
-        if is_ready and tab.document:
-            facts()
-            downloads()
+        if is_ready and view is not None:
+            if tab.step is None:
+                facts()
+            downloads(view)
         below()
     if not is_ready:
         opening()
-    elif not tab.document:
+    elif view is None:
         problem_page()
     else:
         with st.container(gap=None):  # always there: what comes in above would have the viewer built anew
-            branches()
+            if tab.step is not None:
+                step_bar(tab.step)
+            branches(view)
         if session.value_of("view") == "Table":
-            st.code(_table(tab.revision), language=None, height=760)
+            st.code(_table(view.revision, view), language=None, height=760)
         else:
-            viewer()
+            viewer(view)
 
 
 @st.cache_data(scope="session", max_entries=2, show_spinner=False)
-def _table(revision: str) -> str:
-    tab = session.tab()
+def _table(revision: str, _view: View) -> str:
     try:
-        return str(tab.backend.ask("table", recording=tab.recording))
+        return str(_view.backend.ask("table", recording=_view.recording))
     except BackendError as error:
         return t("The table cannot be made: {why}", why=str(error))
 

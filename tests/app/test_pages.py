@@ -42,7 +42,7 @@ def test_it_starts_with_a_training_step_of_an_example_and_no_click(app):
     assert fine(app)
     assert "13 operations, 1,586 parameters" in text(app)
     assert "Loss: a guess: cross-entropy" in text(app)
-    assert app.session_state["tab"].position == 0
+    assert app.session_state["tab"].view.position == 0
 
 
 def test_a_forward_pass_alone_is_a_click_away(app):
@@ -94,7 +94,7 @@ def test_a_file_that_does_not_load_is_explained(app, tmp_path, content):
 def test_a_failing_model_stands_at_its_failure(app):
     settled(app.selectbox(key="example").set_value("shape_mismatch"))
     assert fine(app)
-    assert app.session_state["tab"].position == 5
+    assert app.session_state["tab"].view.position == 5
 
 
 def test_a_saved_recording_opens(app, tmp_path):
@@ -115,7 +115,7 @@ def test_the_table_and_the_downloads_show(app):
 
 def test_a_branch_can_be_chosen_and_compared(app):
     settled(app.selectbox(key="example").set_value("two_layer_net"))
-    tab = app.session_state["tab"]
+    tab = app.session_state["tab"].view
     # What the viewer asks; AppTest cannot.
     change = {"row": 3, "name": "relu", "what": "value", "text": "t * 0"}
     tab.answer([{"id": 1, "op": "edit", "args": change}])
@@ -129,7 +129,7 @@ def test_a_branch_can_be_chosen_and_compared(app):
     assert any("first difference" in code.value for code in app.code)
     box.set_value(0).run()
     assert fine(app)
-    assert app.session_state["tab"].shown == 0
+    assert app.session_state["tab"].view.shown == 0
 
 
 def test_the_limits_of_a_process_are_set_and_a_restart_takes_them(app, tmp_path):
@@ -181,7 +181,7 @@ def test_a_link_opens_an_example_at_its_event():
     app.run()
     assert fine(app)
     tab = app.session_state["tab"]
-    assert (tab.choice.title, tab.choice.mode, tab.position) == ("rnn_loop", "forward", 3)
+    assert (tab.choice.title, tab.choice.mode, tab.view.position) == ("rnn_loop", "forward", 3)
     assert app.selectbox(key="example").value == "rnn_loop"
 
 

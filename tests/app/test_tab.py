@@ -24,24 +24,29 @@ def tab(launcher):
     found.forget()
 
 
+@pytest.fixture
+def view(tab):
+    return tab.view
+
+
 def ask(op, **args):
     return {"id": 7, "op": op, "args": args}
 
 
-def row(tab, name):
-    return json.loads(tab.document)["payload"]["nodes"]["name"].index(name)
+def row(view, name):
+    return json.loads(view.document)["payload"]["nodes"]["name"].index(name)
 
 
-def wait(tab):
+def wait(view):
     """Until an edit has run."""
-    if tab.editing is not None:
-        tab.editing.task.wait(60)
-        tab.edited()
+    if view.editing is not None:
+        view.editing.task.wait(60)
+        view.edited()
 
 
-def test_each_question_gets_its_reply(tab):
-    assert tab.answer([ask("tensor", key=f"v.{row(tab, 'relu')}.0"), {**ask("metrics"), "id": 8}]) is False
-    first, second = tab.replies
+def test_each_question_gets_its_reply(tab, view):
+    assert view.answer([ask("tensor", key=f"v.{row(view, 'relu')}.0"), {**ask("metrics"), "id": 8}]) is False
+    first, second = view.replies
     assert first["id"] == 7
     assert first["result"]["spec"] == "f32[8, 16]"
     assert len(first["result"]["pictures"]) == 1
@@ -49,34 +54,34 @@ def test_each_question_gets_its_reply(tab):
     assert second["result"]["nonfinite"] == []
 
 
-def test_a_question_that_cannot_be_answered_gets_the_reason(tab):
-    tab.answer([ask("tensor", key="v.999.0"), ask("nonsense")])
-    assert "no tensor named 'v.999.0'" in tab.replies[0]["error"]
-    assert "no question named 'nonsense'" in tab.replies[1]["error"]
+def test_a_question_that_cannot_be_answered_gets_the_reason(tab, view):
+    view.answer([ask("tensor", key="v.999.0"), ask("nonsense")])
+    assert "no tensor named 'v.999.0'" in view.replies[0]["error"]
+    assert "no question named 'nonsense'" in view.replies[1]["error"]
 
 
-def test_an_edit_makes_a_branch_and_shows_it(tab):
-    original, before = tab.document, tab.revision
-    tab.answer([ask("edit", row=row(tab, "relu"), name="relu", what="value", text="t * 0")])
-    wait(tab)
-    assert tab.replies == [{"id": 7, "result": {"events": tab.about["events"] + 1}}]  # and the change itself
-    assert [branch.name for branch in tab.branches] == ["relu = t * 0"]
-    assert tab.revision != before
-    tab.answer([ask("tensor", key=f"v.{row(tab, 'relu')}.0")])
-    assert tab.replies[0]["result"]["max"] == 0
-    tab.show_branch(0)
-    assert json.loads(tab.document)["payload"] == json.loads(original)["payload"]
+def test_an_edit_makes_a_branch_and_shows_it(tab, view):
+    original, before = view.document, view.revision
+    view.answer([ask("edit", row=row(view, "relu"), name="relu", what="value", text="t * 0")])
+    wait(view)
+    assert view.replies == [{"id": 7, "result": {"events": tab.about["events"] + 1}}]  # and the change itself
+    assert [branch.name for branch in view.branches] == ["relu = t * 0"]
+    assert view.revision != before
+    view.answer([ask("tensor", key=f"v.{row(view, 'relu')}.0")])
+    assert view.replies[0]["result"]["max"] == 0
+    view.show_branch(0)
+    assert json.loads(view.document)["payload"] == json.loads(original)["payload"]
 
 
-def test_a_slow_edit_is_shown_while_it_runs_and_another_must_wait(tab, monkeypatch):
-    monkeypatch.setattr("tab.EDIT_WAIT_S", 0.0)
-    edit = ask("edit", row=row(tab, "relu"), name="relu", what="value", text="__import__('time').sleep(1) or t * 0")
-    assert tab.answer([edit]) is False
-    assert tab.editing is not None
-    assert tab.answer([{**edit, "id": 9}, edit]) is False
-    assert [(reply["id"], "Another change" in reply["error"]) for reply in tab.replies] == [(9, True)]
-    wait(tab)
-    assert tab.shown == 1
+def test_a_slow_edit_is_shown_while_it_runs_and_another_must_wait(tab, view, monkeypatch):
+    monkeypatch.setattr("view.EDIT_WAIT_S", 0.0)
+    edit = ask("edit", row=row(view, "relu"), name="relu", what="value", text="__import__('time').sleep(1) or t * 0")
+    assert view.answer([edit]) is False
+    assert view.editing is not None
+    assert view.answer([{**edit, "id": 9}, edit]) is False
+    assert [(reply["id"], "Another change" in reply["error"]) for reply in view.replies] == [(9, True)]
+    wait(view)
+    assert view.shown == 1
 
 
 @pytest.mark.parametrize(
@@ -91,45 +96,45 @@ def test_a_slow_edit_is_shown_while_it_runs_and_another_must_wait(tab, monkeypat
         ("t.nothing()", "value", "raises AttributeError"),
     ],
 )
-def test_an_edit_that_is_none_changes_nothing_and_says_why(tab, text, what, words):
-    tab.answer([ask("edit", row=row(tab, "relu"), name="relu", what=what, text=text)])
-    wait(tab)
-    assert words in tab.replies[0]["error"]
-    assert tab.branches == []
+def test_an_edit_that_is_none_changes_nothing_and_says_why(tab, view, text, what, words):
+    view.answer([ask("edit", row=row(view, "relu"), name="relu", what=what, text=text)])
+    wait(view)
+    assert words in view.replies[0]["error"]
+    assert view.branches == []
 
 
-def test_another_choice_leaves_the_branches_behind(tab):
-    tab.answer([ask("edit", row=row(tab, "relu"), name="relu", what="operation", text="F.gelu")])
-    wait(tab)
-    assert tab.shown == 1
+def test_another_choice_leaves_the_branches_behind(tab, view):
+    view.answer([ask("edit", row=row(view, "relu"), name="relu", what="operation", text="F.gelu")])
+    wait(view)
+    assert view.shown == 1
     tab.choose(example_choice("small_cnn"))
-    assert (tab.branches, tab.shown, tab.replies, tab.document) == ([], 0, [], "")
+    assert tab.view is None
     assert tab.ready(60)
     assert tab.about["operations"] == 13
 
 
-def test_a_process_that_dies_later_is_told_and_can_be_restarted(tab):
+def test_a_process_that_dies_later_is_told_and_can_be_restarted(tab, view):
     text = "__import__('os')._exit(3)"
-    tab.answer([ask("edit", row=row(tab, "relu"), name="relu", what="value", text=text)])
-    wait(tab)
-    assert "ended itself with code 3" in tab.replies[0]["error"]
-    assert "ended itself with code 3" in tab.death
-    assert tab.document  # what was drawn stays
+    view.answer([ask("edit", row=row(view, "relu"), name="relu", what="value", text=text)])
+    wait(view)
+    assert "ended itself with code 3" in view.replies[0]["error"]
+    assert "ended itself with code 3" in view.death
+    assert view.document  # what was drawn stays
     tab.restart()
     assert tab.ready(60)
-    assert (tab.death, tab.about["operations"]) == ("", 4)
+    assert (tab.view.death, tab.about["operations"]) == ("", 4)
 
 
-def test_a_closed_tab_opens_again_where_it_was(tab):
-    tab.position = 3
+def test_a_closed_tab_opens_again_where_it_was(tab, view):
+    view.position = 3
     tab.close()
     with pytest.raises(BackendError):
-        tab.backend.ask("models")
+        view.backend.ask("models")
     assert tab.ready(60)
-    assert (tab.about["operations"], tab.position) == (4, 3)
+    assert (tab.about["operations"], tab.view.position) == (4, 3)
 
 
-def test_an_upload_lives_as_long_as_the_tab(tab):
+def test_an_upload_lives_as_long_as_the_tab(tab, view):
     import os
 
     path = tab.keep_upload("../../etc/model.py", b"x = 1")

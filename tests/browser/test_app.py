@@ -37,6 +37,8 @@ def url(tmp_path_factory):
             except OSError:
                 assert server.poll() is None, log.read_text()
                 time.sleep(0.2)
+        else:
+            raise AssertionError(log.read_text())
         yield f"http://localhost:{port}"
     finally:
         server.terminate()
@@ -407,6 +409,7 @@ def test_a_link_shows_the_same_to_somebody_else_and_two_tabs_are_apart(app):
     tab.page.keyboard.type("squeezenet1_1")
     tab.page.get_by_role("option", name="squeezenet1_1").first.click()
     expect(tab.page.get_by_text("1,235,496 parameters")).to_be_visible(timeout=60_000)
+    tab.at(1, 239)
     tab.focus()
     for _ in range(4):
         tab.page.keyboard.press("ArrowRight")
