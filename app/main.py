@@ -13,6 +13,7 @@ session.restore_typed()
 page = st.navigation(
     [
         st.Page("views/debug.py", title="Debugger", default=True),
+        st.Page("views/train.py", title="Train", url_path="train"),
         st.Page("views/about.py", title="Help", url_path="help"),
     ],
     position="hidden",

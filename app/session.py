@@ -135,6 +135,7 @@ def open_file(target: str, inputs: tuple[str, ...] = ()) -> None:
     state = tab()
     state.asked_first = None
     state.limits = settings().process_limits()
+    set_value("kind", "File")
     state.choose(Choice(choice.kind, target, choice.title, inputs, mode=state.choice.mode), again=True)
 
 

@@ -69,7 +69,7 @@ def load_model(target: str, inputs: Sequence[str] = (), device: str = "cpu", see
         name, _, weights = wanted.partition("@")
         model = _torchvision_model(name, weights)
     elif path.endswith(".py") or os.sep in path or os.path.exists(path):
-        module = _run_file(path)
+        module = run_file(path)
         model, name = _find_model(module, os.path.basename(path), target, wanted)
     elif wanted:
         module = _import(path)
@@ -128,7 +128,8 @@ def _no_target(target: str) -> str:
     )
 
 
-def _run_file(path: str) -> ModuleType:
+def run_file(path: str) -> ModuleType:
+    """Executes a Python file and gives its module. Raises LoadError for what is none, else what the file raises."""
     if os.path.isdir(path):
         files = sorted(f for f in os.listdir(path) if f.endswith(".py"))
         listed = f"; it holds {', '.join(files[:6])}" if files else ""

@@ -36,6 +36,7 @@ LAYERS = [
     {"visible", "conditions", "changes", "breakpoints", "debugger", "typed", "watching", "explaining"},
     {"summaries", "answering"},
     {"screen", "branching", "terminal"},
+    {"learning"},
     {"backend"},
     {"cli"},
 ]

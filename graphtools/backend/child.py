@@ -58,7 +58,7 @@ class _Server:
 
     def __init__(self, channel: Channel, desk: Desk, limit_s: float | None, fault: Any) -> None:
         self._channel, self._desk, self._limit_s, self._fault = channel, desk, limit_s, fault
-        self._inbox: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()  # None: something was heard
         self._is_busy = False
 
     def serve(self) -> None:
@@ -73,7 +73,8 @@ class _Server:
             except queue.Empty:
                 self._desk.work()
                 continue
-            self._answer(request)
+            if request is not None:
+                self._answer(request)
 
     def _answer(self, request: dict[str, Any]) -> None:
         number = request["id"]
@@ -115,6 +116,7 @@ class _Server:
                 message, _ = self._channel.receive()
                 if "tell" in message:
                     self._desk.hear(message["tell"])
+                    self._inbox.put(None)
                 else:
                     self._inbox.put(message)
         except (EOFError, OSError):

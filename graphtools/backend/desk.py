@@ -12,6 +12,7 @@ from graphtools.answering import Answers
 from graphtools.backend.choice import Choice
 from graphtools.backend.opening import Opened, open_choice
 from graphtools.backend.sides import sides_of
+from graphtools.backend.training_job import TrainingJob
 from graphtools.comparing import compare
 from graphtools.errors import LoadError, missing
 from graphtools.payload import graph_payload, run_payload
@@ -36,6 +37,7 @@ class Desk:
         self.recordings: list[Recording] = []
         self._answers: dict[int, Answers] = {}
         self._model: Callable[..., Any] | None = None
+        self._job: TrainingJob | None = None
         self._ops: dict[str, Callable[[Args, Tell], Reply]] = {
             "open": self._open,
             "sides": self._sides,
@@ -44,6 +46,8 @@ class Desk:
             "edit": self._edit,
             "compare": self._compare,
             "export": self._export,
+            "train": self._train,
+            "record_step": self._record_step,
             "models": lambda args, tell: (_torchvision_models(), []),
             "table": lambda args, tell: (format_graph(self._recording(args).graph, width=140), []),
         }
@@ -56,14 +60,18 @@ class Desk:
 
     def hear(self, message: dict[str, Any]) -> None:
         """Takes what needs no answer. Called from another thread, also while a request runs."""
+        if self._job is not None and "train" in message:
+            self._job.hear(str(message["train"]))
 
     @property
     def is_working(self) -> bool:
         """True while there is something to do between requests."""
-        return False
+        return self._job is not None and self._job.is_running
 
     def work(self) -> None:
-        """Does a step of it."""
+        """Does a part of it."""
+        if self._job is not None:
+            self._job.work()
 
     def document(self, number: int) -> bytes:
         """What the viewer draws of a recording, `payload` and `run`, as JSON."""
@@ -114,6 +122,21 @@ class Desk:
             raise Stopped
         number = self.add(branch)
         return {"recording": number, "events": len(branch)}, [self.document(number)]
+
+    def _train(self, args: Args, tell: Tell) -> Reply:
+        tell({"doing": "Loading the model and the data"})
+        self._job = TrainingJob(args["plan"], self.say)
+        self._model = self._job.trainer.model
+        self._job.report()
+        return self._job.about(), []
+
+    def _record_step(self, args: Args, tell: Tell) -> Reply:
+        if self._job is None:
+            raise LoadError("no training runs here")
+        tell({"doing": "Recording the step"})
+        recording, step = self._job.record()
+        number = self.add(recording)
+        return {"recording": number, "step": step}, [self.document(number)]
 
     def _compare(self, args: Args, tell: Tell) -> Reply:
         return str(compare(self.recordings[args["a"]], self.recordings[args["b"]])), []

@@ -4,7 +4,9 @@ import ast
 import re
 from pathlib import Path
 
+import curves
 import lessons
+import plan_form
 import pytest
 import settings
 import sidebar
@@ -22,6 +24,8 @@ def literals(node):
 def interface_texts():
     """What is given to `t(...)` in the app, what the model's process says that it does, and lists of words."""
     found = {*sources.KINDS, *sources.MODES, *(title for _, title in sidebar.PAGES)}
+    found |= {*plan_form._SOURCE_TITLES.values(), *(label for label, _ in plan_form._WHERE.values())}
+    found |= {*(chart[0] for chart in curves._CHARTS), *plan_form.SCHEDULERS}
     for file in (ROOT / "app").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "t" and node.args:

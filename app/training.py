@@ -1,0 +1,94 @@
+"""A training that runs in the background: its process, how far it is, and what it was asked. Imports no streamlit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphtools.backend import Backend, BackendError, Launcher, ProcessLimits, Task
+
+_MOST_POINTS = 800  # of a curve that are drawn; a screen has not many more pixels
+RUNNING, PAUSED, STOPPED, DONE, BROKE, FAILED = "running", "paused", "stopped", "done", "broke", "failed"
+
+
+@dataclass
+class Training:
+    """A training and what was heard of it. `state` is one of the words above, or "starting"; `why` says more of it."""
+
+    launcher: Callable[[], Launcher]
+    plan: dict[str, Any]
+    memory_bytes: int | None = None
+    state: str = "starting"
+    why: str = ""
+    about: dict[str, Any] = field(default_factory=dict)
+    status: dict[str, Any] = field(default_factory=dict)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    starting: Task | None = None
+    _backend: Backend | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> None:
+        """Starts a process and the training in it. A request there may take as long as it likes."""
+        limits = ProcessLimits(None, self.memory_bytes)
+        self._backend = Backend(self.launcher(), "the training", limits, self._hear)
+        self.starting = self._backend.start("train", plan=self.plan)
+
+    @property
+    def backend(self) -> Backend:
+        """The process. Raises BackendError if the training never began."""
+        if self._backend is None:
+            raise BackendError("The training has not begun.", "died")
+        return self._backend
+
+    @property
+    def is_over(self) -> bool:
+        """True if it will not go on by itself or when asked."""
+        return self.state in (STOPPED, DONE, FAILED)
+
+    def look(self) -> None:
+        """Takes notice of what ended without a word: a plan that was refused, a process that died."""
+        starting = self.starting
+        if starting is not None and starting.done:
+            self.starting = None
+            try:
+                self.about = starting.result()
+            except BackendError as error:
+                self.state, self.why = FAILED, str(error)
+                return
+        if self._backend is not None and not self._backend.is_alive and not self.is_over:
+            self.state, self.why = FAILED, self._backend.death
+
+    def tell(self, word: str) -> None:
+        """Says "pause", "resume" or "stop"; it is heard between two steps."""
+        self.backend.tell({"train": word})
+
+    def record(self) -> Task:
+        """Asks for the recording of the next step, or of the one at which a condition broke in."""
+        return self.backend.start("record_step")
+
+    def close(self) -> None:
+        """Ends the process; the last checkpoint stays."""
+        if self._backend is not None:
+            self._backend.close()
+
+    def curves(self, names: tuple[str, ...]) -> dict[str, list[float | None]]:
+        """The numbers of the steps so far, as columns; of a long training every n-th, with the last."""
+        with self._lock:
+            steps = self.steps
+            every = max(1, len(steps) // _MOST_POINTS)
+            picked = steps[::every] + ([steps[-1]] if steps and (len(steps) - 1) % every else [])
+        return {name: [step.get(name) for step in picked] for name in ("step", *names)}
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        said = message.get("training")
+        if said is None:
+            return
+        with self._lock:
+            self.steps += said.get("steps", ())
+            self.epochs += said.get("epochs", ())
+            self.status.update(said.get("status", {}))
+            self.state = said.get("state", self.state)
+            self.why = said.get("why", self.why if "state" not in said else "")

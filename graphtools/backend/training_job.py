@@ -1,0 +1,139 @@
+"""A training between the requests of a model's process: some steps at a time, told of, paused, looked into, stopped."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graphtools.learning.plan import read_plan
+from graphtools.learning.trainer import Step, Trainer
+from graphtools.recording import Recording
+
+_SLICE_S = 0.05  # of steps without a look at the requests
+_REPORT_S = 0.4  # between two reports
+
+
+class TrainingJob:
+    """Runs a Trainer while `is_running`. `say` gets reports: `state`, `why`, and what has happened since the last one.
+
+    The state is "running", "paused", "broke" (a condition of the plan, or an error in a step), "stopped" or "done".
+    """
+
+    def __init__(self, plan: Mapping[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
+        self.trainer = Trainer(read_plan(plan))
+        self._say = say
+        self.state, self.why = "running", ""
+        self._asked = ""
+        self._steps: list[Step] = []
+        self._epochs: list[dict[str, Any]] = []
+        self._told_at = 0.0
+        if self.trainer.is_done:
+            self.state, self.why = "done", "The checkpoint that it goes on from is that of a training that was done."
+
+    @property
+    def is_running(self) -> bool:
+        """True while there are steps to run, or a word to hear."""
+        return self.state == "running" or bool(self._asked)
+
+    def about(self) -> dict[str, Any]:
+        """What is trained, on what."""
+        return {"notes": self.trainer.notes, "steps": self.trainer.n_all_steps}
+
+    def hear(self, word: str) -> None:
+        """ "pause", "resume" or "stop", from another thread; it counts at the next step."""
+        self._asked = word
+
+    def work(self) -> None:
+        """Runs steps for a twentieth of a second."""
+        word, self._asked = self._asked, ""
+        if word and self.state not in ("stopped", "done"):
+            self._obey(word)
+        end = time.monotonic() + _SLICE_S
+        while self.state == "running" and not self._asked and time.monotonic() < end:
+            self._step()
+        if time.monotonic() - self._told_at > _REPORT_S:
+            self.report()
+
+    def record(self) -> tuple[Recording, int]:
+        """The next step, recorded, and its number; the training waits afterwards. If it fails it is the run so far.
+
+        Raises what the step raises where nothing was recorded.
+        """
+        number = self.trainer.n_steps + 1
+        try:
+            recording, metrics = self.trainer.record_step()
+        except Exception as error:
+            so_far = getattr(error, "recording", None)
+            if not isinstance(so_far, Recording) or not so_far.events:
+                raise
+            self._change("broke", _in_words(error))
+            return so_far, number
+        self._note(metrics)
+        self._change("done" if self.trainer.is_done else "paused")
+        return recording, number
+
+    def report(self) -> None:
+        """Tells what is new."""
+        trainer, self._told_at = self.trainer, time.monotonic()
+        steps, self._steps = self._steps, []
+        epochs, self._epochs = self._epochs, []
+        status = {
+            "step": trainer.n_steps,
+            "steps": trainer.n_all_steps,
+            "epoch": min(trainer.epoch + 1, trainer.plan.epochs),
+            "epochs": trainer.plan.epochs,
+            "seconds_left": trainer.seconds_left,
+        }
+        said = {"state": self.state, "why": self.why, "status": status}
+        self._say({"training": {**said, "steps": [_finite(s) for s in steps], "epochs": [_finite(e) for e in epochs]}})
+
+    def _obey(self, word: str) -> None:
+        if word == "pause" and self.state == "running":
+            self._change("paused")
+        elif word == "resume":
+            self._change("running")
+        elif word == "stop":
+            saved = ""
+            if self.trainer.plan.checkpoints.folder:
+                saved = f"It can go on from {self.trainer.save()}."
+            self._change("stopped", saved)
+
+    def _step(self) -> None:
+        try:
+            metrics = self.trainer.step()
+        except Exception as error:  # the model's own, or of data that do not fit it
+            self._change("broke", _in_words(error))
+            return
+        if metrics is None:
+            self._change("broke", f"Step {self.trainer.n_steps + 1:,}: {self.trainer.why}.")
+            return
+        self._note(metrics)
+        if self.trainer.is_done:
+            self._change("done")
+
+    def _note(self, metrics: Step) -> None:
+        self._steps.append({name: value for name, value in metrics.items() if not name.startswith(("test_", "epoch"))})
+        if "epoch" in metrics:
+            self._epochs.append({name: metrics.get(name) for name in ("epoch", "step", "test_loss", "test_accuracy")})
+
+    def _change(self, state: str, why: str = "") -> None:
+        self.state, self.why = state, why
+        self.report()
+
+
+def _in_words(error: BaseException) -> str:
+    """The error, with the innermost line that is neither torch's nor ours."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
+    own = [f for f in frames if f"{'graphtools'}/" not in f.filename.replace("\\", "/")]
+    at = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
+    return f"{type(error).__name__}: {error}{at}"
+
+
+def _finite(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON, which has no NaN: None."""
+    return {
+        name: None if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))) else value
+        for name, value in numbers.items()
+    }

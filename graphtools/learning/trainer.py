@@ -1,0 +1,461 @@
+"""The plain PyTorch loop, a step at a time: paused, looked into, saved and resumed without changing a bit of it."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from graphtools.errors import LoadError
+from graphtools.learning.checkpoints import SUFFIX, checkpoints_in, keep_last, load_checkpoint, save_checkpoint
+from graphtools.learning.data import Data, open_data
+from graphtools.learning.plan import Plan
+from graphtools.learning.transfer import freeze, frozen_norms, groups, load_weights, replace_head
+from graphtools.loading import load_model
+from graphtools.recording import Recording
+from graphtools.training import training_step
+
+LOSSES: dict[str, Callable[..., torch.Tensor]] = {
+    "cross_entropy": functional.cross_entropy,
+    "nll": functional.nll_loss,
+    "mse": functional.mse_loss,
+    "l1": functional.l1_loss,
+    "smooth_l1": functional.smooth_l1_loss,
+    "bce_with_logits": functional.binary_cross_entropy_with_logits,
+}
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+}
+_COUNTED = ("cross_entropy", "nll")  # losses of classes, for which there is an accuracy
+_NORMS_EVERY = 10  # steps: a norm of all gradients costs a few per cent of a small model's step
+_MEMORY = 0.9  # how much of the running mean of the loss a step keeps
+
+Step = dict[str, float | int | None]
+
+
+class Trainer:
+    """A training by a plan. Each `step` is `zero_grad`, forward, loss, backward, `step` of the optimizer, in this
+    order: the parameters are those of the loop that a person would write with the same seed, bit for bit on a CPU.
+
+    `why` says which condition of the plan has stopped it; the step that it is about has not changed a parameter yet,
+    and is the next one to run or to record. Metrics: `loss` and, of class numbers, `accuracy` of each step's batch;
+    `gradient_norm` and `update_ratio` (‖change‖ / ‖parameters‖) of every tenth.
+    """
+
+    def __init__(self, plan: Plan, model: nn.Module | None = None, data: Data | None = None) -> None:
+        """Loads the model and the data. Raises LoadError, PlanError and what the model's file raises."""
+        self.plan = plan
+        self.notes: list[str] = []
+        self.device = _device(plan.device)
+        if model is None:
+            loaded = load_model(plan.model, device="cpu", seed=plan.seed).model
+            if not isinstance(loaded, nn.Module):
+                raise LoadError(f"{plan.model} is a function and has no parameters to train")
+            model = loaded
+        self.model = self._prepared(model)
+        self.data = data or open_data(
+            plan.data.source,
+            transforms=plan.data.transforms,
+            test_share=plan.data.test_share,
+            seed=plan.seed,
+            download=plan.data.download,
+        )
+        self.notes.append(f"data: {self.data.note}")
+        self.loss_fn = LOSSES[plan.loss.name]
+        self.optimizer = self._optimizer()
+        self.generator = torch.Generator().manual_seed(plan.seed)
+        self.loader: DataLoader[Any] = DataLoader(
+            self.data.train, plan.batch_size, shuffle=True, generator=self.generator
+        )
+        self.n_batches = len(self.loader)
+        if not self.n_batches:
+            raise LoadError("there are no examples to train on")
+        self.scheduler = self._scheduler()
+        self.epoch, self.batch, self.n_steps = 0, 0, 0
+        self.why = ""
+        self._batches: Iterator[Any] | None = None
+        self._epoch_start = self.generator.get_state()
+        self._held: tuple[Any, dict[str, Any]] | None = None
+        self._passed = False  # the condition has been looked at; the step runs in any case
+        self._mean_loss: float | None = None
+        self._frozen_norms = frozen_norms(self.model)
+        self._started = time.monotonic()
+        self._steps_before = 0
+        if plan.checkpoints.resume and plan.checkpoints.folder:
+            self._resume()
+
+    # -- making -----------------------------------------------------------------------------------------------------
+
+    def _prepared(self, model: nn.Module) -> nn.Module:
+        transfer = self.plan.transfer
+        if transfer.weights:
+            self.notes.append(load_weights(model, transfer.weights))
+        if transfer.head:
+            self.notes.append(f"new head: {replace_head(model, transfer.head)} with {transfer.head} results")
+        if transfer.freeze:
+            frozen = freeze(model, transfer.freeze)
+            count = sum(p.numel() for p in model.parameters() if not p.requires_grad)
+            self.notes.append(
+                f"frozen: {len(frozen)} parameters with {count:,} numbers; their batch norms stay in eval mode"
+            )
+        if not any(p.requires_grad for p in model.parameters()):
+            raise LoadError(f"{type(model).__name__} has no trainable parameters")
+        return model.to(self.device)
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        plan = self.plan.optimizer
+        options: dict[str, Any] = {"lr": plan.lr}
+        if plan.momentum is not None and plan.name in ("sgd", "rmsprop"):
+            options["momentum"] = plan.momentum
+        if plan.weight_decay is not None:
+            options["weight_decay"] = plan.weight_decay
+        return OPTIMIZERS[plan.name](groups(self.model, self.plan.transfer.lr), **options)
+
+    def _scheduler(self) -> torch.optim.lr_scheduler.LRScheduler | None:
+        plan, epochs, schedulers = self.plan.scheduler, self.plan.epochs, torch.optim.lr_scheduler
+        if plan.name == "cosine":
+            return schedulers.CosineAnnealingLR(self.optimizer, epochs)
+        if plan.name == "step":
+            return schedulers.StepLR(self.optimizer, plan.step_size, plan.gamma)
+        if plan.name == "exponential":
+            return schedulers.ExponentialLR(self.optimizer, plan.gamma)
+        if plan.name == "linear":
+            return schedulers.LinearLR(self.optimizer, 1.0, 0.01, epochs)
+        if plan.name == "one_cycle":
+            rates = [group["lr"] for group in self.optimizer.param_groups]
+            return schedulers.OneCycleLR(self.optimizer, rates, epochs * self.n_batches)
+        return None
+
+    # -- running ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_done(self) -> bool:
+        """True once all epochs are over."""
+        return self.epoch >= self.plan.epochs
+
+    @property
+    def n_all_steps(self) -> int:
+        """The steps of the whole training."""
+        return self.plan.epochs * self.n_batches
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate, by the steps since the start; None before there is one."""
+        done = self.n_steps - self._steps_before
+        return (time.monotonic() - self._started) / done * (self.n_all_steps - self.n_steps) if done > 3 else None
+
+    def step(self) -> Step | None:
+        """Runs the next step; returns its metrics. None if a condition of the plan holds for it: then `why` says which,
+        the step is undone, and the next call runs it. Raises what the model raises, with the step undone.
+        """
+        batch, before = self._next()
+        try:
+            self.optimizer.zero_grad()
+            loss, output, target = self._loss(batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            norm = self._norm(output) if self._wants_norm() else None
+            self.why = "" if self._passed else self._condition(loss, norm)
+        except BaseException:
+            self._undo(batch, before)
+            raise
+        if self.why:
+            self._undo(batch, before)
+            self._passed = True
+            return None
+        wants_ratio = self.n_steps % _NORMS_EVERY == 0
+        trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
+        old = [p.detach().clone() for p in trained] if wants_ratio else []
+        self.optimizer.step()
+        metrics = self._metrics(loss, output, target, norm)
+        if wants_ratio:
+            metrics["update_ratio"] = _ratio(trained, old)
+        self._advance(metrics)
+        return metrics
+
+    def record_step(self) -> tuple[Recording, Step]:
+        """Runs the next step recorded: the recording, and its metrics. The training goes on from there as if it had not
+        been looked at, bit for bit. Raises what the model raises, with the run so far as its `recording`, and the step
+        undone.
+        """
+        batch, before = self._next()
+        seen: list[torch.Tensor] = []
+
+        def loss_fn(given: Any, target: torch.Tensor) -> torch.Tensor:
+            output = _main_output(given)
+            loss = self.loss_fn(output, target)
+            seen[:] = [loss.detach(), output.detach(), target]
+            return loss
+
+        try:
+            recording = training_step(self.model, batch, loss_fn, self.optimizer)
+        except BaseException:
+            self._undo(batch, before)
+            raise
+        loss, output, target = seen
+        metrics = self._metrics(loss, output, target, self._norm(output))
+        self.why = ""
+        self._advance(metrics)
+        return recording, metrics
+
+    def evaluate(self) -> dict[str, float | None]:
+        """Mean loss, and accuracy of class numbers, over the test set, in eval mode. Leaves random numbers alone."""
+        test = self.data.test
+        if test is None:
+            return {"test_loss": None, "test_accuracy": None}
+        kept, was_training = _random_state(), self.model.training
+        total = right = count = 0.0
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                for batch in DataLoader(test, max(64, self.plan.batch_size)):
+                    loss, output, target = self._loss(self._moved(batch))
+                    n = len(target)
+                    total, count = total + float(loss) * n, count + n
+                    if self._counts(output, target):
+                        right += float((output.argmax(1) == target).sum())
+        finally:
+            self.model.train(was_training)
+            _set_random_state(kept)
+        accuracy = right / count if count and self._counts(output, target) else None
+        return {"test_loss": total / count if count else None, "test_accuracy": accuracy}
+
+    def _next(self) -> tuple[Any, dict[str, Any]]:
+        """The next batch, on the device; and what a step changes besides the parameters, as it was before."""
+        if self._held is not None:
+            (batch, before), self._held = self._held, None
+            return batch, before
+        # What a break needs to undo a step costs a little; where nothing can break in, it is not kept.
+        drawn = _random_state() if self._can_break else None
+        if self._batches is None:
+            self._epoch_start = self.generator.get_state()
+            self._batches = iter(self.loader)
+            self.model.train()
+            for norm in self._frozen_norms:
+                norm.eval()
+        batch = self._moved(next(self._batches))
+        if drawn is None:
+            return batch, {}
+        buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        return batch, {"buffers": buffers, "random": _random_state(), "drawn": drawn}
+
+    @property
+    def _can_break(self) -> bool:
+        breaks = self.plan.breaks
+        return bool(breaks.nonfinite or breaks.gradient_norm or breaks.loss_rise or breaks.step)
+
+    def _undo(self, batch: Any, before: dict[str, Any]) -> None:
+        if not before:
+            self._held = batch, before
+            return
+        with torch.no_grad():
+            for name, buffer in self.model.named_buffers():
+                if name in before["buffers"]:
+                    buffer.copy_(before["buffers"][name])
+        _set_random_state(before["random"])
+        self._held = batch, before
+
+    def _moved(self, batch: Any) -> tuple[Any, torch.Tensor]:
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise LoadError(f"an example must be (input, target); this Dataset gives {type(batch).__name__}")
+        x, y = batch
+        return x.to(self.device), y.to(self.device)
+
+    def _loss(self, batch: tuple[Any, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        x, target = batch
+        output = _main_output(self.model(x))
+        return self.loss_fn(output, target), output, target
+
+    def _wants_norm(self) -> bool:
+        breaks = self.plan.breaks
+        return self.n_steps % _NORMS_EVERY == 0 or breaks.nonfinite or breaks.gradient_norm > 0
+
+    def _norm(self, output: torch.Tensor) -> float | None:
+        grads = [p.grad for p in self.model.parameters() if p.grad is not None and not p.grad.is_sparse]
+        if not grads:
+            return None
+        return float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads))))
+
+    def _condition(self, loss: torch.Tensor, norm: float | None) -> str:
+        breaks = self.plan.breaks
+        if breaks.step and self.n_steps + 1 == breaks.step:
+            return f"step {breaks.step} is the next"
+        if not (breaks.nonfinite or breaks.gradient_norm or breaks.loss_rise):
+            return ""
+        value = float(loss.detach())
+        if breaks.nonfinite and not math.isfinite(value):
+            return f"the loss is {value}"
+        if breaks.nonfinite and norm is not None and not math.isfinite(norm):
+            return "a gradient is not finite"
+        if breaks.gradient_norm and norm is not None and norm > breaks.gradient_norm:
+            return f"the gradient norm is {norm:.4g}, above {breaks.gradient_norm:g}"
+        if breaks.loss_rise and self._mean_loss is not None and value > self._mean_loss + breaks.loss_rise:
+            return f"the loss rose to {value:.4g} from about {self._mean_loss:.4g}"
+        return ""
+
+    def _counts(self, output: torch.Tensor, target: torch.Tensor) -> bool:
+        return self.plan.loss.name in _COUNTED and output.dim() == 2 and target.dim() == 1
+
+    def _metrics(self, loss: torch.Tensor, output: torch.Tensor, target: torch.Tensor, norm: float | None) -> Step:
+        value = float(loss.detach())
+        if math.isfinite(value):
+            self._mean_loss = value if self._mean_loss is None else _MEMORY * self._mean_loss + (1 - _MEMORY) * value
+        right = float((output.detach().argmax(1) == target).float().mean()) if self._counts(output, target) else None
+        return {"step": self.n_steps + 1, "loss": value, "accuracy": right, "gradient_norm": norm}
+
+    def _advance(self, metrics: Step) -> None:
+        self.n_steps, self.batch, self._passed = self.n_steps + 1, self.batch + 1, False
+        if isinstance(self.scheduler, torch.optim.lr_scheduler.OneCycleLR):
+            self.scheduler.step()
+        metrics["lr"] = self.optimizer.param_groups[0]["lr"]
+        if self.batch == self.n_batches:
+            self.epoch, self.batch, self._batches = self.epoch + 1, 0, None
+            self._epoch_start = self.generator.get_state()
+            if self.scheduler is not None and not isinstance(self.scheduler, torch.optim.lr_scheduler.OneCycleLR):
+                self.scheduler.step()
+            tested = self.evaluate()
+            metrics.update({"epoch": self.epoch, **tested})
+        checkpoints = self.plan.checkpoints
+        if checkpoints.folder and (self.n_steps % checkpoints.every == 0 or self.is_done):
+            self.save()
+
+    # -- checkpoints ------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Writes a checkpoint: to `path`, or into the plan's folder, where the last few are kept. Raises OSError."""
+        folder = Path(self.plan.checkpoints.folder or ".")
+        if path is None:
+            folder.mkdir(parents=True, exist_ok=True)
+        # The batch of a step that was undone is drawn again.
+        held = self._held[1] if self._held is not None else {}
+        random_state = _plain_random(held.get("drawn") or _random_state())
+        state = {
+            "plan": self.plan.to_json(),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": None if self.scheduler is None else _plain_state(self.scheduler.state_dict()),
+            "place": {"epoch": self.epoch, "batch": self.batch, "step": self.n_steps, "mean_loss": self._mean_loss},
+            "generator": self._epoch_start,
+            "random": random_state,
+        }
+        file = Path(path) if path is not None else folder / f"step-{self.n_steps:08d}{SUFFIX}"
+        save_checkpoint(file, state)
+        if path is None:
+            keep_last(folder, self.plan.checkpoints.keep)
+        return file
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Goes on from a checkpoint of the same model and data. Raises FormatError, LoadError."""
+        state = load_checkpoint(path)
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.scheduler is not None and state["scheduler"] is not None:
+                self.scheduler.load_state_dict(state["scheduler"])
+            place, start, kept = state["place"], state["generator"], state["random"]
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
+            raise LoadError(f"{os.fspath(path)} is of another model, or of another optimizer: {error}") from None
+        self.epoch, self.batch, self.n_steps = place["epoch"], place["batch"], place["step"]
+        self._mean_loss, self._held, self._passed, self._batches = place["mean_loss"], None, False, None
+        self._steps_before, self._started = self.n_steps, time.monotonic()
+        self.generator.set_state(start)
+        self._epoch_start = start
+        if self.batch:
+            # The batches that were done are drawn again, which also moves random transforms on as they did.
+            self._batches = iter(self.loader)
+            for _ in range(self.batch):
+                next(self._batches)
+            self.model.train()
+            for norm in self._frozen_norms:
+                norm.eval()
+        _set_random_state(kept)
+        self.notes.append(f"resumed: {os.fspath(path)}, at step {self.n_steps:,}")
+
+    def _resume(self) -> None:
+        found = checkpoints_in(self.plan.checkpoints.folder)
+        if found:
+            self.load(found[-1])
+        else:
+            self.notes.append(f"no checkpoint in {self.plan.checkpoints.folder} yet: it begins anew")
+
+
+def _main_output(output: Any) -> torch.Tensor:
+    """The result that the loss is of; googlenet and inception give their auxiliary ones too, segmenters a mapping."""
+    if isinstance(output, torch.Tensor):
+        return output
+    found = output[0] if isinstance(output, tuple) else output.get("out") if isinstance(output, Mapping) else None
+    if not isinstance(found, torch.Tensor):
+        raise LoadError(f"the model must give a tensor for the loss, not {type(output).__name__}")
+    return found
+
+
+def _plain_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A scheduler's state without the functions that torch rebuilds itself."""
+    return {name: value for name, value in state.items() if not callable(value) and name != "_anneal_func_type_"}
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise LoadError(f"no device {name!r}; write cpu, cuda or cuda:1") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise LoadError(
+            "CUDA is not available here: there is no NVIDIA GPU, or this torch was built without it. Use cpu"
+        )
+    return device
+
+
+def _ratio(parameters: list[nn.Parameter], old: list[torch.Tensor]) -> float | None:
+    if not parameters:
+        return None
+    with torch.no_grad():
+        changes = torch._foreach_sub([p.detach() for p in parameters], old)
+        change = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(changes)))
+        size = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(old)))
+    return float(change / size) if float(size) else None
+
+
+def _random_state() -> dict[str, Any]:
+    """All states of random numbers: torch's on the CPU and each GPU, Python's, and numpy's if it was imported."""
+    state: dict[str, Any] = {"torch": torch.get_rng_state(), "python": random.getstate()}
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    if "numpy" in sys.modules:
+        state["numpy"] = sys.modules["numpy"].random.get_state()
+    return state
+
+
+def _plain_random(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of tensors and plain values, for a checkpoint."""
+    version, numbers, gauss = state["python"]
+    plain = {**state, "python": (version, torch.tensor(numbers, dtype=torch.int64), gauss)}
+    if "numpy" in state:
+        name, keys, *rest = state["numpy"]
+        plain["numpy"] = (name, torch.from_numpy(keys.astype("int64")), *rest)
+    return plain
+
+
+def _set_random_state(state: Mapping[str, Any]) -> None:
+    torch.set_rng_state(state["torch"])
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers.tolist()) if isinstance(numbers, torch.Tensor) else numbers, gauss))
+    if "cuda" in state:
+        torch.cuda.set_rng_state_all(state["cuda"])
+    if "numpy" in state and "numpy" in sys.modules:
+        name, keys, *rest = state["numpy"]
+        keys = keys.numpy().astype("uint32") if isinstance(keys, torch.Tensor) else keys
+        sys.modules["numpy"].random.set_state((name, keys, *rest))

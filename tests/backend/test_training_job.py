@@ -1,0 +1,123 @@
+"""A training in a model's process: told of, paused, looked into, stopped; and what cannot be trained."""
+
+import time
+
+import pytest
+import torch
+
+from graphtools.backend import Backend, BackendError, Launcher, ProcessLimits
+from graphtools.learning import Trainer, read_plan
+from graphtools.learning.checkpoints import checkpoints_in, load_checkpoint
+
+NET = "from torch import nn\nmodel = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))\n"
+
+
+@pytest.fixture(scope="module")
+def launcher():
+    launcher = Launcher()
+    yield launcher
+    launcher.close()
+
+
+class Heard:
+    """What a training said."""
+
+    def __init__(self):
+        self.steps, self.epochs, self.state, self.why = [], [], "", ""
+
+    def __call__(self, message):
+        said = message["training"]
+        self.steps += said["steps"]
+        self.epochs += said["epochs"]
+        self.state, self.why = said["state"], said["why"]
+
+    def wait(self, *states):
+        end = time.monotonic() + 60
+        while self.state not in states and time.monotonic() < end:
+            time.sleep(0.01)
+        assert self.state in states, (self.state, self.why)
+
+
+@pytest.fixture
+def train(launcher, tmp_path):
+    started = []
+
+    def start(text=NET, **plan):
+        (tmp_path / "net.py").write_text(text)
+        heard = Heard()
+        backend = Backend(launcher, "the training", ProcessLimits(None), heard)
+        started.append(backend)
+        document = {"model": str(tmp_path / "net.py"), "epochs": 2, **plan}
+        backend.ask("train", plan=document)
+        return backend, heard, document
+
+    yield start
+    for backend in started:
+        backend.close()
+
+
+def test_it_trains_to_the_end_with_the_bits_of_a_trainer_here(train, tmp_path):
+    folder = tmp_path / "run"
+    _, heard, document = train(checkpoints={"folder": str(folder)})
+    heard.wait("done")
+    assert [step["step"] for step in heard.steps] == list(range(1, 91))
+    assert [epoch["epoch"] for epoch in heard.epochs] == [1, 2]
+    here = Trainer(read_plan({**document, "checkpoints": {}}))
+    while not here.is_done:
+        here.step()
+    saved = load_checkpoint(checkpoints_in(folder)[-1])["model"]
+    assert all(torch.equal(value, saved[name]) for name, value in here.model.state_dict().items())
+
+
+def test_it_is_paused_looked_into_and_goes_on(train):
+    backend, heard, _ = train(epochs=2000)
+    heard.wait("running")
+    backend.tell({"train": "pause"})
+    heard.wait("paused")
+    count = len(heard.steps)
+    looked = backend.start("record_step")
+    step = looked.result()["step"]
+    assert step == count + 1
+    assert looked.blobs[0].startswith(b'{"payload":')
+    answer = backend.ask("answer", recording=looked.result()["recording"], question="metrics", args={})
+    assert answer["nonfinite"] == []
+    edit = backend.start("edit", recording=0, change={"row": 3, "name": "relu", "what": "value", "text": "t * 0"})
+    assert edit.result()["recording"] == 1
+    backend.tell({"train": "resume"})
+    heard.wait("running")
+    backend.tell({"train": "stop"})
+    heard.wait("stopped")
+    steps = [one["step"] for one in heard.steps]
+    assert steps == list(range(1, len(steps) + 1))
+
+
+def test_a_condition_stops_it_before_the_step(train):
+    backend, heard, _ = train(breaks={"step": 7})
+    heard.wait("broke")
+    assert heard.why == "Step 7: step 7 is the next."
+    assert backend.ask("record_step")["step"] == 7
+    backend.tell({"train": "resume"})
+    heard.wait("done")
+    assert len(heard.steps) == 90
+
+
+def test_data_that_do_not_fit_the_model_can_be_looked_into(train):
+    backend, heard, _ = train("from torch import nn\nmodel = nn.Linear(5, 10)\n")
+    heard.wait("broke")
+    assert "mat1 and mat2 shapes cannot be multiplied" in heard.why
+    looked = backend.start("record_step")
+    assert looked.result()["recording"] == 0
+    assert b"cannot be multiplied" in looked.blobs[0]
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"data": {"source": "digit"}}, "no data 'digit'"),
+        ({"model": "nowhere.py"}, "no file nowhere.py"),
+    ],
+)
+def test_a_plan_that_cannot_be_says_why(train, plan, words):
+    with pytest.raises(BackendError, match=words):
+        train(**plan)
