@@ -110,7 +110,9 @@ def keep_typed() -> None:
     """Keeps what stands in the widgets, for a reload and for when they are drawn again."""
     typed = tab().typed
     for key, value in st.session_state.items():
-        if isinstance(key, str) and isinstance(value, _KEPT) and not key.startswith(_NOT_KEPT):
+        if not isinstance(key, str) or not isinstance(value, _KEPT) or key.startswith(_NOT_KEPT):
+            continue
+        if value is not None or key not in typed:  # between two pages a widget may be without its value for a moment
             typed[key] = value
 
 

@@ -25,7 +25,8 @@ def source_chooser() -> None:
     """Draws the controls that choose a model. An example opens at once, a file only when its button is pressed."""
     tab = session.tab()
     first = {"example": KINDS[0], "torchvision": KINDS[1]}.get(tab.choice.kind, KINDS[2])
-    session.set_default("kind", first)
+    if session.value_of("kind") is None:
+        session.set_value("kind", first)
     kind = st.segmented_control(t("Open"), KINDS, key="kind", required=True, width="stretch", format_func=t)
     if kind == "torchvision":
         _torchvision()
@@ -59,11 +60,15 @@ def _example() -> None:
 
 
 def _choose_example() -> None:
-    session.open_choice(example_choice(session.value_of("example"), session.tab().choice.mode))
+    # On the way to another page Streamlit takes widgets that are not drawn for changed, and calls this for them.
+    name = session.value_of("example")
+    if name and session.value_of("kind") == KINDS[0]:
+        session.open_choice(example_choice(name, session.tab().choice.mode))
 
 
 def _choose_mode() -> None:
-    session.tab().choose_mode("step" if session.value_of("mode") == MODES[0] else "forward")
+    if session.value_of("kind") and session.value_of("mode"):  # see _choose_example
+        session.tab().choose_mode("step" if session.value_of("mode") == MODES[0] else "forward")
 
 
 def _torchvision() -> None:
@@ -93,7 +98,7 @@ def _torchvision() -> None:
 
 def _choose_model() -> None:
     name, side = session.value_of("torchvision"), session.value_of("side", "usual")
-    if name:
+    if name and session.value_of("kind") == KINDS[1]:  # see _choose_example
         inputs = () if side == "usual" else (f"1,3,{side},{side}",)
         target = f"torchvision:{name}" + ("@DEFAULT" if session.value_of("weights") == "trained" else "")
         session.open_choice(Choice("torchvision", target, name, inputs, mode=session.tab().choice.mode))
