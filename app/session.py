@@ -137,7 +137,7 @@ def open_file(target: str, inputs: tuple[str, ...] = ()) -> None:
     state = tab()
     state.asked_first = None
     state.limits = settings().process_limits()
-    set_value("kind", "File")
+    set_value(steady_key("kind", "File"), "File")
     state.choose(Choice(choice.kind, target, choice.title, inputs, mode=state.choice.mode), again=True)
 
 
@@ -159,6 +159,27 @@ def set_default(key: str, value: Any) -> None:
 def set_value(key: str, value: Any) -> None:
     """Gives a widget another value; before it is drawn, or in a callback."""
     st.session_state[key] = value
+
+
+def steady_key(name: str, first: Any) -> str:
+    """The key of a control that always has a value, `first` at first; see `must_have`."""
+    key = f"{name} {count}" if (count := st.session_state.get(f"press {name}", 0)) else name
+    if st.session_state.get(key) is None:
+        st.session_state[key] = first
+    return key
+
+
+def must_have(name: str, value: Any) -> None:
+    """Draws the page again with a fresh control if one has lost its value, as Streamlit's do on the way to a page."""
+    if value is None:
+        st.session_state[f"press {name}"] = st.session_state.get(f"press {name}", 0) + 1
+        st.rerun()
+
+
+def steady_value(name: str) -> Any:
+    """The value of such a control, in a callback."""
+    count = st.session_state.get(f"press {name}", 0)
+    return st.session_state.get(f"{name} {count}" if count else name)
 
 
 def triggered(key: str, event: str) -> Any:

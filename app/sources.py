@@ -25,26 +25,26 @@ def source_chooser() -> None:
     """Draws the controls that choose a model. An example opens at once, a file only when its button is pressed."""
     tab = session.tab()
     first = {"example": KINDS[0], "torchvision": KINDS[1]}.get(tab.choice.kind, KINDS[2])
-    if session.value_of("kind") is None:
-        session.set_value("kind", first)
-    kind = st.segmented_control(t("Open"), KINDS, key="kind", required=True, width="stretch", format_func=t)
+    key = session.steady_key("kind", first)
+    kind = st.segmented_control(t("Open"), KINDS, key=key, required=True, width="stretch", format_func=t)
+    session.must_have("kind", kind)
     if kind == "torchvision":
         _torchvision()
     elif kind == "File":
         _file()
     else:
         _example()
-    session.set_default("mode", MODES[0] if tab.choice.mode == "step" else MODES[1])
-    st.segmented_control(
+    mode = st.segmented_control(
         t("Record"),
         MODES,
-        key="mode",
+        key=session.steady_key("mode", MODES[0] if tab.choice.mode == "step" else MODES[1]),
         required=True,
         width="stretch",
         label_visibility="collapsed",
         format_func=t,
         on_change=_choose_mode,
     )
+    session.must_have("mode", mode)
 
 
 def _example() -> None:
@@ -62,13 +62,14 @@ def _example() -> None:
 def _choose_example() -> None:
     # On the way to another page Streamlit takes widgets that are not drawn for changed, and calls this for them.
     name = session.value_of("example")
-    if name and session.value_of("kind") == KINDS[0]:
+    if name and session.steady_value("kind") == KINDS[0]:
         session.open_choice(example_choice(name, session.tab().choice.mode))
 
 
 def _choose_mode() -> None:
-    if session.value_of("kind") and session.value_of("mode"):  # see _choose_example
-        session.tab().choose_mode("step" if session.value_of("mode") == MODES[0] else "forward")
+    mode = session.steady_value("mode")
+    if mode and session.steady_value("kind"):  # see _choose_example
+        session.tab().choose_mode("step" if mode == MODES[0] else "forward")
 
 
 def _torchvision() -> None:
@@ -98,7 +99,7 @@ def _torchvision() -> None:
 
 def _choose_model() -> None:
     name, side = session.value_of("torchvision"), session.value_of("side", "usual")
-    if name and session.value_of("kind") == KINDS[1]:  # see _choose_example
+    if name and session.steady_value("kind") == KINDS[1]:  # see _choose_example
         inputs = () if side == "usual" else (f"1,3,{side},{side}",)
         target = f"torchvision:{name}" + ("@DEFAULT" if session.value_of("weights") == "trained" else "")
         session.open_choice(Choice("torchvision", target, name, inputs, mode=session.tab().choice.mode))

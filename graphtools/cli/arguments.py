@@ -41,6 +41,26 @@ exit codes:
   2  the run never began, or a file cannot be written
 """
 
+_TRAINED = """a plan file, with all that the options say and more:
+  model = "model.py"
+  epochs = 5
+  [data]
+  source = "digits"
+  [optimizer]
+  name = "adam"
+  lr = 0.001
+  [transfer]
+  freeze = ["features"]
+  lr = { "head.*" = 0.01 }
+  [checkpoints]
+  folder = "runs/first"
+
+exit codes:
+  0  the training is done
+  1  it stopped: a condition, an error in a step, Ctrl-C (which writes a checkpoint if there is a folder for them)
+  2  it never began: no such model, data or option
+"""
+
 _COMPARED = """exit codes, as those of diff:
   0  no difference
   1  there are differences
@@ -65,6 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_debug(commands)
     _add_show(commands)
     _add_compare(commands)
+    _add_train(commands)
     _add_app(commands)
     _add_completion(commands, parser)
     return parser
@@ -196,6 +217,64 @@ def _add_compare(commands: Any) -> None:
     html = command.add_argument("--html", metavar="FILE", help="write a page with both side by side, walked together")
     html.complete = shtab.FILE  # type: ignore[attr-defined]
     command.set_defaults(run=compare)
+
+
+def _add_train(commands: Any) -> None:
+    from graphtools.cli.train import train
+
+    command = commands.add_parser(
+        "train",
+        help="train a model, with checkpoints and stops to look",
+        description="Trains a model by the plain PyTorch loop, in a process of its own. What is not given here or in the "
+        "plan file has a usual value: digits, cross-entropy, SGD.",
+        epilog=_TRAINED,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    target = command.add_argument("plan_model", nargs="?", metavar="MODEL", help=_TARGET)
+    target.complete = shtab.FILE  # type: ignore[attr-defined]
+
+    def option(group: Any, flag: str, field: str, metavar: str, text: str, **more: Any) -> None:
+        group.add_argument(flag, dest=f"plan_{field}", metavar=metavar, help=text, **more)
+
+    config = command.add_argument("--config", metavar="FILE", help="a plan in TOML or JSON; options count before it")
+    config.complete = shtab.FILE  # type: ignore[attr-defined]
+    data = command.add_argument_group("data")
+    option(data, "--data", "data__source", "SOURCE", "digits (default), torchvision:NAME, folder:PATH, csv:FILE, "
+           "numpy:FILE, or FILE.py:NAME for a Dataset of your own")  # fmt: skip
+    option(data, "--transform", "data__transforms", "NAME(...)", "of torchvision.transforms.v2; may be repeated",
+           action="append", default=[])  # fmt: skip
+    option(data, "--test-share", "data__test_share", "X", "kept for testing (default: 0.2)", type=float)
+    data.add_argument("--download", dest="plan_data__download", action="store_true", help="fetch torchvision's data")
+    how = command.add_argument_group("learning")
+    option(how, "--loss", "loss__name", "NAME", "cross_entropy (default), nll, mse, l1, smooth_l1, bce_with_logits")
+    option(how, "--optimizer", "optimizer__name", "NAME", "sgd (default), adam, adamw, rmsprop, adagrad")
+    option(how, "--lr", "optimizer__lr", "RATE", "default: 0.1", type=float)
+    option(how, "--momentum", "optimizer__momentum", "X", "of sgd and rmsprop", type=float)
+    option(how, "--weight-decay", "optimizer__weight_decay", "X", "default: the optimizer's own", type=float)
+    option(how, "--scheduler", "scheduler__name", "NAME", "cosine, step, exponential, linear, one_cycle")
+    option(how, "--epochs", "epochs", "N", "default: 3", type=int)
+    option(how, "--batch-size", "batch_size", "N", "default: 32", type=int)
+    option(how, "--seed", "seed", "N", "of weights, order and dropout (default: 0)", type=int)
+    option(how, "--device", "device", "DEVICE", "cpu (default), cuda, cuda:1, ...")
+    transfer = command.add_argument_group("transfer learning")
+    option(transfer, "--weights", "transfer__weights", "FILE", "a state dict or a checkpoint; nothing in it is run")
+    option(transfer, "--freeze", "transfer__freeze", "PATTERN", "parameters or modules to leave as they are; repeatable",
+           action="append", default=[])  # fmt: skip
+    option(transfer, "--head", "transfer__head", "N", "a new last layer with N results", type=int)
+    stops = command.add_argument_group("checkpoints and stops")
+    option(stops, "--checkpoints", "checkpoints__folder", "FOLDER", "where to write them")
+    stops.add_argument(
+        "--resume", dest="plan_checkpoints__resume", action="store_true", help="go on from the last there"
+    )
+    option(stops, "--break-norm", "breaks__gradient_norm", "X", "stop before a step with a larger gradient", type=float)
+    option(stops, "--break-rise", "breaks__loss_rise", "X", "stop before a step whose loss rose by X", type=float)
+    option(stops, "--break-step", "breaks__step", "N", "stop before step N", type=int)
+    stops.add_argument("--break-nonfinite", dest="plan_breaks__nonfinite", action="store_true",
+                       help="stop before a step with NaN or infinity in loss or gradients")  # fmt: skip
+    record = stops.add_argument("--record", metavar="FILE", help="write the step that it stopped at (step.gt)")
+    record.complete = shtab.FILE  # type: ignore[attr-defined]
+    command.set_defaults(run=train)
 
 
 def _add_app(commands: Any) -> None:

@@ -197,7 +197,7 @@ class Trainer:
         def loss_fn(given: Any, target: torch.Tensor) -> torch.Tensor:
             output = _main_output(given)
             loss = self.loss_fn(output, target)
-            seen[:] = [loss.detach(), output.detach(), target]
+            seen[:] = [loss, output, target]
             return loss
 
         try:
@@ -205,7 +205,7 @@ class Trainer:
         except BaseException:
             self._undo(batch, before)
             raise
-        loss, output, target = seen
+        loss, output, target = (tensor.detach() for tensor in seen)
         metrics = self._metrics(loss, output, target, self._norm(output))
         self.why = ""
         self._advance(metrics)

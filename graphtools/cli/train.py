@@ -1,0 +1,165 @@
+"""`graphtools train`: trains a model by options or a plan file, in a process of its own, with checkpoints."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from graphtools.backend import Backend, BackendError, Launcher, ProcessLimits
+from graphtools.cli import fail
+from graphtools.words import plain
+
+_WIDTH = 24  # of the bar
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Runs the command; returns its exit code: 0 for a training that is done, 1 if it stopped, 2 if it never began."""
+    try:
+        plan = _plan(arguments)
+    except (OSError, ValueError) as error:
+        return fail(str(error))
+    if not plan.get("model"):
+        return fail("name a model: graphtools train model.py, or `model = ...` in the plan file")
+    launcher, heard = Launcher(fork=False), _Heard(sys.stderr.isatty())
+    try:
+        with Backend(launcher, "the training", ProcessLimits(None), heard) as backend:
+            return _train(backend, heard, plan, arguments.record)
+    finally:
+        launcher.close()
+
+
+def _plan(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The plan file's settings, and over them those of the options that were given."""
+    plan: dict[str, Any] = {}
+    if arguments.config:
+        from graphtools.learning.plan import read_plan_file
+
+        plan = read_plan_file(arguments.config)
+    for name, value in vars(arguments).items():
+        if not name.startswith("plan_") or value in (None, False, []):
+            continue
+        table, _, field = name.removeprefix("plan_").rpartition("__")
+        place = plan.setdefault(table, {}) if table else plan
+        if not isinstance(place, dict):
+            raise ValueError(f"{table} must be a table of settings, not {place!r}")
+        place[field] = value
+    return plan
+
+
+def _train(backend: Backend, heard: _Heard, plan: Mapping[str, Any], record: str | None) -> int:
+    try:
+        about = backend.ask("train", plan=plan)
+    except BackendError as error:
+        _pass_on(backend)
+        return fail(plain(str(error)))
+    for note in about["notes"]:
+        print(plain(note), file=sys.stderr)
+    is_interrupted = False
+    while True:
+        try:
+            while not heard.over.wait(0.2) and backend.is_alive:
+                pass
+            break
+        except KeyboardInterrupt:
+            if is_interrupted:
+                return 1
+            is_interrupted = True
+            backend.tell({"train": "stop"})
+    heard.end_line()
+    _pass_on(backend)
+    if not backend.is_alive:
+        print(f"graphtools: {plain(backend.death)}", file=sys.stderr)
+        return 1
+    print(heard.summary())
+    if heard.state == "done":
+        return 0
+    print(f"graphtools: {'stopped' if is_interrupted else 'stopped early'}: {plain(heard.why or '')}", file=sys.stderr)
+    if heard.state == "broke" and record:
+        return _record(backend, record)
+    return 1
+
+
+def _record(backend: Backend, file: str) -> int:
+    try:
+        number = backend.ask("record_step")["recording"]
+        shutil.copyfile(backend.ask("export", recording=number, kind="gt"), file)
+    except (BackendError, OSError) as error:
+        print(f"graphtools: the step could not be recorded: {plain(str(error))}", file=sys.stderr)
+        return 1
+    print(f"wrote {file}: look into it by graphtools debug {file}, or graphtools app {file}", file=sys.stderr)
+    return 1
+
+
+def _pass_on(backend: Backend) -> None:
+    """Shows what the model's code printed."""
+    printed = backend.output()
+    if printed.strip():
+        sys.stderr.write(printed if printed.endswith("\n") else printed + "\n")
+
+
+class _Heard:
+    """What the training says: a line for each epoch, and on a terminal a bar between them."""
+
+    def __init__(self, is_terminal: bool) -> None:
+        self._is_terminal = is_terminal
+        self._line = ""
+        self._started = time.monotonic()
+        self.state, self.why = "", ""
+        self.status: dict[str, Any] = {}
+        self.last: dict[str, Any] = {}
+        self.tested: dict[str, Any] = {}
+        self.over = threading.Event()
+
+    def __call__(self, message: Mapping[str, Any]) -> None:
+        said = message.get("training")
+        if said is None:
+            return
+        self.state, self.why, self.status = said["state"], said["why"], said["status"]
+        self.last = said["steps"][-1] if said["steps"] else self.last
+        for epoch in said["epochs"]:
+            self.tested = epoch
+            self._write(f"epoch {epoch['epoch']} of {self.status['epochs']}: {self._numbers()}", keep=True)
+        if self._is_terminal and self.state == "running" and self.status.get("steps"):
+            self._write(self._bar())
+        if self.state in ("done", "broke", "stopped"):
+            self.over.set()
+
+    def summary(self) -> str:
+        """The training in one line."""
+        seconds = time.monotonic() - self._started
+        done, total = self.status.get("step", 0), self.status.get("steps", 0)
+        return f"{done:,} of {total:,} steps in {seconds:.1f} s; {self._numbers()}"
+
+    def end_line(self) -> None:
+        """Takes the bar away."""
+        if self._line:
+            self._write("")
+
+    def _numbers(self) -> str:
+        found = {**self.last, **self.tested}
+        parts = [("loss", "loss", ""), ("test_loss", "test loss", "")]
+        shown = [f"{words} {found[name]:.4g}" for name, words, _ in parts if found.get(name) is not None]
+        if found.get("test_accuracy") is not None:
+            shown.append(f"test accuracy {found['test_accuracy']:.1%}")
+        return ", ".join(shown) or "no step has ended"
+
+    def _bar(self) -> str:
+        done, total = self.status["step"], self.status["steps"]
+        filled = int(_WIDTH * done / total)
+        left = self.status.get("seconds_left")
+        rest = f", {left:.0f} s left" if left is not None else ""
+        loss = self.last.get("loss")
+        shown = f", loss {loss:.4g}" if loss is not None else ""
+        width = shutil.get_terminal_size().columns - 1
+        return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] step {done:,} of {total:,}{shown}{rest}"[:width]
+
+    def _write(self, text: str, keep: bool = False) -> None:
+        erase = "\r" + " " * len(self._line) + "\r" if self._line else ""
+        self._line = "" if keep else text
+        sys.stderr.write(erase + text + ("\n" if keep else ""))
+        sys.stderr.flush()

@@ -1,0 +1,117 @@
+"""`graphtools train` in real processes: lines, exit codes, checkpoints, Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import graphtools as gt
+from graphtools.learning.checkpoints import checkpoints_in, load_checkpoint
+
+NET = "from torch import nn\nmodel = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))\n"
+
+
+@pytest.fixture
+def net(tmp_path):
+    (tmp_path / "net.py").write_text(NET)
+    return tmp_path / "net.py"
+
+
+def command(*words):
+    return [sys.executable, "-m", "graphtools", "train", *map(str, words)]
+
+
+def run(*words, cwd=None):
+    return subprocess.run(command(*words), capture_output=True, text=True, timeout=300, cwd=cwd)
+
+
+def test_it_trains_and_says_each_epoch(net, tmp_path):
+    done = run(net, "--epochs", 2, "--checkpoints", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert "epoch 1 of 2: loss " in done.stderr
+    assert done.stdout.startswith("90 of 90 steps in ")
+    assert "test accuracy " in done.stdout
+    assert checkpoints_in(tmp_path / "run")
+    more = run(net, "--epochs", 3, "--checkpoints", tmp_path / "run", "--resume")
+    assert "resumed: " in more.stderr
+    assert more.stdout.startswith("135 of 135 steps in ")
+
+
+def test_a_plan_file_is_taken_and_options_count_before_it(net, tmp_path):
+    plan = {"model": str(net), "epochs": 1, "optimizer": {"name": "adam", "lr": 0.01}}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    assert run("--config", tmp_path / "plan.json").stdout.startswith("45 of 45 steps")
+    (tmp_path / "plan.toml").write_text(f'model = "{net}"\nepochs = 1\n[optimizer]\nname = "adam"\nlr = 0.01\n')
+    assert run("--config", tmp_path / "plan.toml", "--batch-size", 64).stdout.startswith("23 of 23 steps")
+
+
+def test_the_step_at_which_it_stopped_is_written(net, tmp_path):
+    done = run(net, "--break-step", 4, "--record", tmp_path / "step.gt")
+    assert done.returncode == 1
+    assert "stopped early: Step 4: step 4 is the next." in done.stderr
+    phases = {event.phase for event in gt.load(tmp_path / "step.gt").events}
+    assert phases == {"forward", "backward", "update"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere.py"], "no file nowhere.py"),
+        ([], "name a model"),
+        (["net.py", "--optimizer", "sdg"], "optimizer.name must be one of sgd"),
+        (["net.py", "--data", "digit"], "no data 'digit'"),
+        (["net.py", "--config", "nowhere.toml"], "nowhere.toml"),
+    ],
+)
+def test_what_never_begins_says_why(net, words, said):
+    done = run(*words, cwd=net.parent)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_step_that_fails_is_told_with_its_reason(tmp_path):
+    (tmp_path / "net.py").write_text("from torch import nn\nmodel = nn.Linear(5, 10)\n")
+    done = run(tmp_path / "net.py")
+    assert done.returncode == 1
+    assert "mat1 and mat2 shapes cannot be multiplied" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_ctrl_c_writes_a_checkpoint(net, tmp_path):
+    words = command(net, "--epochs", 100000, "--checkpoints", tmp_path / "run")
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("epoch 1 "):
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "graphtools: stopped: It can go on from " in said
+    assert load_checkpoint(checkpoints_in(tmp_path / "run")[-1])["place"]["step"] >= 45
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_killed_at_any_moment_the_last_checkpoint_is_whole(net, tmp_path):
+    plan = {"model": str(net), "epochs": 100000, "checkpoints": {"folder": str(tmp_path / "run"), "every": 1}}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    for wait in (0.05, 0.21, 0.4):
+        process = subprocess.Popen(
+            command("--config", tmp_path / "plan.json"), stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        end = time.monotonic() + 120
+        while not checkpoints_in(tmp_path / "run") and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(wait)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        time.sleep(0.3)  # the training's process ends with its connection
+        kept = checkpoints_in(tmp_path / "run")
+        assert kept
+        for path in kept:
+            assert load_checkpoint(path)["place"]["step"] > 0
+            path.unlink()
