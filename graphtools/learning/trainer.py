@@ -41,7 +41,8 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adagrad": torch.optim.Adagrad,
 }
 _COUNTED = ("cross_entropy", "nll")  # losses of classes, for which there is an accuracy
-_NORMS_EVERY = 10  # steps: a norm of all gradients costs a few per cent of a small model's step
+_MEASURE_S = 0.05  # at least, between two steps that are measured: their accuracy, and norms of all parameters
+_MEASURE_SHARE = 0.005  # of the time that measuring may take: 15 ms of a resnet18, as often as every 3 s
 _MEMORY = 0.9  # how much of the running mean of the loss a step keeps
 
 Step = dict[str, float | int | None]
@@ -52,8 +53,8 @@ class Trainer:
     order: the parameters are those of the loop that a person would write with the same seed, bit for bit on a CPU.
 
     `why` says which condition of the plan has stopped it; the step that it is about has not changed a parameter yet,
-    and is the next one to run or to record. Metrics: `loss` and, of class numbers, `accuracy` of each step's batch;
-    `gradient_norm` and `update_ratio` (‖change‖ / ‖parameters‖) of every tenth.
+    and is the next one to run or to record. Metrics: `loss` of each step; `accuracy` of the batch if targets
+    are class numbers, `gradient_norm` and `update_ratio` (‖change‖ / ‖parameters‖) as often as takes half a per cent.
     """
 
     def __init__(self, plan: Plan, model: nn.Module | None = None, data: Data | None = None) -> None:
@@ -94,6 +95,13 @@ class Trainer:
         self._mean_loss: float | None = None
         self._frozen_norms = frozen_norms(self.model)
         self._started = time.monotonic()
+        self._measure_next = -math.inf
+        # Looked up at every step, so found out once.
+        breaks = plan.breaks
+        self._breaks_on_gradients = breaks.nonfinite or breaks.gradient_norm > 0
+        self._can_break = bool(self._breaks_on_gradients or breaks.loss_rise or breaks.step)
+        self._steps_scheduler = self.scheduler if plan.scheduler.name == "one_cycle" else None
+        self._epochs_scheduler = None if plan.scheduler.name == "one_cycle" else self.scheduler
         self._steps_before = 0
         if plan.checkpoints.resume and plan.checkpoints.folder:
             self._resume()
@@ -163,12 +171,17 @@ class Trainer:
         the step is undone, and the next call runs it. Raises what the model raises, with the step undone.
         """
         batch, before = self._next()
+        is_measured = time.monotonic() >= self._measure_next
         try:
             self.optimizer.zero_grad()
             loss, output, target = self._loss(batch)
             loss.backward()  # type: ignore[no-untyped-call]
-            norm = self._norm(output) if self._wants_norm() else None
-            self.why = "" if self._passed else self._condition(loss, norm)
+            norm, measuring = None, 0.0
+            if is_measured or self._breaks_on_gradients:
+                started = time.monotonic()
+                norm = self._norm()
+                measuring = time.monotonic() - started
+            self.why = self._condition(loss, norm) if self._can_break and not self._passed else ""
         except BaseException:
             self._undo(batch, before)
             raise
@@ -176,13 +189,20 @@ class Trainer:
             self._undo(batch, before)
             self._passed = True
             return None
-        wants_ratio = self.n_steps % _NORMS_EVERY == 0
-        trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
-        old = [p.detach().clone() for p in trained] if wants_ratio else []
-        self.optimizer.step()
-        metrics = self._metrics(loss, output, target, norm)
-        if wants_ratio:
+        if not is_measured:
+            self.optimizer.step()
+            metrics = self._metrics(loss, None, norm)
+        else:
+            started = time.monotonic()
+            trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
+            old = [p.detach().clone() for p in trained]
+            measuring += time.monotonic() - started
+            self.optimizer.step()
+            started = time.monotonic()
+            metrics = self._metrics(loss, self._accuracy(output, target), norm)
             metrics["update_ratio"] = _ratio(trained, old)
+            ended = time.monotonic()
+            self._measure_next = ended + max(_MEASURE_S, (measuring + ended - started) / _MEASURE_SHARE)
         self._advance(metrics)
         return metrics
 
@@ -206,7 +226,7 @@ class Trainer:
             self._undo(batch, before)
             raise
         loss, output, target = (tensor.detach() for tensor in seen)
-        metrics = self._metrics(loss, output, target, self._norm(output))
+        metrics = self._metrics(loss, self._accuracy(output, target), self._norm())
         self.why = ""
         self._advance(metrics)
         return recording, metrics
@@ -252,11 +272,6 @@ class Trainer:
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         return batch, {"buffers": buffers, "random": _random_state(), "drawn": drawn}
 
-    @property
-    def _can_break(self) -> bool:
-        breaks = self.plan.breaks
-        return bool(breaks.nonfinite or breaks.gradient_norm or breaks.loss_rise or breaks.step)
-
     def _undo(self, batch: Any, before: dict[str, Any]) -> None:
         if not before:
             self._held = batch, before
@@ -279,11 +294,7 @@ class Trainer:
         output = _main_output(self.model(x))
         return self.loss_fn(output, target), output, target
 
-    def _wants_norm(self) -> bool:
-        breaks = self.plan.breaks
-        return self.n_steps % _NORMS_EVERY == 0 or breaks.nonfinite or breaks.gradient_norm > 0
-
-    def _norm(self, output: torch.Tensor) -> float | None:
+    def _norm(self) -> float | None:
         grads = [p.grad for p in self.model.parameters() if p.grad is not None and not p.grad.is_sparse]
         if not grads:
             return None
@@ -293,8 +304,6 @@ class Trainer:
         breaks = self.plan.breaks
         if breaks.step and self.n_steps + 1 == breaks.step:
             return f"step {breaks.step} is the next"
-        if not (breaks.nonfinite or breaks.gradient_norm or breaks.loss_rise):
-            return ""
         value = float(loss.detach())
         if breaks.nonfinite and not math.isfinite(value):
             return f"the loss is {value}"
@@ -309,23 +318,25 @@ class Trainer:
     def _counts(self, output: torch.Tensor, target: torch.Tensor) -> bool:
         return self.plan.loss.name in _COUNTED and output.dim() == 2 and target.dim() == 1
 
-    def _metrics(self, loss: torch.Tensor, output: torch.Tensor, target: torch.Tensor, norm: float | None) -> Step:
-        value = float(loss.detach())
+    def _accuracy(self, output: torch.Tensor, target: torch.Tensor) -> float | None:
+        return float((output.detach().argmax(1) == target).float().mean()) if self._counts(output, target) else None
+
+    def _metrics(self, loss: torch.Tensor, accuracy: float | None, norm: float | None) -> Step:
+        value = loss.item()
         if math.isfinite(value):
             self._mean_loss = value if self._mean_loss is None else _MEMORY * self._mean_loss + (1 - _MEMORY) * value
-        right = float((output.detach().argmax(1) == target).float().mean()) if self._counts(output, target) else None
-        return {"step": self.n_steps + 1, "loss": value, "accuracy": right, "gradient_norm": norm}
+        return {"step": self.n_steps + 1, "loss": value, "accuracy": accuracy, "gradient_norm": norm}
 
     def _advance(self, metrics: Step) -> None:
         self.n_steps, self.batch, self._passed = self.n_steps + 1, self.batch + 1, False
-        if isinstance(self.scheduler, torch.optim.lr_scheduler.OneCycleLR):
-            self.scheduler.step()
+        if self._steps_scheduler is not None:
+            self._steps_scheduler.step()
         metrics["lr"] = self.optimizer.param_groups[0]["lr"]
         if self.batch == self.n_batches:
             self.epoch, self.batch, self._batches = self.epoch + 1, 0, None
             self._epoch_start = self.generator.get_state()
-            if self.scheduler is not None and not isinstance(self.scheduler, torch.optim.lr_scheduler.OneCycleLR):
-                self.scheduler.step()
+            if self._epochs_scheduler is not None:
+                self._epochs_scheduler.step()
             tested = self.evaluate()
             metrics.update({"epoch": self.epoch, **tested})
         checkpoints = self.plan.checkpoints

@@ -99,7 +99,8 @@ def test_the_parameters_are_those_of_the_loop_by_hand(noisy):
     assert len(steps) == trainer.n_all_steps == 21
     assert steps[6]["test_accuracy"] is not None
     assert steps[0]["gradient_norm"] > 0
-    assert 0 < steps[10]["update_ratio"] < 1
+    assert 0 < steps[0]["update_ratio"] < 1
+    assert 0 <= steps[0]["accuracy"] <= 1
 
 
 @pytest.mark.parametrize(
