@@ -225,8 +225,8 @@ def _add_train(commands: Any) -> None:
     command = commands.add_parser(
         "train",
         help="train a model, with checkpoints and stops to look",
-        description="Trains a model by the plain PyTorch loop, in a process of its own. What is not given here or in the "
-        "plan file has a usual value: digits, cross-entropy, SGD.",
+        description="Trains a model by the plain PyTorch loop, in a process of its own. What is given neither here nor "
+        "in the plan file has a usual value: digits, cross-entropy, SGD.",
         epilog=_TRAINED,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -259,7 +259,7 @@ def _add_train(commands: Any) -> None:
     option(how, "--device", "device", "DEVICE", "cpu (default), cuda, cuda:1, ...")
     transfer = command.add_argument_group("transfer learning")
     option(transfer, "--weights", "transfer__weights", "FILE", "a state dict or a checkpoint; nothing in it is run")
-    option(transfer, "--freeze", "transfer__freeze", "PATTERN", "parameters or modules to leave as they are; repeatable",
+    option(transfer, "--freeze", "transfer__freeze", "PATTERN", "what stays as it is; may be repeated",
            action="append", default=[])  # fmt: skip
     option(transfer, "--head", "transfer__head", "N", "a new last layer with N results", type=int)
     stops = command.add_argument_group("checkpoints and stops")
