@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from graphtools.comparing import Comparison, compare
     from graphtools.conditions import ConditionError
     from graphtools.debugger import Debugger
+    from graphtools.drafting.draft import Draft
     from graphtools.editing import edit
     from graphtools.errors import (
         CaptureError,
+        DraftError,
         EditError,
         FormatError,
         GraphError,
@@ -44,9 +46,10 @@ _HOMES = {
     "graphtools.comparing": "Comparison compare",
     "graphtools.conditions": "ConditionError",
     "graphtools.debugger": "Debugger",
+    "graphtools.drafting.draft": "Draft",
     "graphtools.editing": "edit",
     "graphtools.errors": (
-        "GraphtoolsError GraphError FormatError CaptureError EditError LimitError LoadError MissingError"
+        "GraphtoolsError GraphError FormatError CaptureError DraftError EditError LimitError LoadError MissingError"
     ),
     "graphtools.explaining": "Explanation",
     "graphtools.graph": "Graph Node Ref Source Spec",
@@ -63,6 +66,8 @@ __all__ = [
     "Comparison",
     "ConditionError",
     "Debugger",
+    "Draft",
+    "DraftError",
     "EditError",
     "Event",
     "Explanation",

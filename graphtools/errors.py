@@ -40,6 +40,10 @@ class EditError(GraphtoolsError, ValueError):
     """A recording cannot be changed at the place asked for, or not so that the result is sure to be the truth."""
 
 
+class DraftError(GraphtoolsError, ValueError):
+    """An edit does not apply to the draft as it is, or a draft with problems was to be built: the message has all."""
+
+
 class LoadError(GraphtoolsError):
     """No model, or no example input, could be made of what the user named (a file, `torchvision:NAME`, ...)."""
 

@@ -475,6 +475,24 @@ class Graph:
 
         return to_fx(self, model)
 
+    def to_module(self, model: Any = None) -> torch.fx.GraphModule:
+        """A module of its own that computes this graph, with copies of the model's weights under the same names.
+
+        `model` is needed where the graph was read from a file. Raises DraftError.
+        """
+        from graphtools.drafting.draft import Draft
+
+        return Draft(self, model).to_module()
+
+    def to_code(self, name: str | None = None, model: Any = None) -> str:
+        """The source of a torch.nn.Module class that computes this graph, as a person would write it.
+
+        `model` is needed where the graph was read from a file. Raises DraftError.
+        """
+        from graphtools.drafting.draft import Draft
+
+        return Draft(self, model).to_code(name)
+
 
 def references(arg: Any) -> Iterator[Ref]:
     """The references in an argument, however deep, left to right."""

@@ -243,7 +243,8 @@ def _assemble(
         if isinstance(arg, dict):
             return {key: refer(item) for key, item in arg.items()}
         if isinstance(arg, list | tuple):
-            return type(arg)([refer(item) for item in arg]) if type(arg) in (list, tuple) else tuple(map(refer, arg))
+            # fx keeps lists in a class of its own; a function may ask whether it is given a list.
+            return [refer(item) for item in arg] if isinstance(arg, list) else tuple(map(refer, arg))
         return arg
 
     dropped: set[str] = set()  # arguments fixed to a value, and fx's assertions about them

@@ -27,6 +27,13 @@ exit codes:
   2  the run never began: no such file, no model in it, an input that is no input, the file ended the process, ...
 """
 
+_WRITTEN = """
+exit codes:
+  0  the code is complete
+  1  the model's run raised, was interrupted or reached a limit
+  2  the run never began, or the model cannot be written as code; one line says why
+"""
+
 _DEBUGGED = f"""{_INPUTS}
 exit codes:
   0  the session ended
@@ -81,6 +88,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"graphtools {graphtools.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_trace(commands)
+    _add_code(commands)
     _add_record(commands)
     _add_debug(commands)
     _add_show(commands)
@@ -125,6 +133,38 @@ def _add_trace(commands: Any) -> None:
     capture.add_argument("--limit-seconds", type=_seconds, metavar="S", help="stop the run after S seconds")
     _add_output(command)
     command.set_defaults(run=trace)
+
+
+def _add_code(commands: Any) -> None:
+    from graphtools.cli.code import code
+
+    command = commands.add_parser(
+        "code",
+        help="print a model as the source of a torch.nn.Module class",
+        description="Traces a model and prints a file of plain PyTorch that computes the same: one class for each kind "
+        "of block, loops over repeated ones, and the same names of parameters, so that the model's weights can be "
+        "loaded. Where torch.fx cannot trace the model, a run is recorded, and the file says what that run fixed.",
+        epilog=_INPUTS + _WRITTEN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    target = command.add_argument("target", metavar="MODEL", help=_TARGET)
+    target.complete = shtab.FILE  # type: ignore[attr-defined]
+    command.add_argument(
+        "-i", "--input", action="append", default=[], metavar="SPEC", help="an example input, see below"
+    )
+    command.add_argument(
+        "--method",
+        choices=["auto", "fx", "record"],
+        default="auto",
+        help="fx: torch.fx, before any data; record: watch a run; auto: fx, record where fx cannot (default)",
+    )
+    command.add_argument("--name", metavar="CLASS", help="name of the class (default: the model's own)")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and inputs (default: 0)")
+    command.add_argument("--limit-seconds", type=_seconds, metavar="S", help="stop the run after S seconds")
+    out = command.add_argument("-o", "--out", metavar="FILE", help="write the file instead of printing it")
+    out.complete = shtab.FILE  # type: ignore[attr-defined]
+    command.set_defaults(run=code)
 
 
 def _add_debug(commands: Any) -> None:

@@ -29,6 +29,7 @@ class Answer:
     exit_code: int
     message: str = ""
     inputs_note: str = ""
+    code: str = ""
 
 
 def ask(request: dict[str, Any]) -> Answer:
@@ -44,6 +45,11 @@ def talk(request: dict[str, Any]) -> Answer:
 def ask_for_recording(request: dict[str, Any]) -> Answer:
     """Lets a fresh process record a run and write its files; the answer is the run's graph. Ctrl-C as for `ask`."""
     return _run("graphtools.cli.record_worker", request, stdout=sys.stderr, stdin=subprocess.DEVNULL)
+
+
+def ask_for_code(request: dict[str, Any]) -> Answer:
+    """Lets a fresh process trace the model and write its source. Ctrl-C as for `ask`."""
+    return _run("graphtools.cli.code_worker", request, stdout=sys.stderr, stdin=subprocess.DEVNULL)
 
 
 def _run(module: str, request: dict[str, Any], **streams: Any) -> Answer:
@@ -78,6 +84,7 @@ def _read(document: dict[str, Any]) -> Answer:
         document["exit_code"],
         document.get("message", ""),
         document.get("inputs_note", ""),
+        document.get("code", ""),
     )
 
 

@@ -1,0 +1,583 @@
+"""Writes the `forward` of a class: one line an operation, values named as a person names them, loops over repeats."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from graphtools.codegen.bodies import Body, is_held
+from graphtools.codegen.classes import Class, Classifier, marked
+from graphtools.codegen.expressions import ATOM, Imports, Text, Writer, is_property
+from graphtools.codegen.lines import WIDTH, statement
+from graphtools.codegen.parts import Part
+from graphtools.graph import ListArg, Node, Output, Path, Ref, Symbol, module_path, references
+from graphtools.words import source_line
+
+_WORDS = {
+    "split": "parts", "chunk": "chunks", "unbind": "parts", "getitem": "part", "to": "cast", "float": "cast",
+    "scaled_dot_product_attention": "out", "arange": "positions", "shape": "shape", "input": "value",
+}  # fmt: skip
+_COMMON = re.compile(r"^(conv|bn|norm|fc|linear|relu|act|ln|layer|block|lin|pool|proj|dense|features|body|main)_?\d*$")
+_TAKEN = {
+    "self",
+    "F",
+    "nn",
+    "torch",
+    "None",
+    "True",
+    "False",
+    "in",
+    "is",
+    "not",
+    "and",
+    "or",
+    "for",
+    "if",
+    "lambda",
+    "del",
+}
+_INLINE = {"add", "sub", "mul", "truediv", "div", "floordiv", "matmul", "pow", "neg", "mod"}
+
+
+@dataclass(slots=True)
+class _Line:
+    """What one item becomes: an expression and the values it gives, or a statement."""
+
+    item: Node | Body
+    outputs: list[Ref]
+    loop: list[Node | Body] = field(default_factory=list)
+
+
+class Forward:
+    """Writes `forward` methods. `outputs` are the types of results, by node, where they are known."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        imports: Imports,
+        constants: dict[str, str],
+        outputs: dict[str, tuple[Output, ...]],
+    ) -> None:
+        self.classifier = classifier
+        self.plan = classifier.plan
+        self.imports = imports
+        self.constants = constants  # buffers of the model by node name
+        self.outputs = outputs
+
+    def lines(self, made: Class, result: Any = None) -> list[str]:
+        """The lines of `forward`, at the indentation of a class; `result` is what the model gives."""
+        return _Method(self, made, result).lines()
+
+
+class _Method:
+    def __init__(self, forward: Forward, made: Class, result: Any) -> None:
+        self.f = forward
+        self.made = made
+        self.part = made.pattern
+        self.body = made.pattern.bodies[0]
+        self.result = result
+        self.names: dict[Ref, Text] = {}
+        self.inlined: dict[Ref, Text] = {}
+        self.live_until: dict[Ref, int] = {}
+        self.used: set[str] = {*_TAKEN}
+        self.items = self._marked_items()
+        self.home = self._homes()
+
+    # -- preparation -------------------------------------------------------------------------------------------------
+
+    def _marked_items(self) -> list[Node | Body]:
+        stored = {name: f"self.{name}" for name in self.made.stored}
+
+        def with_self(text: str | None) -> str | None:
+            if text is None:
+                return None
+            return re.sub(r"[A-Za-z_]\w*", lambda found: stored.get(found[0], found[0]), text)
+
+        texts: Iterator[str | None] = map(with_self, iter(self.made.texts[self.part.n_constructor_slots :]))
+        return [item if isinstance(item, Body) else marked(item, texts, self.f.classifier) for item in self.body.items]
+
+    def _homes(self) -> dict[str, int]:
+        """The index of the item that gives each node's value."""
+        found = {}
+        for index, item in enumerate(self.items):
+            if isinstance(item, Body):
+                for ref in item.outputs:
+                    found[ref.node] = index
+            else:
+                found[item.name] = index
+        return found
+
+    def _refs(self, item: Node | Body) -> list[Ref]:
+        return list(item.inputs) if isinstance(item, Body) else list(item.refs())
+
+    def _final_refs(self) -> list[Ref]:
+        return list(references((self.result,))) if not self.part.path else list(self.body.outputs)
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def lines(self) -> list[str]:
+        inputs = self._name_inputs()
+        count = len(self.items)
+        uses: dict[str, list[tuple[int, Ref]]] = {}
+        for index, item in enumerate(self.items):
+            for ref in self._refs(item):
+                uses.setdefault(ref.node, []).append((index, ref))
+        for ref in self._final_refs():
+            uses.setdefault(ref.node, []).append((count, ref))
+        self.uses = uses
+        self.last = {name: max(index for index, _ in found) for name, found in uses.items()}
+        self._extend_for_inlined()
+        body: list[tuple[bool, str | None, list[str]]] = []
+        index = 0
+        while index < count:
+            run = self._loop_at(index)
+            if run > 1:
+                body.append((True, None, self._loop(index, run)))
+                index += run
+                continue
+            item = self.items[index]
+            written = self._item(index, item)
+            if written is not None:
+                grad = True if isinstance(item, Body) else bool(item.state.get("grad", True))
+                autocast = None if isinstance(item, Body) else item.state.get("autocast")
+                body.append((grad, autocast, written))
+            index += 1
+        found = statement(f"def forward({', '.join(['self', *inputs])}):", 4)
+        if any((grad, autocast) != (True, None) for grad, autocast, _ in body):
+            self.f.imports.modules.add("torch")
+        found += _in_modes(body)
+        found += self._return(body)
+        return found
+
+    def _name_inputs(self) -> list[str]:
+        names = []
+        for position, ref in enumerate(self.body.inputs):
+            if not self.part.path:
+                word = self.f.plan.nodes[ref.node].target
+            elif position == 0:
+                word = "x"
+            else:
+                node = self.f.plan.nodes[ref.node]
+                word = node.target if node.kind == "input" else _word(node)
+                word = node.target.rpartition(".")[2] if node.kind in ("parameter", "buffer") else word
+                if node.kind == "call" and node.source is not None:
+                    word = assigned_name(node.source.file, node.source.line) or word
+                word = {"out": "y", "add": "y", "x": "y"}.get(word, word)
+            name = self._free(word)
+            self.names[ref] = Text(name)
+            self.used.add(name)
+            names.append(name)
+        return names
+
+    def _free(self, word: str) -> str:
+        stem = re.sub(r"\W", "_", word) or "value"
+        if stem[0].isdigit():
+            stem = "_" + stem
+        name, count = stem, 2
+        busy = {text.code for text in self.names.values()} | self.used
+        while name in busy:
+            name, count = f"{stem}{count}", count + 1
+        return name
+
+    def _look_up(self, ref: Ref) -> Text:
+        node = self.f.plan.nodes[ref.node]
+        for length in range(len(ref.path), -1, -1):
+            whole = Ref(ref.node, ref.path[:length])
+            found = self.inlined.get(whole) or self.names.get(whole)
+            if found is not None:
+                return _indexed(found, ref.path[length:])
+        if ref.node in self.f.classifier.inline:
+            self.f.imports.modules.add("torch")
+            return Text(self.f.classifier.inline[ref.node])
+        if node.kind == "constant" and ref.node in self.f.constants:
+            return Text(f"self.{self.f.constants[ref.node]}")
+        if node.kind in ("parameter", "buffer") and is_held(node, self.body.path):
+            owner, _, word = node.target.rpartition(".")
+            holder = self.f.classifier.parts.get(owner)
+            base = self._module(owner)
+            if holder is not None and holder.kind == "parameters":
+                return Text(f'{base}["{word}"]')
+            return Text(f"{base}.{word}")
+        raise KeyError(f"{ref} in {self.body.scope!r}")
+
+    def _module(self, path: str) -> str:
+        """The expression for a module inside this one: `self.layers[0].attn`."""
+        head = len(self.body.path) + 1 if self.body.path else 0
+        text, at = "self", self.body.path
+        for word in path[head:].split(".") if path != self.body.path else ():
+            holder = self.f.classifier.parts.get(at)
+            at = f"{at}.{word}" if at else word
+            kind = holder.kind if holder is not None else "class"
+            if kind in ("list", "sequential") and word.isdigit():
+                text += f"[{list(holder.children).index(word)}]" if holder is not None else f"[{word}]"
+            elif kind == "dict":
+                text += f'["{word}"]'
+            elif not word.isidentifier():
+                text += f'.get_submodule("{word}")'
+            else:
+                text += f".{word}"
+        return text
+
+    def _slot(self, value: Any) -> Text | None:
+        if isinstance(value, Symbol) and value.kind == "code":
+            return Text(value.text, ATOM if value.text.replace(".", "").isidentifier() else 13)
+        return None
+
+    def _writer(self) -> Writer:
+        return Writer(self.f.imports, self._look_up, self._slot)
+
+    def _expression(self, item: Node | Body) -> Text:
+        if isinstance(item, Body):
+            args = ", ".join(self._look_up(ref).code for ref in item.inputs)
+            return Text(f"{self._module(module_path(item.scope))}({args})")
+        path = self.f.plan.path(item)
+        return self._writer().call(item, None if path is None else self._module(path))
+
+    def _item(self, index: int, item: Node | Body) -> list[str] | None:
+        """The lines of one item; None if its expression stands where it is used."""
+        if not isinstance(item, Body):
+            done = self._writer().statement(item) if self.f.plan.path(item) is None else None
+            if done is not None:
+                self.names[Ref(item.name)] = self._look_up(item.args[0])
+                return statement(done, 8)
+        expression = self._expression(item)
+        if not isinstance(item, Body) and self._is_inlined(index, item, expression):
+            self.inlined[Ref(item.name)] = expression
+            return None
+        outputs = self._values(item)
+        if isinstance(item, Body) and len(outputs) > 1:
+            names: list[str] = []
+            for ref in outputs:
+                names.append(self._new_name(index, item, ref, names))
+            for ref, name in zip(outputs, names, strict=True):
+                self.names[ref] = Text(name)
+            return statement(f"{', '.join(names)} = {expression.code}", 8)
+        if not outputs:
+            return statement(expression.code, 8)
+        ref = outputs[0]
+        unpacked = self._unpacked(item, ref) if not isinstance(item, Body) else None
+        if unpacked is not None:
+            names = []
+            for position in range(unpacked):
+                part = Ref(ref.node, (position,))
+                is_used = any(r.path[:1] == (position,) for _, r in self.uses.get(ref.node, ()))
+                names.append(self._free_among(self._part_word(item, position), names) if is_used else "_")
+                self.names[part] = Text(names[-1])
+            return statement(f"{', '.join(names)} = {expression.code}", 8)
+        if ref.path and not isinstance(item, Body):
+            expression = _indexed(expression, ref.path)
+        name = self._new_name(index, item, ref, [])
+        self.names[ref] = Text(name)
+        return statement(f"{name} = {expression.code}", 8)
+
+    def _values(self, item: Node | Body) -> list[Ref]:
+        """The values to bind: what the body gives; of an operation its result, or the one part of it that is used."""
+        if isinstance(item, Body):
+            return item.outputs
+        used = {ref.path for _, ref in self.uses.get(item.name, ())}
+        if not used:
+            return []
+        if len(used) == 1:
+            return [Ref(item.name, next(iter(used)))]
+        return [Ref(item.name)]
+
+    def _unpacked(self, item: Node | Body, ref: Ref) -> int | None:
+        """How many names the result is unpacked into; None if it stays whole."""
+        if isinstance(item, Body) or ref.path:
+            return None
+        used = [r.path for _, r in self.uses.get(item.name, ())]
+        if not used or any(not path or not isinstance(path[0], int) for path in used):
+            return None
+        given = self.f.outputs.get(item.name, ())
+        tops = [output.path[0] for output in given if output.path and isinstance(output.path[0], int)]
+        is_sure = item.operation in (
+            "split",
+            "chunk",
+            "unbind",
+            "tensor_split",
+            "meshgrid",
+            "LSTM",
+            "GRU",
+            "lstm",
+            "gru",
+        )
+        if not tops or not is_sure or max(tops) > 7:
+            return None
+        return max(tops) + 1
+
+    def _part_word(self, item: Node | Body, position: int) -> str:
+        if not isinstance(item, Body) and item.operation in ("LSTM", "GRU"):
+            return ("out", "hidden")[min(position, 1)]
+        count = self._unpacked(item, Ref(item.name)) if not isinstance(item, Body) else 0
+        if count == 3:
+            return ("q", "k", "v")[position]
+        return ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")[min(position, 7)]
+
+    def _free_among(self, word: str, names: list[str]) -> str:
+        name, count = self._free(word), 2
+        while name in names:
+            name, count = f"{word}{count}", count + 1
+        return name
+
+    def _new_name(self, index: int, item: Node | Body, ref: Ref, busy: list[str]) -> str:
+        """The name in the user's own line; else that of a dying argument; else one made of what the item is."""
+        written = self._written(index, item)
+        if written and not ref.path:
+            self._forget(index)
+            if written not in busy and written not in {text.code for text in self.names.values()} | _TAKEN:
+                return written
+        for given in self._refs(item):
+            text = self.names.get(given)
+            if text is None or text.code in busy or not text.code.isidentifier():
+                continue
+            holders = [other for other, known in self.names.items() if known.code == text.code]
+            if all(self._dies(other, index) for other in holders):
+                for other in holders:
+                    del self.names[other]
+                return text.code
+        self._forget(index)
+        return self._free_among(self._item_word(item, ref), busy)
+
+    def _written(self, index: int, item: Node | Body) -> str:
+        """The name that the user's line gives to the value of its last operation; "" for the others."""
+        if isinstance(item, Body) or item.source is None:
+            return ""
+        after = self.items[index + 1] if index + 1 < len(self.items) else None
+        follower = after.source if isinstance(after, Node) else None
+        if follower is not None and (follower.file, follower.line) == (item.source.file, item.source.line):
+            return ""
+        return assigned_name(item.source.file, item.source.line)
+
+    def _forget(self, index: int) -> None:
+        for other in [other for other in self.names if self._dies(other, index)]:
+            del self.names[other]
+
+    def _dies(self, ref: Ref, index: int) -> bool:
+        return self.last.get(ref.node, -1) <= index
+
+    def _item_word(self, item: Node | Body, ref: Ref) -> str:
+        busy = {text.code for text in self.names.values()}
+        if isinstance(item, Body):
+            word = module_path(item.scope).rpartition(".")[2]
+        else:
+            path = self.f.plan.path(item)
+            word = path.rpartition(".")[2] if path is not None else _word(item)
+        if word.isdigit() or _COMMON.match(word) or not word.isidentifier():
+            return "out" if "out" not in busy else "y"
+        return word
+
+    def _is_inlined(self, index: int, item: Node, expression: Text) -> bool:
+        uses = self.uses.get(item.name, [])
+        if not uses or item.writes or item.random or self.f.plan.path(item) is not None or item.state:
+            return False
+        if any(ref.path for _, ref in uses):
+            return False
+        if item.name in self.free:
+            return len(expression.code) <= 40
+        if len(uses) != 1 or uses[0][0] != index + 1 or index + 1 >= len(self.items):
+            return False
+        user = self.items[index + 1]
+        if isinstance(user, Body) or self.f.plan.path(user) is not None or user.writes or user.state != item.state:
+            return False
+        first = next(iter(user.refs()), None)
+        both = item.operation in _INLINE and user.operation in _INLINE
+        chain = (
+            item.target.startswith("torch.Tensor.")
+            and user.target.startswith("torch.Tensor.")
+            and first == Ref(item.name)
+            and user.args[:1] == (Ref(item.name),)
+            and not is_property(user.operation)
+        )
+        return (both and len(expression.code) <= 50) or (chain and len(expression.code) <= WIDTH - 40)
+
+    def _extend_for_inlined(self) -> None:
+        """Finds what is read where it is used (`x.shape[0]`), and keeps what it reads alive until there."""
+        self.free: set[str] = set()
+        for item in self.items:
+            if isinstance(item, Body) or item.kind != "call" or self.f.plan.path(item) is not None:
+                continue
+            word = item.operation
+            given = list(item.refs())
+            is_read = item.target.startswith("torch.Tensor.") and word in (
+                "shape",
+                "size",
+                "device",
+                "dtype",
+                "dim",
+                "ndim",
+            )
+            uses = self.uses.get(item.name, [])
+            of_free = bool(given) and all(ref.node in self.free for ref in given)
+            is_index = item.target == "operator.getitem" and of_free and len(uses) <= 2
+            is_sum = item.target.startswith("operator.") and word in _INLINE and of_free and len(uses) == 1
+            if (is_read or is_index or is_sum) and uses:
+                self.free.add(item.name)
+        for item in reversed(self.items):
+            if not isinstance(item, Body) and item.name in self.free:
+                for ref in item.refs():
+                    self.last[ref.node] = max(self.last.get(ref.node, -1), self.last.get(item.name, -1))
+        # What is inlined into the next line lives one line longer.
+        for index, item in enumerate(self.items):
+            if isinstance(item, Body) or item.name in self.free:
+                continue
+            uses = self.uses.get(item.name, [])
+            if len(uses) == 1 and uses[0][0] == index + 1 and self.f.plan.path(item) is None:
+                for ref in item.refs():
+                    if self.last.get(ref.node) == index:
+                        self.held_over(ref.node, index)
+
+    def held_over(self, name: str, index: int) -> None:
+        """Notes that a value may be read one item later than it is taken, because its taker may be inlined there."""
+        item = self.items[index]
+        assert isinstance(item, Node)
+        if self._may_inline(index, item):
+            self.last[name] = index + 1
+
+    def _may_inline(self, index: int, item: Node) -> bool:
+        names, inlined = dict(self.names), dict(self.inlined)
+        try:
+            return self._is_inlined(index, item, Text("x" * 1))
+        finally:
+            self.names, self.inlined = names, inlined
+
+    # -- loops -------------------------------------------------------------------------------------------------------
+
+    def _called(self, item: Node | Body) -> tuple[Part | None, str]:
+        """The container in which the module that an item calls is a member, and its name there."""
+        path = module_path(item.scope) if isinstance(item, Body) else self.f.plan.path(item)
+        if path is None:
+            return None, ""
+        owner, _, word = path.rpartition(".")
+        if not word.isdigit() or owner == self.body.path:
+            return None, ""
+        return self.f.classifier.parts.get(owner), word
+
+    def _loop_at(self, index: int) -> int:
+        """How many items from `index` on are calls of all members of one list, each taking what the one before gave."""
+        holder, word = self._called(self.items[index])
+        if holder is None or holder.kind not in ("list", "sequential") or word != next(iter(holder.children)):
+            return 0
+        count = len(holder.children)
+        run = self.items[index : index + count]
+        if count < 2 or len(run) < count:
+            return 0
+        for item, name in zip(run, holder.children, strict=True):
+            found, own = self._called(item)
+            if found is not holder or own != name or (not isinstance(item, Body) and item.state):
+                return 0
+        patterns = [self._step(item) for item in run]
+        if any(pattern is None for pattern in patterns):
+            return 0
+        for position in range(1, count):
+            before = self._values(run[position - 1])
+            if len(before) != 1:
+                return 0
+            carried = before[0]
+            if self.last.get(carried.node, -1) > index + position:
+                return 0
+            first, here = self._refs(run[0]), self._refs(run[position])
+            if len(first) != len(here) or here[0] != carried or here[1:] != first[1:]:
+                return 0
+            if patterns[position] != patterns[0] or before[0].path != self._values(run[0])[0].path:
+                return 0
+        return count if len(self._values(run[-1])) == 1 and first[:1] else 0
+
+    def _step(self, item: Node | Body) -> Any:
+        if isinstance(item, Body):
+            return ("body", len(item.inputs))
+        refs = list(item.refs())
+        if not refs or item.args[:1] != (refs[0],):
+            return None
+        blank = replace(item, name="", args=item.args[1:], scope="", source=None)
+        return (str(blank.args), str(dict(blank.kwargs)))
+
+    def _loop(self, index: int, count: int) -> list[str]:
+        run = self.items[index : index + count]
+        holder, _ = self._called(run[0])
+        assert holder is not None
+        first, last = run[0], run[-1]
+        given = self._refs(first)[0]
+        lines: list[str] = []
+        text = self._look_up(given)
+        name = text.code if text.code.isidentifier() and self.last.get(given.node, -1) <= index else ""
+        if not name:
+            name = self._free("out" if self.part.path else "x")
+            lines += statement(f"{name} = {text.code}", 8)
+        word = _singular(holder.name)
+        word = word if word not in {text.code for text in self.names.values()} | self.used else f"{word}_module"
+        self.names[given] = Text(name)
+        if isinstance(first, Body):
+            args = ", ".join(self._look_up(ref).code for ref in first.inputs)
+            call = Text(f"{word}({args})")
+        else:
+            call = self._writer().call(first, word)
+            call = _indexed(call, self._values(first)[0].path)
+        lines.append(f"        for {word} in {self._module(holder.path)}:")
+        lines += statement(f"{name} = {call.code}", 12)
+        for other in [ref for ref, known in self.names.items() if known.code == name]:
+            del self.names[other]
+        self.names[self._values(last)[0]] = Text(name)
+        return lines
+
+    def _return(self, body: list[tuple[bool, str | None, list[str]]]) -> list[str]:
+        if not self.part.path:
+            code = self._writer().arg(self.result).code
+            if isinstance(self.result, tuple) and not isinstance(self.result, ListArg) and len(self.result) > 1:
+                code = code[1:-1]
+        else:
+            code = ", ".join(self._look_up(ref).code for ref in self.body.outputs)
+        if body and len(body[-1][2]) == 1 and body[-1][0] and body[-1][1] is None:
+            line = body[-1][2][0].strip()
+            name, _, value = line.partition(" = ")
+            if name == code and name.isidentifier():
+                return _LAST + statement(f"return {value}", 8)
+        return statement(f"return {code}", 8)
+
+
+_LAST = ["<drop the line before>"]
+
+
+def _in_modes(body: list[tuple[bool, str | None, list[str]]]) -> list[str]:
+    """The lines, those without gradients or with autocast under a `with`."""
+    found: list[str] = []
+    mode: tuple[bool, str | None] = (True, None)
+    for grad, autocast, lines in body:
+        if (grad, autocast) != mode and (grad, autocast) != (True, None):
+            words = [] if grad else ["torch.no_grad()"]
+            words += [] if autocast is None else [f'torch.autocast("cpu", dtype={autocast})']
+            found.append(f"        with {', '.join(words)}:")
+        mode = (grad, autocast)
+        found += lines if mode == (True, None) else ["    " + line for line in lines]
+    return found
+
+
+def _indexed(text: Text, path: Path) -> Text:
+    code = text.code if not path else text.within(ATOM)
+    for key in path:
+        code += f"[{key!r}]".replace("'", '"')
+    return Text(code, text.binds if not path else ATOM)
+
+
+@lru_cache(maxsize=8192)
+def assigned_name(file: str, line: int) -> str:
+    """The name on the left of `=` in a line of source; "" if the line assigns none, or several."""
+    found = re.match(r"\s*([A-Za-z_]\w*)\s*(?::[^=]+)?[-+*/@]?=(?!=)", source_line(file, line))
+    return found[1] if found is not None and found[1] != "self" else ""
+
+
+def _word(node: Node) -> str:
+    if node.kind != "call":
+        return node.target.rpartition(".")[2] if node.kind != "constant" else node.name
+    word = node.operation.strip("_")
+    return _WORDS.get(word, word if len(word) > 1 else "value")
+
+
+def _singular(name: str) -> str:
+    if name.isdigit() or not name.isidentifier() or len(name) < 2:
+        return "block"
+    if name.endswith("ies"):
+        return name[:-3] + "y"
+    return name[:-1] if name.endswith("s") and not name.endswith("ss") else f"{name}_layer" if name else "layer"

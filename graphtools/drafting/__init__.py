@@ -1,0 +1,1 @@
+"""Building and rebuilding a graph by hand: drafts, their edits, their shapes and their problems."""

@@ -1,0 +1,113 @@
+"""A draft as one JSON document, and back.
+
+    document ::= {"format": "graphtools.draft", "version": 1, "model": text, "nodes": …, "layers": …, "modes": …,
+                  "types": …, "notes": …}
+    layer    ::= {"target": text, "settings": {name: arg, ...} | null, "origin"?: text}
+
+Nodes and arguments are written as in a graph's document. Reading builds the plan and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from graphtools.drafting.plan import Layer, Plan
+from graphtools.encoding import _node, _read_node
+from graphtools.encoding.arguments import decode, encode
+from graphtools.encoding.checks import array, check_header, each, fail, fields_of, mapping, one_of, parse, text
+from graphtools.errors import DraftError, FormatError
+from graphtools.graph import Spec, freeze
+
+FORMAT = "graphtools.draft"
+VERSION = 1
+
+
+def to_json(plan: Plan, indent: int | None = None) -> str:
+    """The plan as JSON text; `from_json` gives an equal plan. Raises FormatError."""
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": plan.model,
+        "nodes": [_node(node, f"nodes[{index}]") for index, node in enumerate(plan.nodes.values())],
+        "layers": {path: _layer(layer, f"layers[{path!r}]") for path, layer in plan.layers.items()},
+        "modes": dict(plan.modes),
+        "types": dict(plan.types),
+        "notes": list(plan.notes),
+    }
+    try:
+        return json.dumps(document, allow_nan=False, indent=indent)
+    except (ValueError, TypeError) as error:
+        raise FormatError(f"the draft cannot be written as JSON: {error}") from None
+
+
+def _layer(layer: Layer, where: str) -> dict[str, Any]:
+    settings = None
+    if layer.settings is not None:
+        settings = {name: encode(value, f"{where}.settings") for name, value in layer.settings.items()}
+    return {"target": layer.target, "settings": settings, **({"origin": layer.origin} if layer.origin else {})}
+
+
+def from_json(document_text: str | bytes) -> Plan:
+    """The plan in a document that `to_json` wrote. Executes nothing; raises FormatError."""
+    document = parse(document_text, "a draft")
+    check_header(document, FORMAT, VERSION, "a draft")
+    words = ("format", "version", "model", "nodes", "layers", "modes", "types", "notes")
+    fields = fields_of(document, "document", words)
+    nodes = [_read_node(item, f"nodes[{i}]") for i, item in enumerate(array(fields["nodes"], "nodes"))]
+    names = [node.name for node in nodes]
+    for index, node in enumerate(nodes):
+        if names.index(node.name) != index:
+            fail(f"nodes[{index}]", f"a node is called {node.name!r} already")
+        if (node.kind == "output") != (node.name == "output"):
+            fail(f"nodes[{index}]", "the output, and only it, is called 'output'")
+        for ref in node.refs():
+            if ref.node not in names:
+                fail(f"nodes[{index}]", f"it refers to {ref.node!r}, which is no node")
+    layers = {
+        path: _read_layer(item, f"layers[{path!r}]") for path, item in mapping(fields["layers"], "layers").items()
+    }
+    modes = {}
+    for name, mode in mapping(fields["modes"], "modes").items():
+        if name not in names:
+            fail("modes", f"{name!r} is no node")
+        modes[name] = one_of(mode, ("bypassed", "disabled"), f"modes[{name!r}]")
+    types = {path: text(kind, f"types[{path!r}]") for path, kind in mapping(fields["types"], "types").items()}
+    return Plan(
+        freeze((node.name, node) for node in nodes),
+        freeze(layers.items()),
+        freeze(modes.items()),  # type: ignore[arg-type]
+        freeze(types.items()),
+        text(fields["model"], "model"),
+        each(text, fields["notes"], "notes"),
+    )
+
+
+def _read_layer(value: Any, where: str) -> Layer:
+    fields = fields_of(value, where, ("target", "settings"), {"origin": ""})
+    settings = None
+    if fields["settings"] is not None:
+        named = mapping(fields["settings"], f"{where}.settings")
+        settings = freeze((name, decode(item, f"{where}.settings[{name!r}]")) for name, item in named.items())
+    return Layer(text(fields["target"], f"{where}.target"), settings, text(fields["origin"], f"{where}.origin"))
+
+
+def parse_spec(written: str) -> Spec:
+    """The Spec of `f32[B, 3, 224, 224]`; `[B, 10]` is of f32. Raises DraftError."""
+    found = re.fullmatch(r"\s*(\w+)?\s*\[([^\]]*)\]\s*", written)
+    if found is None:
+        raise DraftError(f"{written!r} is no type; write it as f32[B, 3, 224, 224], a word for a size left open")
+    sizes: list[int | str] = []
+    for part in filter(None, (word.strip() for word in found[2].split(","))):
+        if part.isdecimal():
+            sizes.append(int(part))
+        elif part.isidentifier():
+            sizes.append(part)
+        else:
+            raise DraftError(f"{written!r}: {part!r} is no size; use a number, or a word for a size left open")
+    from graphtools.drafting.shapes import torch_dtype
+
+    dtype = found[1] or "f32"
+    torch_dtype(dtype)
+    return Spec(dtype, tuple(sizes))

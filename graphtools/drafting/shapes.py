@@ -1,0 +1,327 @@
+"""Shapes of a plan, kept up as it is edited: torch runs on fake tensors, which have a type and no values.
+
+Only what an edit touches is computed again, and of that only what was not computed before for the same types: a node's
+result depends on its target, settings and the types it is given, and is remembered by them. So an edit that leaves a
+shape as it was stops there, and the blocks of a repeated stack cost one.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+
+from graphtools.capture.fakes import needs_value
+from graphtools.capture.specs import spec_of
+from graphtools.drafting.building import active, state_tensor
+from graphtools.drafting.checks import Misfit, check
+from graphtools.drafting.plan import OPEN, Layer, Plan, places
+from graphtools.drafting.sizes import number, runs_for, symbols_in, unify
+from graphtools.drafting.sources import Sources, thaw
+from graphtools.errors import DraftError
+from graphtools.graph import ListArg, Node, Output, Ref, Spec, Symbol
+from graphtools.structure import part, tensors
+
+_MEMORY = 20_000  # results remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a node gives nothing. `inputs` are the values it was given, `is_own` False where a node before it failed."""
+
+    message: str
+    is_own: bool = True
+    error: BaseException | None = None
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+UNKNOWN = Fault("the type of a value before it is not known", is_own=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """What is known of every node of a plan: the types of its results, or why there are none.
+
+    `states` are the types of the parameters and buffers of each module by path.
+    """
+
+    outputs: Mapping[str, tuple[Output, ...]]
+    faults: Mapping[str, Fault]
+    states: Mapping[str, tuple[tuple[str, bool, Spec], ...]]
+    entries: tuple[dict[str, Any], ...] = ()
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    """torch.float32 for `f32`. Raises DraftError."""
+    from graphtools.capture.specs import _SHORT
+
+    found = next((dtype for dtype, short in _SHORT.items() if short == name), None) or getattr(torch, name, None)
+    if not isinstance(found, torch.dtype):
+        raise DraftError(f"no dtype {name!r}; use f32, f64, bf16, i64, bool, ...")
+    return found
+
+
+class Propagation:
+    """Computes shapes, and remembers. Not safe for use by several threads at once."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self._results: dict[Any, Any] = {}
+        self._modules: dict[Any, nn.Module | DraftError] = {}
+        self._states: dict[Any, tuple[tuple[str, bool, Spec], ...]] = {}
+        self._tensors: dict[tuple[str, str], Any] = {}
+
+    def run(self, plan: Plan, before: Shapes | None = None) -> Shapes:
+        """The shapes of a plan; `before` are those of a plan from which it differs by an edit."""
+        run_plan = active(plan)
+        ordered, cyclic = run_plan.order()
+        specs = [node.spec for node in ordered if node.kind == "input" and node.spec is not None]
+        symbols = symbols_in([spec.shape for spec in specs])
+        runs = runs_for(symbols)
+        entries: list[dict[str, Any]] = []
+        faults: dict[str, Fault] = {name: Fault("it depends on itself", is_own=False) for name in cyclic}
+        with _quiet(), torch.no_grad(), self.mode:
+            for index, values in enumerate(runs):
+                known = before.entries[index] if before is not None and len(before.entries) == len(runs) else {}
+                entries.append(self._run(run_plan, ordered, values, known, faults, index == 0))
+        outputs = {}
+        for node in ordered:
+            results = [run[node.name][-1] for run in entries]
+            if not any(isinstance(result, Fault) for result in results):
+                entry = entries[0][node.name]
+                cached = entry[3] if len(entry) == 5 else None
+                key = tuple(map(id, results))
+                if cached is None or cached[0] != key:
+                    cached = (key, _outputs(results, symbols, runs), results)
+                    entries[0][node.name] = (*entry[:3], cached, entry[-1])
+                outputs[node.name] = cached[1]
+        for name in plan.modes:
+            if name not in run_plan.nodes:  # it is bypassed, and shows what passes through it
+                source = next((ref for ref in plan.nodes[name].refs() if ref.node in outputs), None)
+                if source is not None:
+                    passed = [o for o in outputs[source.node] if o.path[: len(source.path)] == source.path]
+                    outputs[name] = tuple(Output(o.path[len(source.path) :], o.spec) for o in passed)
+        states = {}
+        for path, layer in run_plan.layers.items():
+            key = _layer_key(layer)
+            made = self._modules.get(key)
+            if isinstance(made, nn.Module):
+                if key not in self._states:
+                    self._states[key] = _states(made)
+                states[path] = self._states[key]
+        return Shapes(outputs, faults, states, tuple(entries))
+
+    def _run(
+        self,
+        plan: Plan,
+        ordered: tuple[Node, ...],
+        values: Mapping[str, int],
+        known: Mapping[str, Any],
+        faults: dict[str, Fault],
+        is_first: bool,
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for node in ordered:
+            layer = plan.layer(node)
+            given = tuple(found[ref.node][-1] if ref.node in found else UNKNOWN for ref in node.refs())
+            entry = known.get(node.name)
+            if entry is not None and _same(entry, node, layer, given):
+                found[node.name] = entry
+                result = entry[-1]
+            else:
+                result = self._result(plan, node, layer, found, values)
+                found[node.name] = (node, layer, given, None, result)
+            if isinstance(result, Fault) and (is_first or node.name not in faults):
+                faults[node.name] = result
+        return found
+
+    def _result(self, plan: Plan, node: Node, layer: Layer | None, found: dict[str, Any], values: Any) -> Any:
+        if plan.modes.get(node.name) == "disabled":
+            return Fault("it is disabled", is_own=False)
+        if node.kind == "input":
+            return self._input(node, values)
+        if any(arg == OPEN for _, arg in places(node)):
+            return Fault("an argument is open", is_own=False)
+        for ref in node.refs():
+            if ref.node not in found or isinstance(found[ref.node][-1], Fault):
+                return UNKNOWN
+        try:
+            if node.kind in ("parameter", "buffer", "constant"):
+                return self._tensor(node)
+            arguments = (node.args, node.kwargs)
+            args, kwargs = thaw(arguments, lambda ref: part(found[ref.node][-1], ref.path), self.sources.objects)
+        except DraftError as error:
+            return Fault(str(error))
+        except (KeyError, IndexError, AttributeError, TypeError, StopIteration):
+            return Fault("it takes a part of a value that has no such part")
+        if node.kind == "output":
+            return args[0]
+        return self._call(plan, node, layer, args, kwargs)
+
+    def _input(self, node: Node, values: Mapping[str, int]) -> Any:
+        if node.spec is None:
+            return Fault(f"the type of input {node.name!r} is not known", is_own=False)
+        try:
+            shape = [number(size, values) for size in node.spec.shape]
+            return self._fake(tuple(shape), torch_dtype(node.spec.dtype))
+        except (DraftError, RuntimeError) as error:
+            return Fault(f"the type of input {node.name!r} is none: {error}")
+
+    def _fake(self, shape: tuple[int, ...], dtype: torch.dtype) -> Any:
+        key = ("input", shape, dtype)
+        if key not in self._results:
+            self._results[key] = torch.empty(shape, dtype=dtype)
+        return self._results[key]
+
+    def _tensor(self, node: Node) -> Any:
+        key = (node.kind, node.target if node.kind != "constant" else node.name)
+        if key not in self._tensors:
+            tensor = state_tensor(node, self.sources)
+            fake = tensor if isinstance(tensor, FakeTensor) else self.mode.from_tensor(tensor, static_shapes=True)
+            self._tensors[key] = fake
+        return self._tensors[key]
+
+    def _call(self, plan: Plan, node: Node, layer: Layer | None, args: Any, kwargs: Any) -> Any:
+        called = (_layer_key(layer),) if layer is not None else (node.target,)
+        try:
+            key = (called, _key(args), _key(kwargs))
+            if key in self._results:
+                return self._results[key]
+        except TypeError:  # an argument that cannot be a key
+            key = None
+        try:
+            function = (
+                self._module(layer, plan.path(node) or "") if layer is not None else self.sources.find(node.target)
+            )
+            check(function, node, args, kwargs)
+            result = function(*args, **kwargs)
+            if result is None and node.writes and args:
+                result = args[0]
+        except DraftError as error:
+            result = Fault(str(error))
+        except Misfit as error:
+            result = Fault(str(error), True, error, args, kwargs)
+        except Exception as error:  # whatever torch says of arguments that do not fit
+            if needs_value(error) or isinstance(error, NotImplementedError):
+                result = Fault("its shape depends on values", is_own=False)
+            else:
+                result = Fault(_first_line(error), True, error, args, kwargs)
+        if key is not None:
+            if len(self._results) > _MEMORY:
+                self._results.clear()
+            self._results[key] = result
+        return result
+
+    def _module(self, layer: Layer, path: str) -> nn.Module:
+        key = _layer_key(layer)
+        made = self._modules.get(key)
+        if made is None:
+            try:
+                if layer.settings is None:
+                    known = self.sources.module(layer.origin)
+                    if known is None:
+                        raise DraftError(
+                            f"{path!r} is a {layer.class_name} of which only the model knew how it was made"
+                        )
+                    made = known
+                else:
+                    with torch.random.fork_rng([]):
+                        made = self.sources.make(layer, path)
+                    made.eval()
+            except DraftError as error:
+                made = DraftError(str(error).replace(f"{path!r}: ", "", 1))
+            self._modules[key] = made
+        if isinstance(made, DraftError):
+            raise DraftError(str(made))
+        return made
+
+
+def _layer_key(layer: Layer) -> Any:
+    if layer.settings is None:
+        return (layer.target, layer.origin)
+    try:
+        return (layer.target, _key(dict(layer.settings)))
+    except TypeError:
+        return (layer.target, id(layer.settings))
+
+
+def _same(entry: Any, node: Node, layer: Layer | None, given: tuple[Any, ...]) -> bool:
+    if entry[0] is not node and entry[0] != node:
+        return False
+    if entry[1] is not layer and entry[1] != layer:
+        return False
+    return len(entry[2]) == len(given) and all(a is b for a, b in zip(entry[2], given, strict=True))
+
+
+def _key(value: Any) -> Any:
+    """What a call's result depends on of an argument. Raises TypeError for what cannot be told by its look."""
+    if isinstance(value, torch.Tensor):
+        if not isinstance(value, FakeTensor):
+            return id(value)
+        return ("tensor", value.dtype, tuple(value.shape), value.stride(), str(value.device), value.is_contiguous())
+    if value is None or isinstance(value, bool | int | float | str | complex):
+        return (type(value), value)
+    if isinstance(value, tuple | list):
+        return (type(value), *(_key(item) for item in value))
+    if isinstance(value, Mapping):
+        return (dict, *((key, _key(item)) for key, item in value.items()))
+    if isinstance(value, slice):
+        return ("slice", _key(value.start), _key(value.stop), _key(value.step))
+    if isinstance(value, torch.dtype | torch.device | torch.layout | torch.memory_format) or value is Ellipsis:
+        return str(value)
+    if isinstance(value, Symbol | ListArg):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no key")
+
+
+def _outputs(results: list[Any], symbols: Any, runs: Any) -> tuple[Output, ...]:
+    several = [list(tensors(result)) for result in results]
+    found = []
+    for index, (path, tensor) in enumerate(several[0]):
+        spec = spec_of(tensor)
+        if len(several) > 1 and all(len(other) == len(several[0]) for other in several):
+            shapes = [other[index][1].shape for other in several]
+            if all(len(shape) == len(spec.shape) for shape in shapes):
+                sizes = tuple(unify([int(shape[d]) for shape in shapes], symbols, runs) for d in range(len(spec.shape)))
+                spec = Spec(spec.dtype, sizes, spec.device)
+            else:
+                spec = Spec(spec.dtype, ("?",), spec.device)
+        found.append(Output(path, spec))
+    return tuple(found)
+
+
+def _states(module: nn.Module) -> tuple[tuple[str, bool, Spec], ...]:
+    found = [(name, True, spec_of(parameter)) for name, parameter in module.named_parameters()]
+    return (*found, *((name, False, spec_of(buffer)) for name, buffer in module.named_buffers()))
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).partition("While executing")[0].strip()
+    return " ".join(text.split())[:300] or type(error).__name__
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # it would print the errors that are reported as problems
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def ref_outputs(shapes: Shapes, ref: Ref) -> Spec | None:
+    """The type of the tensor that a reference stands for; None if it is none, or not known."""
+    return next((output.spec for output in shapes.outputs.get(ref.node, ()) if output.path == ref.path), None)

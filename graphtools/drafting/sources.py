@@ -1,0 +1,110 @@
+"""What a draft holds besides its plan: the model it was opened from, and values and objects that are no data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from graphtools.drafting.plan import Layer
+from graphtools.drafting.targets import find
+from graphtools.errors import DraftError
+from graphtools.graph import ListArg, Ref, Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the weights, constants, functions and objects of a plan are found. Not changed by edits.
+
+    `functions` and `classes` are those met in a model of the user's by target; `allowed` are packages that a draft from
+    a file may import besides torch and torchvision.
+    """
+
+    model: nn.Module | None = None
+    tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    functions: Mapping[str, Any] = field(default_factory=dict)
+    classes: Mapping[str, type] = field(default_factory=dict)
+    objects: Mapping[str, Any] = field(default_factory=dict)
+    modules: Mapping[str, nn.Module] = field(default_factory=dict)
+    allowed: tuple[str, ...] = ()
+    training: bool = False
+
+    def find(self, target: str) -> Any:
+        """The class or function of a target: one met in the opened model, else what `targets.find` finds."""
+        for known in (self.functions, self.classes):
+            if target in known:
+                return known[target]
+        return find(target, self.allowed)
+
+    def module(self, origin: str) -> nn.Module | None:
+        """The module at a path of the opened model, or one that was given to the draft as an object."""
+        if origin in self.modules:
+            return self.modules[origin]
+        if self.model is None or not origin:
+            return None
+        try:
+            return self.model.get_submodule(origin)
+        except AttributeError:
+            return None
+
+    def class_of(self, layer: Layer) -> Any:
+        """The class of a layer. Raises DraftError."""
+        kind = self.find(layer.target)
+        is_builder = callable(kind) and not isinstance(kind, type) and layer.target.startswith("torchvision.")
+        if is_builder or (isinstance(kind, type) and issubclass(kind, nn.Module)):
+            return kind
+        raise DraftError(f"{layer.target} is no class of modules")
+
+    def make(self, layer: Layer, path: str) -> nn.Module:
+        """A new module of a layer, with new weights. Raises DraftError, which says what the constructor said."""
+        if layer.settings is None:
+            known = self.module(layer.origin)
+            if known is None:
+                raise DraftError(f"{path!r} is a {layer.class_name} of which only the model knew how it was made")
+            import copy
+
+            return copy.deepcopy(known)
+        kind = self.class_of(layer)
+        settings = {name: self.thaw(value) for name, value in layer.settings.items()}
+        if layer.target.startswith("torchvision.models.") and not isinstance(kind, type):
+            settings.setdefault("weights", None)
+            if settings["weights"] is not None and "*" not in self.allowed:
+                raise DraftError(f"{path!r}: a draft downloads no weights; load them after it is built")
+        try:
+            return kind(**settings)  # type: ignore[no-any-return]
+        except Exception as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise DraftError(f"{path!r}: {layer.class_name} cannot be made so: {said}") from error
+
+    def thaw(self, value: Any) -> Any:
+        """An argument without references as Python takes it."""
+        return thaw(value, lambda ref: ref, self.objects)
+
+
+def thaw(arg: Any, look_up: Any, objects: Mapping[str, Any]) -> Any:
+    """The argument as Python takes it, references looked up. Raises DraftError for an object that is not known here."""
+    if isinstance(arg, Ref):
+        return look_up(arg)
+    if isinstance(arg, ListArg):
+        return [thaw(item, look_up, objects) for item in arg]
+    if isinstance(arg, tuple):
+        return tuple(thaw(item, look_up, objects) for item in arg)
+    if isinstance(arg, Mapping):
+        return {key: thaw(item, look_up, objects) for key, item in arg.items()}
+    if isinstance(arg, slice):
+        return slice(*(thaw(item, look_up, objects) for item in (arg.start, arg.stop, arg.step)))
+    if not isinstance(arg, Symbol):
+        return arg
+    if arg.kind == "device":
+        return torch.device(arg.text)
+    if arg.kind in ("dtype", "layout", "memory_format"):
+        found = getattr(torch, arg.text.removeprefix("torch."), None)
+        if not isinstance(found, torch.dtype | torch.layout | torch.memory_format):
+            raise DraftError(f"torch has no {arg.kind} {arg.text}")
+        return found
+    if arg.text in objects:
+        return objects[arg.text]
+    raise DraftError(f"an argument is known only as {arg.text or 'open'}; give it again")

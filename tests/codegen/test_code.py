@@ -1,0 +1,239 @@
+"""Generated code computes the model's bits with the model's weights, is formatted, and reads as a person writes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import types
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import graphtools as gt
+from graphtools.structure import tensors
+
+CONFIG = """
+line-length = 88
+target-version = "py311"
+[lint]
+select = ["E", "F", "W", "I", "B", "UP", "SIM", "C4", "PIE"]
+"""
+
+
+def written(code: str) -> types.ModuleType:
+    module = types.ModuleType("written")
+    exec(compile(code, "<code>", "exec"), module.__dict__)
+    return module
+
+
+def is_clean(*codes: str) -> str:
+    """What ruff says of files of code, and how it would format them otherwise: nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "ruff.toml")
+        config.write_text(CONFIG)
+        for index, code in enumerate(codes):
+            Path(folder, f"model{index}.py").write_text(code)
+        said = ""
+        for words in (["check", "--quiet"], ["format", "--diff", "--quiet"]):
+            command = [sys.executable, "-m", "ruff", *words, "--no-cache", "--config", str(config), folder]
+            said += subprocess.run(command, capture_output=True, text=True).stdout
+        return said
+
+
+def round_trip(model: nn.Module, *args: Any, method: str = "auto", **kwargs: Any) -> str:
+    """The code of a model, after its instance with the model's weights has given the model's bits."""
+    model.eval()
+    graph = gt.trace(model, *args, method=method, **kwargs)  # type: ignore[arg-type]
+    draft = gt.Draft(graph)
+    code = draft.to_code()
+    made = getattr(written(code), graph.capture.model, None) or written(code).Net
+    new = made()
+    new.load_state_dict(draft.weights())
+    new.eval()
+    given = [*args, *(value for value in kwargs.values() if isinstance(value, torch.Tensor))]
+    with torch.no_grad():
+        a, b = [t for _, t in tensors(model(*args, **kwargs))], [t for _, t in tensors(new(*given))]
+    assert len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+    return code
+
+
+IMAGES = [
+    "resnet18", "googlenet", "mobilenet_v3_small", "densenet121", "squeezenet1_1", "shufflenet_v2_x0_5", "vgg11_bn",
+    "efficientnet_b0", "regnet_y_400mf", "swin_v2_t", "convnext_tiny", "vit_b_32", "maxvit_t", "inception_v3",
+    "alexnet",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_torchvision_models_come_back_bit_for_bit(name: str) -> None:
+    from tests.zoo.torchvision_models import _classification
+
+    if name in ("googlenet", "inception_v3"):
+        from torchvision.models import get_model
+
+        model, args = get_model(name, weights=None, init_weights=False), (torch.randn(1, 3, 96, 96),)
+    else:
+        model, args, _ = _classification(name, False)
+    code = round_trip(model, *args)
+    assert is_clean(code) == ""
+
+
+def transformers() -> dict[str, Any]:
+    hf = pytest.importorskip("transformers")
+    small = {
+        "vocab_size": 100, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4
+    }  # fmt: skip
+    gpt = hf.GPT2Config(n_layer=3, n_embd=64, n_head=4, vocab_size=100, bos_token_id=0, eos_token_id=0)
+    return {
+        "gpt2": lambda: hf.GPT2LMHeadModel(gpt),
+        "bert": lambda: hf.BertModel(hf.BertConfig(**small)),
+        "llama": lambda: hf.LlamaForCausalLM(hf.LlamaConfig(**small, num_key_value_heads=2)),
+        "roberta": lambda: hf.RobertaModel(hf.RobertaConfig(**small)),
+        "opt": lambda: hf.OPTForCausalLM(
+            hf.OPTConfig(
+                vocab_size=100,
+                hidden_size=64,
+                ffn_dim=96,
+                num_hidden_layers=3,
+                num_attention_heads=4,
+                word_embed_proj_dim=64,
+            )
+        ),
+        "t5": lambda: hf.T5EncoderModel(
+            hf.T5Config(vocab_size=100, d_model=64, d_kv=16, d_ff=96, num_layers=3, num_heads=4)
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", ["gpt2", "bert", "llama", "roberta", "opt", "t5"])
+def test_transformers_come_back_from_a_recording_bit_for_bit(name: str) -> None:
+    model = transformers()[name]()
+    options = {"use_cache": False} if name in ("gpt2", "llama", "opt") else {}
+    code = round_trip(model, input_ids=torch.randint(0, 100, (2, 9)), **options)
+    assert is_clean(code) == ""
+    assert "Recorded from one run" in code
+
+
+def test_a_resnet_comes_out_as_blocks() -> None:
+    from torchvision.models import resnet50
+
+    code = gt.Draft(gt.trace(resnet50(weights=None).eval(), torch.randn(1, 3, 64, 64))).to_code()
+    classes = [line for line in code.splitlines() if line.startswith("class ")]
+    assert classes == [
+        "class BottleneckWithDownsample(nn.Module):",
+        "class Bottleneck(nn.Module):",
+        "class ResNet(nn.Module):",
+    ] or classes == [
+        "class Bottleneck(nn.Module):",
+        "class BottleneckWithDownsample(nn.Module):",
+        "class ResNet(nn.Module):",
+    ]
+    assert "*(Bottleneck(1024) for _ in range(5))" in code
+    assert len(code.splitlines()) < 120
+
+
+def test_repeated_layers_are_a_loop() -> None:
+    code = round_trip(transformers()["llama"](), input_ids=torch.randint(0, 100, (2, 9)), use_cache=False)
+    assert "self.layers = nn.ModuleList(LlamaDecoderLayer() for _ in range(3))" in code
+    assert "        for layer in self.layers:\n" in code
+
+
+class Looped(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(4, 8, batch_first=True)
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.sum() > 1e9:
+            x = x * 0
+        out, (h, _) = self.lstm(x)
+        for _ in range(3):
+            h = torch.tanh(h)
+        return self.fc(out[:, -1]) + self.fc(h[0])
+
+
+def test_code_of_a_recording_says_what_that_run_fixed() -> None:
+    code = round_trip(Looped(), torch.randn(2, 5, 4))
+    text = " ".join(code.split())
+    assert "(`if x.sum() > 1e9:`)" in text
+    assert "(`for _ in range(3):`) ran 3 times." in text
+    assert "self.lstm = nn.LSTM(4, 8, batch_first=True)" in code
+    assert is_clean(code) == ""
+
+
+class Tied(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(7, 4)
+        self.head = nn.Linear(4, 7, bias=False)
+        self.head.weight = self.embed.weight
+        self.register_buffer("steps", torch.arange(5.0).reshape(1, 5, 1), persistent=False)
+        self.scale = nn.Parameter(torch.ones(4))
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        h = self.embed(x) * self.scale + self.steps
+        a, b = h.chunk(2, dim=-1)
+        with torch.no_grad():
+            mask = a > torch.tensor(0.25)
+        return {"logits": self.head(torch.cat([a * mask, b], -1)), "first": h[:, 0]}
+
+
+@pytest.mark.parametrize("method", ["fx", "record"])
+def test_tied_weights_buffers_constants_and_mappings_come_back(method: str) -> None:
+    assert is_clean(round_trip(Tied(), torch.randint(0, 7, (2, 5)), method=method)) == ""
+
+
+class InPlace(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x.clone()
+        y += 1
+        y[:, 0] = -(y[:, 1] ** 2)
+        z = y.view(-1)
+        y.mul_(2)
+        return (z, -(x - 1), 2 / (x - (3 - x)), x[..., None, ::2], (x > 0) & (x < 1))
+
+
+def test_writes_in_place_and_operators_come_back() -> None:
+    assert is_clean(round_trip(InPlace(), torch.rand(3, 4))) == ""
+
+
+def test_names_that_are_no_attributes_still_make_code() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+    draft = gt.Draft(gt.trace(model.eval(), torch.randn(2, 4)))
+    draft.insert_after("_1", "nn.Dropout", 0.5, name="drop")
+    made = written(draft.to_code()).Net()
+    made.load_state_dict(draft.weights())
+    x = torch.randn(3, 4)
+    assert torch.equal(made.eval()(x), model(x))
+    assert list(made.state_dict()) == list(model.state_dict())
+
+
+def test_a_text_of_the_users_is_a_literal_never_code() -> None:
+    draft = gt.Draft()
+    x = draft.input("x", "f32[B, 4]")
+    y = draft.add("nn.Conv1d", x, 4, 4, 1, padding_mode='zeros"); import os; ("')
+    draft.output(y)
+    with pytest.raises(gt.DraftError):
+        draft.to_code()
+    noted = gt.Draft()
+    noted.output(noted.add("nn.ReLU", noted.input("x", "f32[B]")))
+    noted.plan = replace(noted.plan, model='Net"""; import os', notes=('"""; import os; """',))
+    code = noted.to_code()
+    assert "\nimport os" not in code and "; import os" not in code.replace("'''; import os; '''", "")
+    written(code)
+
+
+def test_what_cannot_be_written_says_what_to_do() -> None:
+    layer = nn.TransformerDecoderLayer(8, 2)
+    layer.activation = torch.sin
+    draft = gt.Draft()
+    x = draft.input("x", "f32[T, B, 8]")
+    draft.output(draft.add(layer, x, x))
+    with pytest.raises(gt.DraftError, match=r'trace the model with method="record"'):
+        draft.to_code()

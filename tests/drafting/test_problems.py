@@ -1,0 +1,96 @@
+"""A mismatch stands on the edge where it arises, in words, with fixes that mend it."""
+
+from __future__ import annotations
+
+import pytest
+
+import graphtools as gt
+
+
+def chain(spec: str, *steps: tuple) -> gt.Draft:
+    draft = gt.Draft()
+    x = draft.input("x", spec)
+    for target, *args in steps:
+        x = draft.add(target, x, *args)
+    return draft.output(x)
+
+
+def test_a_linear_of_the_wrong_width_names_both_shapes_and_two_fixes() -> None:
+    draft = chain("f32[B, 6]", ("nn.Identity",), ("nn.Linear", 8, 2))
+    (problem,) = draft.problems()
+    assert str(problem) == (
+        "'linear' expects 8 input features but 'identity' gives f32[B, 6]. "
+        "Set in_features=6, or add a Linear(6, 8) between."
+    )
+    assert str(problem.edge) == "%identity → linear"
+    for fix in problem.fixes:
+        draft.apply(fix.edit)
+        assert draft.problems() == ()
+        draft.undo()
+
+
+def test_an_image_before_a_linear_wants_a_flatten() -> None:
+    draft = chain("f32[B, 3, 4, 4]", ("nn.Linear", 48, 2))
+    (problem,) = draft.problems()
+    assert [fix.label for fix in problem.fixes] == ["Insert Flatten"]
+    draft.apply(problem.fixes[0].edit)
+    assert draft.problems() == () and str(draft.spec("linear")) == "f32[B, 2]"
+
+
+def test_channels_that_do_not_fit_are_set_or_projected() -> None:
+    draft = chain("f32[B, 3, 8, 8]", ("nn.Conv2d", 4, 8, 3))
+    (problem,) = draft.problems()
+    assert [fix.label for fix in problem.fixes] == ["Set in_channels=3", "Add Conv2d(3, 4, 1) between"]
+    draft.apply(problem.fixes[1].edit)
+    assert draft.problems() == ()
+
+
+def test_a_skip_of_another_width_gets_a_projection_on_its_edge() -> None:
+    draft = gt.Draft()
+    x = draft.input("x", "f32[B, 3, 8, 8]")
+    y = draft.add("nn.Conv2d", x, 3, 16, 3, padding=1)
+    draft.output(draft.add("add", y, x))
+    (problem,) = draft.problems()
+    assert str(problem).endswith("they differ in dimension 1. Add a Conv2d(3, 16, 1) between 'x' and 'add'.")
+    draft.apply(problem.fixes[0].edit)
+    assert draft.problems() == ()
+
+
+def test_integers_before_floats_are_a_problem_although_fake_tensors_let_them_pass() -> None:
+    draft = chain("i64[B, 6]", ("nn.Linear", 6, 2))
+    (problem,) = draft.problems()
+    draft.apply(problem.fixes[0].edit)
+    assert draft.problems() == ()
+    assert "looks up rows by integers" in str(chain("f32[B, 6]", ("nn.Embedding", 9, 2)).problems()[0])
+
+
+def test_only_the_first_of_a_chain_of_failures_is_listed() -> None:
+    draft = chain("f32[B, 6]", ("nn.Linear", 8, 4), ("nn.Linear", 9, 2), ("nn.ReLU",))
+    assert [problem.node for problem in draft.problems()] == ["linear"]
+
+
+def test_what_is_missing_is_listed_all_at_once() -> None:
+    draft = gt.Draft()
+    draft.add("nn.Linear", out_features=3)
+    draft.add("add")
+    with pytest.raises(gt.DraftError) as raised:
+        draft.build()
+    assert str(raised.value) == (
+        "the draft has 4 problems:\n"
+        "  the graph has no output; make a node its output\n"
+        "  'linear' has nothing at 'input'; connect a value\n"
+        "  'linear' is a Linear: in_features needs a value\n"
+        "  'add' has nothing at 'input'; connect a value\n"
+        "  'add' has nothing at 'other'; connect a value"
+    ).replace("4 problems", "5 problems")
+
+
+def test_open_sizes_are_followed_through() -> None:
+    draft = chain("f32[B, T, 8]", ("nn.Linear", 8, 4), ("torch.flatten",))
+    assert str(draft.spec("linear")) == "f32[B, T, 4]"
+    assert str(draft.spec("flatten")) == "f32[4*B*T]"
+    cat = gt.Draft()
+    x = cat.input("x", "f32[B, T, 8]")
+    y = cat.input("y", "f32[B, 1, 8]")
+    cat.output(cat.add("torch.cat", [y, x], 1))
+    assert str(cat.spec("cat")) == "f32[B, T + 1, 8]"
