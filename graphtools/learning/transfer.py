@@ -103,10 +103,7 @@ def replace_head(model: nn.Module, n_classes: int) -> str:
     parent, _, last = name.rpartition(".")
     place = model.get_submodule(parent)
     new.to(next(old.parameters()).device)
-    if isinstance(place, nn.Sequential | nn.ModuleList):
-        place[int(last)] = new
-    else:
-        setattr(place, last, new)
+    setattr(place, last, new)  # also in a Sequential, whose children go by their numbers or by names
     return name
 
 
