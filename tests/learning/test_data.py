@@ -63,8 +63,6 @@ def test_a_folder_of_images_has_a_class_for_each_folder(tmp_path):
             for number in range(count):
                 pixels = numpy.random.default_rng(number).integers(0, 256, (6, 5, 3), dtype=numpy.uint8)
                 Image.fromarray(pixels).save(tmp_path / part / name / f"{number}.png")
-                    torch.randint(256, (3, 6, 5), dtype=torch.uint8), str(tmp_path / part / name / f"{number}.png")
-                )
     data = open_data(f"folder:{tmp_path}")
     assert (len(data.train), len(data.test), data.classes) == (6, 4, ("cat", "dog"))
     x, y = data.train[5]
