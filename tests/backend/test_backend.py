@@ -26,7 +26,8 @@ def start(launcher, tmp_path):
     started = []
 
     def start(text, limits=ProcessLimits(60), by=launcher):
-        path = tmp_path / "model.py"
+        path = tmp_path / str(len(started)) / "model.py"  # one each: a process reads its file when it gets to it
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
         backend = Backend(by, "model.py", limits)
         started.append(backend)
@@ -193,9 +194,10 @@ def test_processes_end_with_the_application(tmp_path):
 
 
 def test_each_process_is_a_fresh_one(start, tmp_path):
-    """A neighbor that was edited is read again, and a file may be called as one of the app's is."""
-    for size in (3, 12345):
-        (tmp_path / "session.py").write_text(f"N = {size}\n")
+    """A neighbor of the same name is each one's own, and may be called as a module of the app is."""
+    for number, size in enumerate((3, 12345)):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "session.py").write_text(f"N = {size}\n")
         _, task = start(HEAD + "import session\nmodel = nn.Linear(session.N, 2)\n")
         assert task.result()["parameters"] == 2 * size + 2
 
