@@ -32,7 +32,7 @@ LAYERS = [
     },
     {"derivatives"},
     {"drafting"},
-    {"codegen", "palette"},
+    {"codegen", "palette", "rewriting"},
     {"pretrained"},
     {"loading", "example_loss", "example_step", "editing", "training", "comparing"},
     {"visible", "conditions", "changes", "breakpoints", "debugger", "typed", "watching", "explaining"},

@@ -68,18 +68,21 @@ def user_place_of_traceback(traceback: TracebackType | None) -> Place | None:
     return found
 
 
-@lru_cache(maxsize=65536)
 def resolve(place: Place | None) -> Source | None:
     """File, line and column (from 1) of a place."""
-    if place is None:
-        return None
+    # Two files with the same text have equal code, so the file is a part of what is remembered.
+    return None if place is None else _resolve(place, place.code.co_filename)
+
+
+@lru_cache(maxsize=65536)
+def _resolve(place: Place, file: str) -> Source | None:
     positions = _positions(place.code)
     index = place.instruction // 2
     line, _, column, _ = positions[index] if 0 <= index < len(positions) else (None, None, None, None)
     if line is None:
         line = place.code.co_firstlineno
     function = place.code.co_qualname if sys.version_info >= (3, 11) else place.code.co_name
-    return Source(place.code.co_filename, line, 0 if column is None else column + 1, function)
+    return Source(file, line, 0 if column is None else column + 1, function)
 
 
 @lru_cache(maxsize=4096)

@@ -109,6 +109,10 @@ class Constructor:
                 by_place.append(code)
         return f"{part.made_by.name}({', '.join([*by_place, *by_name])})"
 
+    def written(self, layer: Layer) -> str:
+        """The expression that makes a layer, all its settings literal."""
+        return self._layer(layer, iter([None] * len(layer.settings or {})))
+
     def _layer(self, layer: Layer, texts: Iterator[str | None]) -> str:
         kind = self.sources.class_of(layer)
         parameters = parameters_of(kind)

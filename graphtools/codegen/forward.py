@@ -4,41 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphtools.codegen.bodies import Body, is_held
 from graphtools.codegen.classes import Class, Classifier, marked
 from graphtools.codegen.expressions import ATOM, Imports, Text, Writer, is_property
 from graphtools.codegen.lines import WIDTH, statement
-from graphtools.codegen.parts import Part
-from graphtools.graph import ListArg, Node, Output, Path, Ref, Symbol, module_path, references
-from graphtools.words import source_line
+from graphtools.codegen.loops import Loops
+from graphtools.codegen.naming import COMMON, TAKEN, assigned_name, indexed, word_of
+from graphtools.graph import ListArg, Node, Output, Ref, Symbol, module_path, references
 
-_WORDS = {
-    "split": "parts", "chunk": "chunks", "unbind": "parts", "getitem": "part", "to": "cast", "float": "cast",
-    "scaled_dot_product_attention": "out", "arange": "positions", "shape": "shape", "input": "value",
-}  # fmt: skip
-_COMMON = re.compile(r"^(conv|bn|norm|fc|linear|relu|act|ln|layer|block|lin|pool|proj|dense|features|body|main)_?\d*$")
-_TAKEN = {
-    "self",
-    "F",
-    "nn",
-    "torch",
-    "None",
-    "True",
-    "False",
-    "in",
-    "is",
-    "not",
-    "and",
-    "or",
-    "for",
-    "if",
-    "lambda",
-    "del",
-}
 _INLINE = {"add", "sub", "mul", "truediv", "div", "floordiv", "matmul", "pow", "neg", "mod"}
 
 
@@ -72,7 +48,7 @@ class Forward:
         return _Method(self, made, result).lines()
 
 
-class _Method:
+class _Method(Loops):
     def __init__(self, forward: Forward, made: Class, result: Any) -> None:
         self.f = forward
         self.made = made
@@ -82,7 +58,7 @@ class _Method:
         self.names: dict[Ref, Text] = {}
         self.inlined: dict[Ref, Text] = {}
         self.live_until: dict[Ref, int] = {}
-        self.used: set[str] = {*_TAKEN}
+        self.used: set[str] = {*TAKEN}
         self.items = self._marked_items()
         self.home = self._homes()
 
@@ -161,7 +137,7 @@ class _Method:
                 word = "x"
             else:
                 node = self.f.plan.nodes[ref.node]
-                word = node.target if node.kind == "input" else _word(node)
+                word = node.target if node.kind == "input" else word_of(node)
                 word = node.target.rpartition(".")[2] if node.kind in ("parameter", "buffer") else word
                 if node.kind == "call" and node.source is not None:
                     word = assigned_name(node.source.file, node.source.line) or word
@@ -188,7 +164,7 @@ class _Method:
             whole = Ref(ref.node, ref.path[:length])
             found = self.inlined.get(whole) or self.names.get(whole)
             if found is not None:
-                return _indexed(found, ref.path[length:])
+                return indexed(found, ref.path[length:])
         if ref.node in self.f.classifier.inline:
             self.f.imports.modules.add("torch")
             return Text(self.f.classifier.inline[ref.node])
@@ -268,7 +244,7 @@ class _Method:
                 self.names[part] = Text(names[-1])
             return statement(f"{', '.join(names)} = {expression.code}", 8)
         if ref.path and not isinstance(item, Body):
-            expression = _indexed(expression, ref.path)
+            expression = indexed(expression, ref.path)
         name = self._new_name(index, item, ref, [])
         self.names[ref] = Text(name)
         return statement(f"{name} = {expression.code}", 8)
@@ -327,7 +303,7 @@ class _Method:
         written = self._written(index, item)
         if written and not ref.path:
             self._forget(index)
-            if written not in busy and written not in {text.code for text in self.names.values()} | _TAKEN:
+            if written not in busy and written not in {text.code for text in self.names.values()} | TAKEN:
                 return written
         for given in self._refs(item):
             text = self.names.get(given)
@@ -364,8 +340,8 @@ class _Method:
             word = module_path(item.scope).rpartition(".")[2]
         else:
             path = self.f.plan.path(item)
-            word = path.rpartition(".")[2] if path is not None else _word(item)
-        if word.isdigit() or _COMMON.match(word) or not word.isidentifier():
+            word = path.rpartition(".")[2] if path is not None else word_of(item)
+        if word.isdigit() or COMMON.match(word) or not word.isidentifier():
             return "out" if "out" not in busy else "y"
         return word
 
@@ -443,85 +419,6 @@ class _Method:
         finally:
             self.names, self.inlined = names, inlined
 
-    # -- loops -------------------------------------------------------------------------------------------------------
-
-    def _called(self, item: Node | Body) -> tuple[Part | None, str]:
-        """The container in which the module that an item calls is a member, and its name there."""
-        path = module_path(item.scope) if isinstance(item, Body) else self.f.plan.path(item)
-        if path is None:
-            return None, ""
-        owner, _, word = path.rpartition(".")
-        if not word.isdigit() or owner == self.body.path:
-            return None, ""
-        return self.f.classifier.parts.get(owner), word
-
-    def _loop_at(self, index: int) -> int:
-        """How many items from `index` on are calls of all members of one list, each taking what the one before gave."""
-        holder, word = self._called(self.items[index])
-        if holder is None or holder.kind not in ("list", "sequential") or word != next(iter(holder.children)):
-            return 0
-        count = len(holder.children)
-        run = self.items[index : index + count]
-        if count < 2 or len(run) < count:
-            return 0
-        for item, name in zip(run, holder.children, strict=True):
-            found, own = self._called(item)
-            if found is not holder or own != name or (not isinstance(item, Body) and item.state):
-                return 0
-        patterns = [self._step(item) for item in run]
-        if any(pattern is None for pattern in patterns):
-            return 0
-        for position in range(1, count):
-            before = self._values(run[position - 1])
-            if len(before) != 1:
-                return 0
-            carried = before[0]
-            if self.last.get(carried.node, -1) > index + position:
-                return 0
-            first, here = self._refs(run[0]), self._refs(run[position])
-            if len(first) != len(here) or here[0] != carried or here[1:] != first[1:]:
-                return 0
-            if patterns[position] != patterns[0] or before[0].path != self._values(run[0])[0].path:
-                return 0
-        return count if len(self._values(run[-1])) == 1 and first[:1] else 0
-
-    def _step(self, item: Node | Body) -> Any:
-        if isinstance(item, Body):
-            return ("body", len(item.inputs))
-        refs = list(item.refs())
-        if not refs or item.args[:1] != (refs[0],):
-            return None
-        blank = replace(item, name="", args=item.args[1:], scope="", source=None)
-        return (str(blank.args), str(dict(blank.kwargs)))
-
-    def _loop(self, index: int, count: int) -> list[str]:
-        run = self.items[index : index + count]
-        holder, _ = self._called(run[0])
-        assert holder is not None
-        first, last = run[0], run[-1]
-        given = self._refs(first)[0]
-        lines: list[str] = []
-        text = self._look_up(given)
-        name = text.code if text.code.isidentifier() and self.last.get(given.node, -1) <= index else ""
-        if not name:
-            name = self._free("out" if self.part.path else "x")
-            lines += statement(f"{name} = {text.code}", 8)
-        word = _singular(holder.name)
-        word = word if word not in {text.code for text in self.names.values()} | self.used else f"{word}_module"
-        self.names[given] = Text(name)
-        if isinstance(first, Body):
-            args = ", ".join(self._look_up(ref).code for ref in first.inputs)
-            call = Text(f"{word}({args})")
-        else:
-            call = self._writer().call(first, word)
-            call = _indexed(call, self._values(first)[0].path)
-        lines.append(f"        for {word} in {self._module(holder.path)}:")
-        lines += statement(f"{name} = {call.code}", 12)
-        for other in [ref for ref, known in self.names.items() if known.code == name]:
-            del self.names[other]
-        self.names[self._values(last)[0]] = Text(name)
-        return lines
-
     def _return(self, body: list[tuple[bool, str | None, list[str]]]) -> list[str]:
         if not self.part.path:
             code = self._writer().arg(self.result).code
@@ -552,32 +449,3 @@ def _in_modes(body: list[tuple[bool, str | None, list[str]]]) -> list[str]:
         mode = (grad, autocast)
         found += lines if mode == (True, None) else ["    " + line for line in lines]
     return found
-
-
-def _indexed(text: Text, path: Path) -> Text:
-    code = text.code if not path else text.within(ATOM)
-    for key in path:
-        code += f"[{key!r}]".replace("'", '"')
-    return Text(code, text.binds if not path else ATOM)
-
-
-@lru_cache(maxsize=8192)
-def assigned_name(file: str, line: int) -> str:
-    """The name on the left of `=` in a line of source; "" if the line assigns none, or several."""
-    found = re.match(r"\s*([A-Za-z_]\w*)\s*(?::[^=]+)?[-+*/@]?=(?!=)", source_line(file, line))
-    return found[1] if found is not None and found[1] != "self" else ""
-
-
-def _word(node: Node) -> str:
-    if node.kind != "call":
-        return node.target.rpartition(".")[2] if node.kind != "constant" else node.name
-    word = node.operation.strip("_")
-    return _WORDS.get(word, word if len(word) > 1 else "value")
-
-
-def _singular(name: str) -> str:
-    if name.isdigit() or not name.isidentifier() or len(name) < 2:
-        return "block"
-    if name.endswith("ies"):
-        return name[:-3] + "y"
-    return name[:-1] if name.endswith("s") and not name.endswith("ss") else f"{name}_layer" if name else "layer"

@@ -181,6 +181,8 @@ def take_weights(module: nn.Module, known: nn.Module) -> list[str]:
 
 def state_tensor(node: Node, sources: Sources) -> torch.Tensor:
     """The value of a parameter, buffer or constant. Raises DraftError where it is not known."""
+    if node.name in sources.states:
+        return sources.states[node.name]
     owner, _, name = node.target.rpartition(".")
     if node.kind in ("parameter", "buffer") and sources.model is not None:
         try:

@@ -38,6 +38,12 @@ def check(function: Any, node: Node, args: tuple[Any, ...], kwargs: Mapping[str,
         if given.dtype not in (torch.int32, torch.int64):
             raise Misfit(f"looks up rows by integers (i64 or i32) but is given {_type(given)}")
         return
+    if isinstance(function, nn.modules.conv._ConvNd):
+        n_sides = len(function.kernel_size)
+        if given.dim() not in (n_sides + 1, n_sides + 2):
+            raise Misfit(
+                f"takes {n_sides + 2} dimensions (or {n_sides + 1}, without the batch) but is given {_type(given)}"
+            )
     if isinstance(function, _FLOATING):
         weight = next(iter(function.parameters()), None)
         wanted = weight.dtype if weight is not None else torch.float32

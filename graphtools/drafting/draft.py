@@ -9,27 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from graphtools.capture.assemble import Live, freeze_arg
 from graphtools.drafting import edits as e
+from graphtools.drafting.arguments import Arguments, Target, Where
 from graphtools.drafting.building import BuiltLive, build_graph, build_module
 from graphtools.drafting.grouping import Clip, Group, Paste, Ungroup, clipped
 from graphtools.drafting.opening import open_graph
-from graphtools.drafting.plan import OPEN, OUTPUT, Edge, Layer, Place, Plan
+from graphtools.drafting.plan import OUTPUT, Edge, Layer, Place, Plan
 from graphtools.drafting.problems import Problem, find_problems
-from graphtools.drafting.settings import parameters_of, read_settings
 from graphtools.drafting.shapes import Propagation, Shapes
 from graphtools.drafting.sources import Sources
-from graphtools.drafting.targets import name_of, required_ports, signature
 from graphtools.drafting.totals import Totals, preview, totals
 from graphtools.errors import DraftError
-from graphtools.graph import Graph, ListArg, Node, Ref, Spec, Symbol, freeze, references
+from graphtools.graph import Graph, Node, Ref, Spec, freeze
 
 if TYPE_CHECKING:
     import torch
     import torch.fx
 
-Where = str | Ref
-Target = Any  # the name of a module class or function, the class or function itself, or a module
+    from graphtools.rewriting.simplifying import Simplified
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class _Past:
     before: Plan
 
 
-class Draft:
+class Draft(Arguments):
     """A graph being built or rebuilt.
 
         draft = graphtools.Draft()
@@ -279,11 +276,53 @@ class Draft:
         self.check()
         return to_code(self.plan, self.sources, name, self.shapes.outputs)
 
+    def to_patch(self) -> str:
+        """A unified diff of the opened model's source that makes the changes of this draft there.
+
+        Raises DraftError, which says why, where they have no single place in the source; `to_code` then writes all.
+        """
+        from graphtools.codegen.patching import to_patch
+
+        self.check()
+        return to_patch(self._past[0].before if self._past else self.plan, self.plan, self.sources)
+
+    def to_program(self) -> torch.export.ExportedProgram:
+        """The draft as a torch.export program in eval mode, with open sizes dynamic. Raises DraftError."""
+        from graphtools.drafting.exporting import to_program
+
+        return to_program(self)
+
+    def to_onnx(self, file: str | os.PathLike[str]) -> None:
+        """Writes an ONNX file. Raises DraftError, which names the packages, where they are not installed."""
+        from graphtools.drafting.exporting import to_onnx
+
+        to_onnx(self, file)
+
     def weights(self) -> dict[str, torch.Tensor]:
         """The weights of the draft by the names that they have in the generated code."""
         from graphtools.codegen import weights
 
         return weights(self.plan, self.sources)
+
+    # -- rewriting ---------------------------------------------------------------------------------------------------
+
+    def decompose(self, node: Where, depth: int = 1) -> tuple[str, ...]:
+        """Puts what an operation is made of in its place, down to `depth` levels, and gives the names of the new nodes.
+
+        One edit a level. Raises DraftError for what is not known to be made of simpler operations.
+        """
+        from graphtools.rewriting.decomposing import decompose
+
+        return decompose(self, _name(node), depth)
+
+    def simplify(self) -> Simplified:
+        """Removes what does nothing, computes ahead and once what can be, folds batch norms; one edit, with a proof.
+
+        What is computed in eval mode stays. Raises DraftError if the draft has problems.
+        """
+        from graphtools.rewriting.simplifying import simplify
+
+        return simplify(self)
 
     def take_sources(self, more: Sources) -> None:
         """Lets the draft know values and objects that nodes of a rewrite refer to. Forgets nothing."""
@@ -294,6 +333,7 @@ class Draft:
             functions={**more.functions, **known.functions},
             objects={**more.objects, **known.objects},
             modules={**{k: v for k, v in more.modules.items() if k.startswith("given.")}, **known.modules},
+            states={**known.states, **more.states},
         )
         self._propagation = None
         self._shapes = None
@@ -329,118 +369,6 @@ class Draft:
         """The draft that `save` wrote; see `from_json`."""
         with open(file, "rb") as opened:
             return Draft.from_json(opened.read(), model, allow)
-
-    # -- reading arguments -------------------------------------------------------------------------------------------
-
-    def _new(self, target: Target, args: Any, kwargs: Any, name: str, is_open: bool = True) -> e.New:
-        if isinstance(target, nn.Module):
-            return self._new_of_module(target, args, kwargs, name)
-        if not isinstance(target, str):
-            target_name = name_of(target)
-            if not target_name.startswith(("torch.", "operator.", "builtins.", "torchvision.")):
-                self._remember(target_name, target)
-        else:
-            target_name = target if target in {*self.sources.functions, *self.sources.classes} else name_of(target)
-        found = self.sources.find(target_name)
-        is_class = isinstance(found, type) and issubclass(found, nn.Module)
-        is_builder = not is_class and target_name.startswith("torchvision.models.") and self._is_builder(found)
-        if not is_class and not is_builder:
-            given = tuple(self._arg(arg, True) for arg in args)
-            named = freeze((key, self._arg(value, False)) for key, value in kwargs.items())
-            return e.New(target_name, self._filled(found, given, named), named, name=name)
-        parameters = parameters_of(found)
-        call, settings = [], {}
-        names = [n for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD]
-        for arg in args:
-            value = self._arg(arg, True)
-            if any(True for _ in references((value,))) or value == OPEN:
-                call.append(value)
-            elif names:
-                settings[names.pop(0)] = value
-            else:
-                raise DraftError(f"{target_name} takes fewer than {len(args)} arguments")
-        takes = signature(found)
-        named_call: dict[str, Any] = {}
-        for key, value in kwargs.items():
-            into_call = key not in parameters and takes is not None and key in takes.parameters
-            (named_call if into_call else settings)[key] = self._arg(value, False)
-        named = freeze(named_call.items())
-        filled = self._filled(found, tuple(call), named) if is_class else tuple(call) or (OPEN,)
-        return e.New(target_name, filled, named, freeze(settings.items()), name, is_layer=True)
-
-    @staticmethod
-    def _is_builder(found: Any) -> bool:
-        import inspect
-
-        try:
-            result = inspect.signature(found).return_annotation
-        except (TypeError, ValueError):
-            return False
-        return isinstance(result, type) and issubclass(result, nn.Module)
-
-    def _new_of_module(self, module: nn.Module, args: Any, kwargs: Any, name: str) -> e.New:
-        settings = read_settings(module)
-        target = name_of(type(module))
-        self._remember(target, type(module))
-        origin = f"given.{len(self.sources.modules)}"
-        self.sources = replace(self.sources, modules={**self.sources.modules, origin: module})
-        if self._propagation is not None:
-            self._propagation.sources = self.sources
-        given = tuple(self._arg(arg, True) for arg in args)
-        named = freeze((key, self._arg(value, False)) for key, value in kwargs.items())
-        return e.New(target, self._filled(type(module), given, named), named, settings, name, origin, is_layer=True)
-
-    def _remember(self, target: str, found: Any) -> None:
-        if isinstance(found, type):
-            self.sources = replace(self.sources, classes={**self.sources.classes, target: found})
-        else:
-            self.sources = replace(self.sources, functions={**self.sources.functions, target: found})
-        if self._propagation is not None:
-            self._propagation.sources = self.sources
-
-    def _filled(self, found: Any, given: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
-        """The arguments with an open one for each that the call needs and does not get."""
-        ports = required_ports(found)
-        rest = [OPEN for name in ports[len(given) :] if name not in named]
-        return (*given, *rest)
-
-    def _positions(self, name: str) -> dict[str | int, int]:
-        """For a call of a function, the position of each argument that was given by place, by its name."""
-        node = self.plan[name]
-        if node.kind != "call" or self.plan.path(node) is not None:
-            return {}
-        try:
-            found = signature(self.sources.find(node.target))
-        except DraftError:
-            return {}
-        names = list(found.parameters) if found is not None else []
-        return {key: index for index, key in enumerate(names[: len(node.args)])}
-
-    def _arg(self, value: Any, by_place: bool) -> Any:
-        if isinstance(value, str) and by_place and value in self.plan.nodes:
-            return Ref(value)
-        if isinstance(value, Ref | Symbol | ListArg):
-            return value
-        if isinstance(value, list):
-            return ListArg(self._arg(item, by_place) for item in value)
-        if isinstance(value, tuple):
-            return tuple(self._arg(item, by_place) for item in value)
-        if isinstance(value, Mapping):
-            return freeze((str(key), self._arg(item, by_place)) for key, item in value.items())
-        live = Live(objects=dict(self.sources.objects))
-        frozen = freeze_arg(value, live)
-        if isinstance(frozen, Symbol) and frozen.kind == "opaque":
-            raise DraftError(
-                f"a {type(value).__name__} has no place in a draft; "
-                "give numbers, texts, dtypes, nodes, or tuples of them"
-            )
-        return frozen
-
-    def _ref(self, where: Where) -> Ref:
-        if isinstance(where, Ref):
-            self.plan[where.node]
-            return where
-        return Ref(self.plan[where].name)
 
 
 def _name(where: Where) -> str:

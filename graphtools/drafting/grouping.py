@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from graphtools.drafting.edits import check_name, known
+from graphtools.drafting.edits import known
+from graphtools.drafting.making import check_name
 from graphtools.drafting.plan import OPEN, Layer, Plan, substitute
 from graphtools.errors import DraftError, missing
 from graphtools.graph import Node, Ref, freeze, module_path, unique_name

@@ -48,6 +48,13 @@ def number(size: Size, values: Mapping[str, int]) -> int:
     return total
 
 
+def with_symbols(text: str, values: Mapping[str, int]) -> str:
+    """A text in which the numbers that stand for open sizes, as `61` or the 61 of `61x8`, are their names."""
+    for symbol, value in values.items():
+        text = re.sub(rf"(?<!\d){value}(?!\d)", symbol, text)
+    return text
+
+
 def unify(sizes: Sequence[int], symbols: Sequence[str], runs: Sequence[Mapping[str, int]]) -> Size:
     """What one size is, from its numbers in the runs of `runs_for`."""
     base = sizes[0]

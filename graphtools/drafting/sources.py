@@ -19,8 +19,9 @@ from graphtools.graph import ListArg, Ref, Symbol
 class Sources:
     """Where the weights, constants, functions and objects of a plan are found. Not changed by edits.
 
-    `functions` and `classes` are those met in a model of the user's by target; `allowed` are packages that a draft from
-    a file may import besides torch and torchvision.
+    `states` are values of parameter and buffer nodes that stand for tensors of a module that was taken apart, by the
+    name of the node. `functions` and `classes` are those met in a model of the user's, by target; `allowed` are
+    packages that a draft from a file may import besides torch and torchvision.
     """
 
     model: nn.Module | None = None
@@ -29,6 +30,7 @@ class Sources:
     classes: Mapping[str, type] = field(default_factory=dict)
     objects: Mapping[str, Any] = field(default_factory=dict)
     modules: Mapping[str, nn.Module] = field(default_factory=dict)
+    states: Mapping[str, torch.Tensor] = field(default_factory=dict)
     allowed: tuple[str, ...] = ()
     training: bool = False
 
@@ -43,12 +45,12 @@ class Sources:
         """The module at a path of the opened model, or one that was given to the draft as an object."""
         if origin in self.modules:
             return self.modules[origin]
+        given = next((key for key in self.modules if key.startswith("given.") and origin.startswith(key + ".")), None)
+        if given is not None:
+            return _below(self.modules[given], origin[len(given) + 1 :])
         if self.model is None or not origin:
             return None
-        try:
-            return self.model.get_submodule(origin)
-        except AttributeError:
-            return None
+        return _below(self.model, origin)
 
     def class_of(self, layer: Layer) -> Any:
         """The class of a layer. Raises DraftError."""
@@ -82,6 +84,13 @@ class Sources:
     def thaw(self, value: Any) -> Any:
         """An argument without references as Python takes it."""
         return thaw(value, lambda ref: ref, self.objects)
+
+
+def _below(module: nn.Module, path: str) -> nn.Module | None:
+    try:
+        return module.get_submodule(path)
+    except AttributeError:
+        return None
 
 
 def thaw(arg: Any, look_up: Any, objects: Mapping[str, Any]) -> Any:

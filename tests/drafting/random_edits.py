@@ -6,7 +6,9 @@ import random
 from typing import Any
 
 import torch
+from torch import nn
 
+import graphtools as gt
 from graphtools.drafting.draft import Draft
 from graphtools.drafting.problems import Problem
 from graphtools.errors import DraftError, MissingError
@@ -50,9 +52,33 @@ VALUES: list[Any] = [0, 1, 2, 4, 8, 16, -1, 0.5, True, False, None, "zeros", (1,
 NAMES = ["a", "b", "head", "block", "layer1", "class", "2x", "x", ""]
 
 
+class Traced(nn.Module):
+    """A module with a shortcut, a module called twice, a parameter, a buffer and a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(8, 8)
+        self.inner = nn.Sequential(nn.ReLU(), nn.Linear(8, 8))
+        self.scale = nn.Parameter(torch.ones(8))
+        self.register_buffer("shift", torch.arange(8.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.inner(self.inner(self.a(x))) + x * torch.tensor([2.0])
+        first, second = (y * self.scale + self.shift).chunk(2, dim=-1)
+        return torch.cat([second, first], -1)
+
+
+def opened() -> Draft:
+    """A draft of a traced model."""
+    draft = Draft(gt.trace(Traced().eval(), torch.randn(3, 8)))
+    return draft.set_input("x", "f32[B, 8]")
+
+
 def fresh(rng: random.Random) -> Draft:
     """A small draft that builds."""
     draft = Draft()
+    if rng.random() < 0.3:
+        return opened()
     if rng.random() < 0.5:
         x = draft.input("x", "f32[B, 8]")
         x = draft.add("nn.Linear", x, 8, 8)
@@ -169,7 +195,6 @@ def walk(seed: int, n_edits: int) -> tuple[int, int]:
     n_ran, n_listed = 0, 0
     clips: list[Any] = []
     problems: tuple[Problem, ...] = ()
-    start = draft.plan
     for _ in range(n_edits):
         before, history = draft.plan, draft.history
         edit(draft, rng, clips, problems)
@@ -183,7 +208,8 @@ def walk(seed: int, n_edits: int) -> tuple[int, int]:
         n_listed, n_ran = n_listed + bool(problems), n_ran + (not problems)
         assert Draft.from_json(draft.to_json()).plan == draft.plan
     draft.undo(10**6)
-    assert not draft.history and len(draft.plan.nodes) == 0
-    draft.redo(10**6)
-    del start
+    assert not draft.history
+    last = draft.plan
+    draft.redo(10**6).undo(10**6)
+    assert draft.plan is last
     return n_ran, n_listed

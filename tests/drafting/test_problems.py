@@ -94,3 +94,10 @@ def test_open_sizes_are_followed_through() -> None:
     y = cat.input("y", "f32[B, 1, 8]")
     cat.output(cat.add("torch.cat", [y, x], 1))
     assert str(cat.spec("cat")) == "f32[B, T + 1, 8]"
+
+
+def test_a_message_speaks_of_open_sizes_by_their_names() -> None:
+    (problem,) = chain("f32[B, 8]", ("nn.MaxPool2d", 2)).problems()
+    assert "f32[B, 8]" in str(problem) and "61" not in str(problem)
+    (problem,) = chain("f32[B, 8]", ("nn.Conv2d", 3, 4, 3)).problems()
+    assert str(problem) == "'conv2d' expects 4 dimensions but 'x' gives f32[B, 8]."

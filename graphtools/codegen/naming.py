@@ -1,0 +1,63 @@
+"""Names for values: those of the user's own lines, else words for what an operation is."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from graphtools.codegen.expressions import ATOM, Text
+from graphtools.graph import Node, Path
+from graphtools.words import source_line
+
+WORDS = {
+    "split": "parts", "chunk": "chunks", "unbind": "parts", "getitem": "part", "to": "cast", "float": "cast",
+    "scaled_dot_product_attention": "out", "arange": "positions", "shape": "shape", "input": "value",
+}  # fmt: skip
+COMMON = re.compile(r"^(conv|bn|norm|fc|linear|relu|act|ln|layer|block|lin|pool|proj|dense|features|body|main)_?\d*$")
+TAKEN = {
+    "self",
+    "F",
+    "nn",
+    "torch",
+    "None",
+    "True",
+    "False",
+    "in",
+    "is",
+    "not",
+    "and",
+    "or",
+    "for",
+    "if",
+    "lambda",
+    "del",
+}
+
+
+def indexed(text: Text, path: Path) -> Text:
+    code = text.code if not path else text.within(ATOM)
+    for key in path:
+        code += f"[{key!r}]".replace("'", '"')
+    return Text(code, text.binds if not path else ATOM)
+
+
+@lru_cache(maxsize=8192)
+def assigned_name(file: str, line: int) -> str:
+    """The name on the left of `=` in a line of source; "" if the line assigns none, or several."""
+    found = re.match(r"\s*([A-Za-z_]\w*)\s*(?::[^=]+)?[-+*/@]?=(?!=)", source_line(file, line))
+    return found[1] if found is not None and found[1] != "self" else ""
+
+
+def word_of(node: Node) -> str:
+    if node.kind != "call":
+        return node.target.rpartition(".")[2] if node.kind != "constant" else node.name
+    word = node.operation.strip("_")
+    return WORDS.get(word, word if len(word) > 1 else "value")
+
+
+def singular(name: str) -> str:
+    if name.isdigit() or not name.isidentifier() or len(name) < 2:
+        return "block"
+    if name.endswith("ies"):
+        return name[:-3] + "y"
+    return name[:-1] if name.endswith("s") and not name.endswith("ss") else f"{name}_layer" if name else "layer"
