@@ -42,7 +42,7 @@ def test_the_process_stays_under_the_limit_where_the_values_exceed_it() -> None:
         command = [sys.executable, "-c", MEASURED, str(limit_bytes)]
         return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
 
-    assert grown(0) > 550 * 2**20  # 40 values of 16 MiB
+    assert grown(0) > 480 * 2**20  # 40 values of 16 MiB, less what was freed memory before
     assert grown(64 * 2**20) < (64 + 2 * 16) * 2**20  # and what the operation that runs holds
 
 
