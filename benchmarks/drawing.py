@@ -28,7 +28,7 @@ from graphtools.graph import Capture, Graph, Module, Node, Output, Ref, Spec
 from graphtools.payload import graph_payload
 
 ROOT = Path(__file__).parents[1]
-ESBUILD = ROOT / "graphtools" / "viewer" / "node_modules" / ".bin" / "esbuild"
+BUILD = ROOT / "graphtools" / "viewer" / "build.mjs"
 SCRIPT = ROOT / "benchmarks" / "drawing.js"
 MODULES = ROOT / "benchmarks" / "node_modules"
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu"]
@@ -67,8 +67,7 @@ def build_page(folder: Path) -> Path:
         encoding="utf-8",
     )
     subprocess.run(
-        [str(ESBUILD), str(entry), "--bundle", "--format=iife", "--loader:.css=text", "--preserve-symlinks",
-         f"--outfile={folder / 'bundle.js'}", "--log-level=error"],
+        ["node", str(BUILD), str(entry), str(folder / "bundle.js"), "iife"],
         check=True, env={**os.environ, "NODE_PATH": str(MODULES)},
     )  # fmt: skip
     page = folder / "page.html"
@@ -88,7 +87,7 @@ def call(page: Page, name: str, *args: Any) -> Any:
 def main() -> int:
     """Prints the three tables."""
     chromium = os.environ.get("GRAPHTOOLS_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None or not ESBUILD.exists() or not MODULES.exists():
+    if chromium is None or not (BUILD.parent / "node_modules").exists() or not MODULES.exists():
         print("needs Chromium and both `npm ci`: see the top of this file", file=sys.stderr)
         return 1
     text = {count: json.dumps(graph_payload(blocks(count))) for count in (1_000, 5_000, 50_000)}

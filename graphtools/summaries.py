@@ -308,9 +308,10 @@ def _picture(shown: Picture, exact: bool) -> Json:
         return found | {"coding": "f32", "data": _base64(values.float())}
     wide = values.double()
     scaled = ((wide - low) / ((high - low) or 1.0) * 255).nan_to_num(0, 0, 0).round().clamp(0, 255)
-    nonfinite = (~values.isfinite()).reshape(-1).nonzero().reshape(-1).tolist()
     coded = found | {"coding": "u8", "data": _base64(scaled.to(torch.uint8))}
-    return coded | ({"nonfinite": nonfinite} if nonfinite else {})
+    special = {"nonfinite": ~values.isfinite(), "plus": values == torch.inf, "minus": values == -torch.inf}
+    places = {name: mask.reshape(-1).nonzero().reshape(-1).tolist() for name, mask in special.items()}
+    return coded | {name: found for name, found in places.items() if found}
 
 
 def _base64(values: torch.Tensor) -> str:

@@ -16,9 +16,11 @@ from typing import Any
 from graphtools.graph import Graph
 from graphtools.payload import graph_payload
 
-# The hash allows one script and no other, whatever a name in the data holds; the viewer's style needs 'unsafe-inline'.
+# The hash allows one script and no other, whatever a name in the data holds; the viewer's style needs 'unsafe-inline',
+# and the worker that lays out large graphs is a blob of that script.
 _POLICY = (
-    "default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src 'sha256-{digest}'; worker-src blob:; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'"
 )
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -1,20 +1,28 @@
-"""One HTML page that shows two graphs or recordings side by side, colored by how they differ."""
+"""Two graphs or recordings side by side, for one HTML page or for a host: colored by how they differ, and said in words
+what each of them knows."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections import Counter
+from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphtools.graph import Graph
 from graphtools.payload import drawn_nodes, graph_payload
+from graphtools.recording import Recording
+from graphtools.viewer.knowing import known, told
 from graphtools.viewer.page import page_html, write_whole
-from graphtools.viewer.run_page import recording_data
+from graphtools.viewer.run_page import held_looks, run_document
 
 if TYPE_CHECKING:
     from graphtools.comparing import Comparison
     from graphtools.comparing.pairs import Pair
+
+_MOST_KINDS = 4  # of operations that only one side has, which are named
 
 
 def comparison_html(
@@ -24,7 +32,8 @@ def comparison_html(
 
     Reads every value of both. Raises OSError, naming the file, if it cannot be written.
     """
-    page = page_html(pair_data(comparison, titles), " and ".join(titles))
+    data = pair_data(comparison, titles)
+    page = page_html(data, f"{data['a']['title']} and {data['b']['title']}")
     if file is None:
         return page
     path = Path(file)
@@ -33,18 +42,49 @@ def comparison_html(
 
 
 def pair_data(comparison: Comparison, titles: tuple[str, str] = ("a", "b")) -> dict[str, Any]:
-    """What the viewer's `mountPair` takes: both sides with what their page holds, and which row stands for which."""
+    """What the viewer's `mountPair` takes, for a page: `pair_document` with the looks of all tensors in `held`."""
+    data = pair_document(comparison, titles)
+    for name, shown in (("a", comparison.a), ("b", comparison.b)):
+        if isinstance(shown, Recording):
+            data[name]["held"] = held_looks(shown)
+    return data
+
+
+def pair_document(
+    comparison: Comparison,
+    titles: tuple[str, str] = ("a", "b"),
+    notes: tuple[Sequence[str], Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """Both sides for a host that answers questions itself, as JSON without tensors: `a`, `b` and the `pairing`.
+
+    Each side has its `payload`, of a recording the `run`, a `title`, `notes` to read above it, which rows are `alone`,
+    and between two recordings the `differences` by row, for which all values are read. Of a graph beside a recording,
+    the notes say what each knows and when, unless `notes` gives others.
+    """
+    mixed = isinstance(comparison.a, Recording) != isinstance(comparison.b, Recording)
+    shown = comparison.a, comparison.b
+    if mixed and titles == ("a", "b"):
+        titles = _title(comparison.a), _title(comparison.b)
+    if notes is None:
+        notes = (told(known(shown[0])), told(known(shown[1]))) if mixed else ((), ())
     sides = [
-        {**_held(shown), "title": title, **_differences(comparison, which)}
-        for which, (shown, title) in enumerate(zip((comparison.a, comparison.b), titles, strict=True))
+        {**_document(one), "title": title, "notes": list(words), **_differences(comparison, which, valued=not mixed)}
+        for which, (one, title, words) in enumerate(zip(shown, titles, notes, strict=True))
     ]
-    return {"a": sides[0], "b": sides[1], "pairing": _pairing(comparison)}
+    return {"a": sides[0], "b": sides[1], "pairing": _pairing(comparison, mixed)}
 
 
-def _held(shown: Any) -> dict[str, Any]:
-    from graphtools.recording import Recording
+def _title(shown: Graph | Recording) -> str:
+    if isinstance(shown, Recording):
+        return "Define by run: what ran"
+    if shown.capture.method != "fx":
+        return "Graph"
+    has_shapes = any(node.spec is not None for node in shown.operations)
+    return "Define and run: before the run" if has_shapes else "Define and run: before any data"
 
-    return recording_data(shown) if isinstance(shown, Recording) else {"payload": graph_payload(shown)}
+
+def _document(shown: Graph | Recording) -> dict[str, Any]:
+    return run_document(shown) if isinstance(shown, Recording) else {"payload": graph_payload(shown)}
 
 
 def _rows(comparison: Comparison) -> tuple[dict[str, int], dict[str, int]]:
@@ -62,7 +102,7 @@ def _row(pair: Pair, which: int, rows: tuple[dict[str, int], dict[str, int]]) ->
     return rows[which].get(side.node.name)
 
 
-def _differences(comparison: Comparison, which: int) -> dict[str, Any]:
+def _differences(comparison: Comparison, which: int, valued: bool) -> dict[str, Any]:
     rows = _rows(comparison)
     differences: list[float | None] = [None] * len(rows[which])
     alone = []
@@ -72,13 +112,13 @@ def _differences(comparison: Comparison, which: int) -> dict[str, Any]:
             continue
         if not pair.is_matched:
             alone.append(row)
-        elif pair.is_different:
+        elif valued and pair.is_different:
             relative = pair.relative
             differences[row] = relative if relative and math.isfinite(relative) else 1.0
-    return {"differences": differences, "alone": alone}
+    return {"differences": differences if valued else None, "alone": alone}
 
 
-def _pairing(comparison: Comparison) -> dict[str, Any]:
+def _pairing(comparison: Comparison, mixed: bool) -> dict[str, Any]:
     rows = _rows(comparison)
     matched_rows, events = [], []
     for pair in comparison.pairs:
@@ -92,5 +132,27 @@ def _pairing(comparison: Comparison) -> dict[str, Any]:
     first = comparison.first
     at = first.a.event.index if first is not None and first.a is not None and first.a.event is not None else -1
     lines = list(takewhile(lambda line: not line.startswith("  "), str(comparison).splitlines()))
-    summary = "\n".join(line for line in lines if line.strip())
+    summary = _shared(comparison) if mixed else "\n".join(line for line in lines if line.strip())
     return {"rows": matched_rows, "events": events, "summary": summary, "first": at}
+
+
+def _shared(comparison: Comparison) -> str:
+    """How many operations a graph and a recording share, and which only one of them has."""
+    alone: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    shared = 0
+    for pair in comparison.pairs:
+        side = pair.a or pair.b
+        if side is None or side.node is None or side.node.kind != "call" or side.phase != "forward":
+            continue
+        if pair.is_matched:
+            shared += 1
+        else:
+            alone[pair.a is None][side.node.target.rpartition(".")[2]] += 1
+    sentences = [f"{shared} operations on both sides."]
+    for counted, shown in zip(alone, (comparison.a, comparison.b), strict=True):
+        where = "in the run" if isinstance(shown, Recording) else "in the code"
+        if counted:
+            names = ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in counted.most_common(_MOST_KINDS))
+            more = " and others" if len(counted) > _MOST_KINDS else ""
+            sentences.append(f"Only {where}: {counted.total()} ({names}{more}).")
+    return " ".join(sentences)

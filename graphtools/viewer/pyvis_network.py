@@ -1,19 +1,20 @@
-"""A graph as a pyvis Network: fixed layered positions, module boxes behind the nodes, drawn without any request."""
+"""A graph as a pyvis Network: the viewer's positions, module boxes behind the nodes, drawn without any request."""
 
 from __future__ import annotations
 
 import json
 import re
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pyvis.network import Network
 
 from graphtools.diagram import COLORS, FAILED_COLOR, GROUP_COLOR
-from graphtools.fold import Box, Edge, View, fold
-from graphtools.graph import Graph
-from graphtools.viewer.layout import Layout, heading, layout
+from graphtools.graph import Graph, Node, module_path
+from graphtools.payload import drawn_nodes
+from graphtools.payload.graph import shape_text
+from graphtools.viewer.positions import Positions, positions
 from graphtools.words import count_text, plain
 
 _LIGHT = {
@@ -36,7 +37,7 @@ _SCRIPT = """
     ctx.roundRect(x, y, width, height, radius);
   };
   network.on("beforeDrawing", (ctx) => {
-    for (const { x, y, width, height, fill, border, title, detail } of drawing.frames) {
+    for (const { x, y, width, height, fill, border, title, detail, ports } of drawing.frames) {
       rounded(ctx, x, y, width, height, 10);
       ctx.fillStyle = fill;
       ctx.fill();
@@ -48,8 +49,11 @@ _SCRIPT = """
       ctx.font = `bold 13px ${font}`;
       ctx.fillStyle = drawing.text;
       ctx.fillText(title, x + 12, y + 16);
-      const end = x + 20 + ctx.measureText(title).width;
+      let end = x + 20 + ctx.measureText(title).width;
       ctx.font = `12px ${font}`;
+      // Lines pass through the top of a frame: the words after its title make room.
+      const reach = end + ctx.measureText(detail).width;
+      for (const port of ports) if (port > end - 6 && port < reach + 6) end = Math.max(end, port + 8);
       ctx.fillStyle = drawing.muted;
       ctx.fillText(detail, end, y + 16);
     }
@@ -129,34 +133,50 @@ def _without_requests(html: str) -> str:
 
 
 def to_pyvis(graph: Graph, depth: int | None = None, height: str = "720px", dark: bool = False) -> Network:
-    """A pyvis Network of the view of `graph` at `depth` (see `graphtools.fold.fold`), ready to `show` or to add to.
+    """A pyvis Network of `graph`, ready to `show` or to add to; every box stands where the viewer puts it.
 
-    Nodes have the name of the operation, or `@` and the scope of a closed module, as their id. They stand where the
-    layered layout puts them; physics is off. Edges that pass other boxes go through invisible nodes whose ids begin
-    with `~`. Nothing is loaded when the page is opened.
+    `depth` closes the groups so many levels down: 0 shows one box, 1 the model's parts, None what a first view shows.
+    Nodes have the name of the operation, or `@` and the scope of a closed module, as their id; physics is off. Lines
+    bend at invisible nodes whose ids begin with `~`, where the viewer's do, and so pass no box. Nothing is loaded when
+    the page is opened.
     """
-    colors = _DARK if dark else _LIGHT
-    view = fold(graph, depth)
-    places = layout(view)
-    network = GraphNetwork(_drawing(view, places, colors), height, colors["page"], colors["text"])  # type: ignore[arg-type]
+    colors: dict[str, Any] = _DARK if dark else _LIGHT
+    places = _one_box(graph) if depth == 0 and len(graph) else positions(graph, depth)
+    network = GraphNetwork(_drawing(places, colors), height, colors["page"], colors["text"])
     network.set_options(json.dumps(_options(colors)))
-    ids = {box.id: box.id.removeprefix("%") for box in view.leaves()}
-    for box in view.leaves():
-        _add_box(network, box, ids[box.id], places, colors)
-    ways: set[tuple[str, str]] = set()
-    for edge, points in places.routes:
-        _add_edge(network, edge, points, ids, ways, colors)
+    drawn = drawn_nodes(graph)
+    for box in places.boxes:
+        if not box["open"]:
+            _add_box(network, graph, box, drawn[box["row"]] if box["row"] >= 0 else None, colors)
+    _add_lines(network, places, colors)
     return network
 
 
-def _add_box(network: Network, box: Box, node_id: str, places: Layout, colors: dict[str, Any]) -> None:
-    rect = places.rects[box.id]
-    color = FAILED_COLOR if box.failed else GROUP_COLOR if box.is_group else COLORS[box.category]
-    lines = [plain(line) for line in (heading(box), box.shape or box.subtitle) if line]
+def _one_box(graph: Graph) -> Positions:
+    name, output = graph.capture.model or "model", next((node for node in graph.nodes if node.kind == "output"), None)
+    box = {
+        "id": "", "scope": "", "row": -1, "x": 0, "y": 0, "width": 200, "height": 50, "open": False, "group": True,
+        "depth": 1, "category": "group", "failed": graph.failure is not None, "title": name, "detail": "",
+        "subtitle": shape_text(output.spec) if output else "", "operations": len(graph.operations),
+    }  # fmt: skip
+    return Positions(200, 50, (box,), (), ())
+
+
+def _id(box: dict[str, Any]) -> str:
+    return str(box["id"]) if box["row"] >= 0 else f"@{box['id']}"
+
+
+def _color(box: dict[str, Any]) -> str:
+    return FAILED_COLOR if box["failed"] else GROUP_COLOR if box["group"] else COLORS[box["category"]]
+
+
+def _add_box(network: Network, graph: Graph, box: dict[str, Any], node: Node | None, colors: dict[str, Any]) -> None:
+    color, width, height = _color(box), box["width"], box["height"]
+    lines = [plain(line) for line in (f"{box['title']} {box['detail']}".strip(), box["subtitle"]) if line]
     network.add_node(
-        node_id,
+        _id(box),
         label="\n".join(lines) or " ",
-        title=_tooltip(box),
+        title=_tooltip(graph, box, node),
         shape="box",
         color={
             "background": colors["box"],
@@ -164,103 +184,108 @@ def _add_box(network: Network, box: Box, node_id: str, places: Layout, colors: d
             "highlight": {"background": colors["box"], "border": color},
         },
         borderWidth=1.5,
-        x=round(rect.x + rect.width / 2, 2),
-        y=round(rect.y + rect.height / 2, 2),
+        x=box["x"] + width / 2,
+        y=box["y"] + height / 2,
         fixed=True,
         physics=False,
         # vis-network adds its margins to these.
-        widthConstraint={"minimum": rect.width - 20, "maximum": rect.width - 20},
-        heightConstraint={"minimum": rect.height - 12},
-        font={"color": colors["text"], "size": 12, "face": "system-ui, 'DejaVu Sans', sans-serif", "align": "left"},
+        widthConstraint={"minimum": width - 20, "maximum": width - 20},
+        heightConstraint={"minimum": height - 12},
+        font={"color": colors["text"], "size": 11, "face": "system-ui, 'DejaVu Sans', sans-serif", "align": "left"},
     )
 
 
-def _tooltip(box: Box) -> str:
-    lines = [box.title, box.subtitle, f"scope {box.scope}" if box.scope else "", box.shape]
-    if box.n_parameters:
-        lines.append(f"{count_text(box.n_parameters)} parameters")
-    if box.is_group:
-        lines.append(f"{box.n_operations} operations")
+def _tooltip(graph: Graph, box: dict[str, Any], node: Node | None) -> str:
+    scope = box["scope"]
+    lines = [box["title"], box["subtitle"], f"scope {scope}" if scope else ""]
+    if node is not None:
+        lines += [node.target, shape_text(node.spec)]
+    else:
+        lines.append(f"{box['operations']} operations")
+    module = graph.modules.get(module_path(scope))
+    if module is not None and module.n_parameters:
+        lines.append(f"{count_text(module.n_parameters)} parameters")
     text = "\n".join(dict.fromkeys(plain(line) for line in lines if line))
     # pyvis shows every title as HTML if one of them holds this word; a word joiner keeps it text.
     return text.replace("href", "h\N{WORD JOINER}ref")
 
 
-def _add_edge(
-    network: Network,
-    edge: Edge,
-    points: tuple[tuple[float, float], ...],
-    ids: dict[str, str],
-    ways: set[tuple[str, str]],
-    colors: dict[str, Any],
-) -> None:
-    """Adds an edge, cut where it bends, through invisible nodes that edges of the same source share."""
-    stops = [(ids[edge.source], points[0])]
-    for x, y in points[1:-1]:
-        stop = f"~{ids[edge.source]} {x:.0f} {y:.0f}"
-        stops.append((stop, (x, y)))
-        if stop not in network.node_map:
-            network.add_node(
-                stop, label=" ", shape="dot", size=0, borderWidth=0, color="rgba(0,0,0,0)", x=round(x, 2),
-                y=round(y, 2), fixed=True, physics=False, chosen=False, font={"size": 1},
-            )  # fmt: skip
-    stops.append((ids[edge.target], points[-1]))
-    for (source, (x1, _)), (target, (x2, _)) in pairwise(stops):
-        if (source, target) in ways:
-            continue
-        ways.add((source, target))
-        is_last = target == ids[edge.target]
-        bend = {"enabled": True, "type": "cubicBezier", "forceDirection": "vertical", "roundness": 0.5}
-        network.add_edge(
-            source,
-            target,
-            arrows="to" if is_last else "",
-            color={"color": colors["line"], "highlight": "#2563c9", "inherit": False},
-            smooth=False if abs(x1 - x2) < 0.5 else bend,
-            title=plain(edge.shape) or None,
-        )
+def _add_lines(network: Network, places: Positions, colors: dict[str, Any]) -> None:
+    """Adds each line as straight pieces between invisible nodes; what several edges share is there once."""
+    boxes = {box["id"]: box for box in places.boxes}
+    ends: list[str] = []  # of each line, the node at which lines that continue it begin
+
+    def stop(source: str, x: float, y: float) -> str:
+        name = f"~{source} {len(network.node_map)}"
+        network.add_node(
+            name, label=" ", shape="dot", size=0, borderWidth=0, color="rgba(0,0,0,0)", x=x, y=y, fixed=True,
+            physics=False, chosen=False, font={"size": 1},
+        )  # fmt: skip
+        return name
+
+    def connect(source: str, target: str, arrows: str = "", hidden: bool = False) -> None:
+        color = {"color": colors["line"], "highlight": "#2563c9", "inherit": False}
+        network.add_edge(source, target, arrows=arrows, color=color, smooth=False, hidden=hidden)
+
+    for line in places.lines:
+        points = line["points"]
+        if line["parent"] >= 0:
+            last = ends[line["parent"]]
+        else:
+            # vis-network draws to the middle of a box, so what leaves or enters beside it has a place at the border.
+            source = boxes[line["from"]]
+            last = _id(source)
+            if _is_beside(points[0], source):
+                border = stop(line["from"], *points[0])
+                connect(last, border, hidden=True)
+                last = border
+        for point in points[1:-1]:
+            bend = stop(line["from"], *point)
+            connect(last, bend)
+            last = bend
+        target = boxes.get(line["to"])
+        if target is None:
+            end = stop(line["from"], *points[-1])
+            connect(last, end)
+        elif _is_beside(points[-1], target):
+            end = stop(line["from"], *points[-1])
+            connect(last, end, "to")
+            connect(end, _id(target), hidden=True)
+        else:
+            end = _id(target)
+            connect(last, end, "to")
+        ends.append(end)
 
 
-def _drawing(view: View, places: Layout, colors: dict[str, Any]) -> dict[str, Any]:
-    """What the hooks draw: frames of open groups, outer ones first, strips of boxes, shapes beside the edges."""
-    frames, strips = [], []
-    depth: dict[str, int] = {}
-    for box in view.walk():
-        for child in box.children:
-            depth[child.id] = depth.get(box.id, 0) + 1
-        if not box.children:
-            color = FAILED_COLOR if box.failed else GROUP_COLOR if box.is_group else COLORS[box.category]
-            strips.append([box.id.removeprefix("%"), color])
-            continue
-        rect = places.rects[box.id]
-        fill = colors["frames"][min(depth.get(box.id, 0), 3)]
-        border = FAILED_COLOR if box.failed else colors["border"]
-        corner = {"x": rect.x, "y": rect.y, "width": rect.width, "height": rect.height}
-        detail = plain(box.class_name) if box.class_name != box.title else ""
-        frames.append({**corner, "fill": fill, "border": border, "title": plain(box.title), "detail": detail})
+def _is_beside(point: Sequence[float], box: dict[str, Any]) -> bool:
+    return bool(abs(point[0] - box["x"] - box["width"] / 2) > 0.5)
+
+
+def _drawing(places: Positions, colors: dict[str, Any]) -> dict[str, Any]:
+    """What the hooks draw: frames of open groups, outer ones first, strips of boxes, shapes beside the lines."""
+    frames = [
+        {
+            **{name: box[name] for name in ("x", "y", "width", "height", "ports")},
+            "fill": colors["frames"][min(box["depth"] - 1, 3)],
+            "border": FAILED_COLOR if box["failed"] else colors["border"],
+            "title": plain(box["title"]),
+            "detail": plain(box["subtitle"]),
+        }
+        for box in places.boxes
+        if box["open"]
+    ]
+    first = next((box["x"] + box["width"] / 2 for box in places.boxes), 0.0)
     return {
         "frames": frames,
-        "strips": strips,
-        "labels": _labels(places),
+        "strips": [[_id(box), _color(box)] for box in places.boxes if not box["open"]],
+        "labels": [{**label, "text": plain(label["text"])} for label in places.labels],
         "width": places.width,
         "height": places.height,
-        "start": next((r.x + r.width / 2 for r in places.rects.values()), 0.0),
+        "start": first,
         "page": colors["page"],
         "text": colors["text"],
         "muted": colors["muted"],
     }
-
-
-def _labels(places: Layout) -> list[dict[str, Any]]:
-    """The shape that an edge carries, to the right of where it leaves its source; once for each source and shape."""
-    seen: set[tuple[str, str]] = set()
-    labels = []
-    for edge, points in places.routes:
-        if edge.shape and (edge.source, edge.shape) not in seen:
-            seen.add((edge.source, edge.shape))
-            x, y = points[0]
-            labels.append({"x": round(x + 7, 1), "y": round(y + 12, 1), "text": plain(edge.shape)})
-    return labels
 
 
 def _options(colors: dict[str, Any]) -> dict[str, Any]:

@@ -39,14 +39,16 @@ def recording_html(
 
 def recording_data(recording: Recording) -> dict[str, Any]:
     """What the viewer's page holds of a recording: `payload`, `run`, and `held`, the look of its tensors."""
-    return {
-        "payload": graph_payload(recording.graph),
-        "run": run_payload(recording),
-        "held": _held(recording),
-    }
+    return {**run_document(recording), "held": held_looks(recording)}
 
 
-def _held(recording: Recording) -> dict[str, Any]:
+def run_document(recording: Recording) -> dict[str, Any]:
+    """What a host sends that answers questions about the tensors itself: `payload` and `run`."""
+    return {"payload": graph_payload(recording.graph), "run": run_payload(recording)}
+
+
+def held_looks(recording: Recording) -> dict[str, Any]:
+    """The looks of its tensors, of as many as a page holds, with metrics, thumbnails and explanations."""
     from graphtools.summaries import Summaries  # needs torch
 
     summaries = Summaries(recording)

@@ -279,9 +279,9 @@ def test_empty_graph_is_no_error(opened):
 
 
 def test_too_large_to_open_all_says_so(opened):
-    page = opened(blocks(1000))
+    page = opened(blocks(5200))
     page.page.keyboard.press("e")
-    assert "more than 3000" in page.page.get_by_role("status").filter(has_text="Open all").inner_text()
+    assert "more than 20,000" in page.page.get_by_role("status").filter(has_text="Open all").inner_text()
 
 
 def test_notebook_cell_draws_in_its_frame_and_reaches_nothing_else(browser, tmp_path):

@@ -112,6 +112,49 @@ def test_a_skip_edge_is_visible_beside_the_trunk(browser, tmp_path):
 EVIL = """<img src=x onerror="alert(1)"></script><script>alert(2)</script> href="javascript:alert(3)" {{7*7}}"""
 
 
+def test_boxes_stand_where_the_viewer_puts_them(browser, tmp_path):
+    torchvision = pytest.importorskip("torchvision")
+    model = torchvision.models.googlenet(init_weights=False).eval()
+    graph = gt.trace(model, torch.ones(1, 3, 64, 64), fake=True)
+    network = graph.to_pyvis()
+    file = tmp_path / "viewer.html"
+    graph.to_html(file)
+    page = browser.new_page(viewport={"width": 900, "height": 900})
+    page.goto(file.as_uri())
+    page.wait_for_selector("#graph[data-ready]")
+    names = [node["id"] for node in network.nodes if not node["id"].startswith("~")]
+    rects = page.evaluate(
+        "names => names.map(name => document.getElementById('graph').graphtools.rectOf(name))",
+        [name.removeprefix("@") for name in names],
+    )
+    page.close()
+    places = [network.node_map[name] for name in names]
+    scale = rects[0]["height"] / 44
+    for place, rect in zip(places, rects, strict=True):
+        # The viewer measures letters in the browser's font: boxes may be wider or narrower, but as high.
+        y = (rect["y"] + rect["height"] / 2 - rects[0]["y"] - rects[0]["height"] / 2) / scale
+        assert y == pytest.approx(place["y"] - places[0]["y"], abs=0.01)
+        x = (rect["x"] + rect["width"] / 2 - rects[0]["x"] - rects[0]["width"] / 2) / scale
+        assert x == pytest.approx(place["x"] - places[0]["x"], abs=30)
+
+
+def test_every_operation_is_linked_to_its_users_through_the_bends():
+    network = residual().to_pyvis()
+    links = {node: set() for node in network.get_nodes()}
+    for edge in network.get_edges():
+        links[edge["from"]].add(edge["to"])
+
+    def reached(name):
+        ends = set()
+        for found in links[name]:
+            ends |= reached(found) if found.startswith("~") else {found}
+        return ends
+
+    assert reached("input_1") == {"_0_conv1", "add"}
+    assert reached("_0_conv2") == {"add"}
+    assert reached("add") == {"_1"}
+
+
 def test_hostile_names_are_text(browser, tmp_path):
     scope = EVIL.replace(".", "")
     nodes = [Node(EVIL, "input", EVIL, outputs=(Output((), Spec("f32", (EVIL,))),))]

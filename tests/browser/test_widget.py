@@ -123,7 +123,7 @@ def test_python_answers_what_is_looked_at(cell):
     picture = shown.page.locator("canvas.plane").first
     picture.focus()
     picture.press("ArrowDown")
-    said = shown.page.locator(".reading").first.inner_text()
+    said = shown.page.locator("figure:has(canvas.plane) .reading").inner_text()
     assert said.startswith("[1, 0] =")  # Python sends float32, which is exact
     assert float(said.split()[-1]) == pytest.approx(float(recording.value("relu")[1, 0]), rel=1e-3)
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NOT_FINITE, colorOf, css, isSigned } from "../../graphtools/viewer/src/panel/colors.js";
+import { SPECIAL, colorOf, css, isSigned } from "../../graphtools/viewer/src/panel/colors.js";
 import { Looks } from "../../graphtools/viewer/src/panel/looks.js";
 import { gradientAt, number, percent, ratioWords, warningsOf } from "../../graphtools/viewer/src/panel/numbers.js";
 import { keysAt } from "../../graphtools/viewer/src/panel/parameters.js";
@@ -58,11 +58,16 @@ test("one-signed colors grow lighter all the way, so they are told apart without
   lightness.slice(1).forEach((value, i) => assert.ok(value > lightness[i], `${i}`));
 });
 
-test("NaN and infinity have a color that no value has", () => {
-  for (const value of [NaN, Infinity, -Infinity]) assert.deepEqual(colorOf(value, -1, 1), NOT_FINITE);
+test("NaN and the two infinities have colors of their own that no value has", () => {
+  const special = [NaN, Infinity, -Infinity].map((value) => String(colorOf(value, -1, 1)));
+  assert.equal(new Set(special).size, 3);
+  assert.deepEqual(
+    SPECIAL.map(({ color }) => String(color)),
+    special,
+  );
   for (let i = -20; i <= 20; i++) {
-    assert.notDeepEqual(colorOf(i / 20, -1, 1), NOT_FINITE);
-    assert.notDeepEqual(colorOf(Math.abs(i) / 20, 0, 1), NOT_FINITE);
+    assert.ok(!special.includes(String(colorOf(i / 20, -1, 1))));
+    assert.ok(!special.includes(String(colorOf(Math.abs(i) / 20, 0, 1))));
   }
 });
 
@@ -73,10 +78,12 @@ test("float pixels are read as they are", () => {
   assert.equal(isExact({ ...picture, exact: false }), false);
 });
 
-test("byte pixels run from low to high, and what was not finite is NaN", () => {
+test("byte pixels run from low to high, and what was not finite is what it was", () => {
   const picture = { width: 3, height: 1, coding: "u8", data: base64([0, 255, 51]), low: -1, high: 4, exact: true };
   assert.deepEqual([...valuesOf(picture)], [-1, 4, 0]);
   assert.deepEqual([...valuesOf({ ...picture, nonfinite: [1] })], [-1, NaN, 0]);
+  const three = { ...picture, nonfinite: [0, 1, 2], plus: [1], minus: [2] };
+  assert.deepEqual([...valuesOf(three)], [NaN, Infinity, -Infinity]);
   assert.equal(isExact(picture), false);
 });
 
@@ -92,6 +99,8 @@ test("the gradient at a position is the last that has arrived, of that output al
   assert.deepEqual(gradientAt(arrivals, 0, 20), { arrived: 9, coming: -1 });
   assert.deepEqual(gradientAt(arrivals, 1, 4), { arrived: -1, coming: 5 });
   assert.deepEqual(gradientAt([], 0, 4), { arrived: -1, coming: -1 });
+  // Of two backward passes the first.
+  assert.deepEqual(gradientAt(arrivals, 0, 20, { start: 3, stop: 9 }), { arrived: 4, coming: -1 });
 });
 
 test("a parameter is what its last update left, with the .grad that had come by then", () => {

@@ -33,6 +33,9 @@ class Element {
     return { activeElement: null };
   }
   setAttribute() {}
+  getAttribute() {
+    return null;
+  }
   addEventListener() {}
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { elide, estimateWidth } from "../../graphtools/viewer/src/measure.js";
 import { readPayload } from "../../graphtools/viewer/src/model.js";
-import { compactNumber, relative, shortSettings } from "../../graphtools/viewer/src/words.js";
+import { place, compactNumber, relative, shortSettings } from "../../graphtools/viewer/src/words.js";
 import { payloadOf } from "./build.mjs";
 
 test("settings in short", () => {
@@ -50,4 +50,9 @@ test("a payload that is something else, or newer, is refused in a sentence", () 
 test("names are kept as they are, markup and all", () => {
   const payload = payloadOf(["in -", "<img/src=x/onerror=alert(1)> - in"]);
   assert.equal(readPayload(payload).nodes[1].name, "<img/src=x/onerror=alert(1)>");
+});
+
+test("a notebook's cell is called so, and not by the name of a temporary file", () => {
+  assert.equal(place({ file: "/tmp/ipykernel_4711/239011106.py", line: 7 }), "cell:7");
+  assert.equal(place({ file: "/home/me/ipykernel_notes/model.py", line: 7 }), "model.py:7");
 });

@@ -9,7 +9,7 @@ import { buildTree } from "../../graphtools/viewer/src/tree.js";
 import { openSet } from "../js/build.mjs";
 import { faults } from "../js/faults.mjs";
 
-const MOST_BOXES = 3000; // as viewer.js opens at most
+const MOST_BOXES = 3000; // to look at larger ones takes minutes
 
 function draw(payload, open) {
   const model = readPayload(payload);

@@ -15,6 +15,7 @@ import css from "./viewer.css";
  * @property {HTMLCanvasElement} canvas
  * @property {HTMLElement} help
  * @property {(text: string) => void} tell shows a sentence for some seconds; "" takes it away
+ * @property {(text: string) => void} wait shows a sentence until it is called with ""
  * @property {(heat: import("./overlay.js").Heat | null, theme: import("./theme.js").Theme) => void} showLegend
  * @property {() => void} remove
  *
@@ -29,7 +30,7 @@ import css from "./viewer.css";
  * @property {() => void} savePng
  * @property {() => void} saveSvg
  * @property {(x: number, y: number, title: string, entries: import("./menu.js").Entry[]) => void} menu
- * @property {boolean} compared there is another graph that this one is compared with
+ * @property {"by value" | "by presence" | ""} compared with another graph: how far values differ, or only what it lacks
  * @property {(() => void) | null} showFailure null if no operation is known to have failed
  */
 
@@ -65,8 +66,9 @@ export function buildChrome(el, model, title, walk, actions) {
     make("dl", {}, ...keys),
   );
   const notice = make("p", { class: "notice", role: "status", hidden: true });
+  const waiting = make("p", { class: "notice", role: "status", hidden: true });
   const legend = make("div", { class: "legend", hidden: true, role: "img" });
-  const stage = make("div", { class: "stage" }, canvas, help, legend, notice);
+  const stage = make("div", { class: "stage" }, canvas, help, legend, notice, waiting);
   const body = make("div", { class: "body" }, stage);
   const root = make("div", { class: walk ? "graphtools with-run" : "graphtools" }, bar(model, title, walk, actions));
   if (model.failure) root.append(banner(model.failure, actions));
@@ -86,8 +88,14 @@ export function buildChrome(el, model, title, walk, actions) {
       clearTimeout(timer);
       timer = setTimeout(() => (notice.hidden = true), NOTICE_MS);
     },
+    wait: (text) => {
+      waiting.textContent = text;
+      waiting.hidden = !text;
+      stage.setAttribute("aria-busy", String(text !== ""));
+    },
     showLegend: (heat, theme) => {
       legend.hidden = !heat;
+      legend.classList.toggle("no-scale", actions.compared === "by presence" && heat?.overlay === DIFFERENCE);
       if (heat) drawLegend(legend, heat, theme);
     },
     remove: () => {
@@ -142,7 +150,13 @@ function bar(
     "select",
     { "aria-label": "Color the boxes by", onchange: (event) => actions.overlay(event.target.value) },
     make("option", { value: "" }, "Color: kind"),
-    actions.compared ? make("option", { value: "difference", selected: true }, "Difference") : null,
+    actions.compared
+      ? make(
+          "option",
+          { value: DIFFERENCE.name, selected: actions.compared === "by value" },
+          actions.compared === "by value" ? "Difference" : "Only here",
+        )
+      : null,
     ...colors,
   );
   const name = [make("strong", {}, title), make("span", { class: "muted facts" }, facts.filter(Boolean).join(" · "))];

@@ -23,7 +23,7 @@ export class Coloring {
     const overlay = [...OVERLAYS, DIFFERENCE].find((found) => found.name === name);
     let rows =
       overlay === DIFFERENCE
-        ? this.differences
+        ? (this.differences ?? [])
         : overlay
           ? ownMetric(name, viewer.model, viewer.stepping?.run ?? null)
           : null;

@@ -4,6 +4,7 @@
  * @typedef {object} Host
  * @property {(key: string) => Promise<any>} tensor numbers, histogram and pictures; see graphtools.summaries
  * @property {(key: string, index: number[], color: boolean) => Promise<any>} picture null if it is not at hand
+ * @property {boolean} [holdsAll] it has no pictures but those that came with a tensor
  * @property {(row: number, event: number) => Promise<any>} explain null if there is no explanation
  * @property {() => Promise<Record<string, any>>} metrics numbers by row for the overlays, and `nonfinite` events
  * @property {() => Promise<(any | null)[]>} thumbnails a small picture of each row
@@ -18,6 +19,7 @@
 export function embeddedHost(data) {
   const lost = (/** @type {string} */ key) => ({ key, lost: "This file does not hold this tensor." });
   return {
+    holdsAll: true,
     tensor: async (key) => data.tensors[key] ?? lost(key),
     picture: async (key, index) =>
       (data.tensors[key]?.pictures ?? []).find(

@@ -1,6 +1,6 @@
 // Pointer and keyboard on the canvas.
 
-import { boxAt, lineAt, onSign } from "./scene.js";
+import { boxAt, lineAt, onSign } from "./pointing.js";
 
 /** @typedef {import("./viewer.js").Viewer} Viewer */
 
@@ -103,7 +103,7 @@ export function listen(/** @type {Viewer} */ viewer) {
       return;
     const { box, sign } = boxUnder(event);
     const line = box && !box.open ? -1 : lineUnder(event);
-    if (box && sign) viewer.toggle(box.item);
+    if (box && sign) viewer.folding.toggle(box.item);
     else if (line >= 0) viewer.selectLine(line);
     else viewer.select(box ? box.item : -1, false);
   };
@@ -115,7 +115,7 @@ export function listen(/** @type {Viewer} */ viewer) {
     "dblclick",
     (event) => {
       const { box, sign } = boxUnder(event);
-      if (box && box.group && !sign) viewer.toggle(box.item);
+      if (box && box.group && !sign) viewer.folding.toggle(box.item);
     },
     { signal },
   );
@@ -166,14 +166,14 @@ function key(/** @type {Viewer} */ viewer, /** @type {KeyboardEvent} */ event) {
   }
   if (name === "/") viewer.find.open();
   else if (name === "." || name === "f") viewer.fit();
-  else if (name === "e") viewer.openAll();
-  else if (name === "c") viewer.closeAll();
+  else if (name === "e") viewer.folding.openAll();
+  else if (name === "c") viewer.folding.closeAll();
   else if (name === "t") viewer.switchTheme();
   else if (name === "?") viewer.toggleHelp();
   else if (name === "+" || name === "=") camera.zoom(1.25, center.x, center.y);
   else if (name === "-") camera.zoom(0.8, center.x, center.y);
   else if (name === "Escape") viewer.escape();
-  else if (onCanvas && name === "Enter" && selected >= 0) viewer.toggle(selected);
+  else if (onCanvas && name === "Enter" && selected >= 0) viewer.folding.toggle(selected);
   else if (onCanvas && (name === "ContextMenu" || (name === "F10" && event.shiftKey))) openMenuAt(viewer);
   else if (onCanvas && name.startsWith("Arrow")) viewer.step(/** @type {any} */ (name));
   else return;

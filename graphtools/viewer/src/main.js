@@ -3,6 +3,7 @@
 import { remoteHost } from "./host.js";
 import { mountPair } from "./pair.js";
 import { startPages } from "./page.js";
+import { showDocument } from "./show.js";
 import { Viewer } from "./viewer.js";
 
 /** @typedef {import("./viewer.js").Options} Options */
@@ -21,7 +22,7 @@ export function mount(el, payload, options = {}) {
     select: (/** @type {string | null} */ name) =>
       name === null ? viewer.select(-1) : item(name) > 0 && viewer.reveal(item(name)),
     /** Opens or closes a scope. */
-    setOpen: (/** @type {string} */ scope, /** @type {boolean} */ open) => viewer.setItemOpen(item(scope), open),
+    setOpen: (/** @type {string} */ scope, /** @type {boolean} */ open) => viewer.folding.setOpen(item(scope), open),
     /** Calls `listener` on "select" ({name, operation} or null), "toggle" ({scope, open}), "position" ({position}) and
      * "breakpoints" ({events}); gives a function that stops it. */
     on: (
@@ -44,6 +45,16 @@ export function mount(el, payload, options = {}) {
     /** Where a visible box is, in CSS pixels of the page; null if it is not visible. */
     rectOf: (/** @type {string} */ name) => rectOf(viewer, item(name)),
   };
+}
+
+/**
+ * Shows a document of a host, one graph or run or two side by side, and asks the host about the tensors.
+ * @param {HTMLElement} el
+ * @param {any} document
+ * @param {import("./show.js").ShowOptions} options
+ */
+export function show(el, document, options) {
+  return showDocument(el, document, options, mount);
 }
 
 function rectOf(/** @type {Viewer} */ viewer, /** @type {number} */ item) {
@@ -69,6 +80,10 @@ function rectOf(/** @type {Viewer} */ viewer, /** @type {number} */ item) {
 function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el }) {
   const place = document.createElement("div");
   place.style.height = `${model.get("height") ?? 600}px`;
+  // A notebook has single keys of its own: an `x` that the viewer does not know would cut the cell.
+  place.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+  });
   el.append(place);
   const remote = remoteHost((question) => model.send?.(question), { edit: true });
   const answered = (/** @type {any} */ reply) => remote.answer(reply);

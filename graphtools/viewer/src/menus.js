@@ -7,8 +7,8 @@
 export function graphEntries(/** @type {Viewer} */ viewer) {
   return [
     { text: "Show everything", key: "F", act: () => viewer.fit() },
-    { text: "Open all", key: "E", act: () => viewer.openAll() },
-    { text: "Close all", key: "C", act: () => viewer.closeAll() },
+    { text: "Open all", key: "E", act: () => viewer.folding.openAll() },
+    { text: "Close all", key: "C", act: () => viewer.folding.closeAll() },
   ];
 }
 
@@ -18,8 +18,8 @@ export function boxEntries(/** @type {Viewer} */ viewer, /** @type {number} */ i
   const entries = viewer.stepping?.entries(item) ?? [];
   if (entries.length) entries.push(null);
   if (node < 0) {
-    const text = viewer.open.has(item) ? "Close" : "Open";
-    entries.push({ text, key: "Enter", act: () => viewer.toggle(item) });
+    const text = viewer.folding.open.has(item) ? "Close" : "Open";
+    entries.push({ text, key: "Enter", act: () => viewer.folding.toggle(item) });
   }
   entries.push({ text: "Copy path", act: () => void copy(viewer, id) });
   return entries;

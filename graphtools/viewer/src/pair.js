@@ -1,6 +1,7 @@
 // Two graphs or runs side by side: walked together, folded together, selected together, and colored by how they differ.
 
 import { make } from "./dom.js";
+import { standIn } from "./fold.js";
 import { Viewer } from "./viewer.js";
 import css from "./pair.css";
 
@@ -10,7 +11,8 @@ import css from "./pair.css";
  * @property {any} [run]
  * @property {import("./host.js").Host} [host]
  * @property {string} title
- * @property {(number | null)[]} differences by row: how far its value is from that of the other; null for none
+ * @property {string[]} [notes] sentences that stand above it: what it knows, and since when
+ * @property {(number | null)[] | null} [differences] by row: how far its value is from that of the other; null for none
  * @property {number[]} alone rows that the other does not have
  *
  * @typedef {object} Pairing Which row and which event of one stands for which of the other.
@@ -18,6 +20,11 @@ import css from "./pair.css";
  * @property {[number, number][]} events
  * @property {string} summary the first difference, in words
  * @property {number} first the event of the first difference in the first of the two; -1 for none
+ *
+ * @typedef {object} PairOptions
+ * @property {"light" | "dark" | "auto"} [theme]
+ * @property {number} [position] event of the first side that has a run; without it the first difference
+ * @property {import("./viewer.js").Arrangement[]} [arrangements] of both, what is open and on the screen
  */
 
 /**
@@ -25,38 +32,61 @@ import css from "./pair.css";
  * @param {Side} a
  * @param {Side} b
  * @param {Pairing} pairing
- * @param {{theme?: "light" | "dark" | "auto"}} [options]
+ * @param {PairOptions} [options]
  */
 export function mountPair(el, a, b, pairing, options = {}) {
   const shadow = el.shadowRoot ?? el.attachShadow({ mode: "open" });
-  const places = [make("div", { class: "side" }), make("div", { class: "side" })];
+  const places = [make("div", { class: "place" }), make("div", { class: "place" })];
   const words = make("p", { class: "summary" }, pairing.summary);
+  const sides = [a, b].map((side, i) => make("section", { class: "side" }, notesOf(side), places[i]));
+  const theme = options.theme ?? "auto";
   shadow.replaceChildren(
     make("style", {}, css),
-    make("div", { class: "pair" }, words, make("div", { class: "sides" }, ...places)),
+    make("div", { class: "pair", "data-theme": theme }, words, make("div", { class: "sides" }, ...sides)),
   );
   const viewers = [a, b].map(
     (side, i) =>
       new Viewer(places[i], side.payload, {
-        ...options,
+        theme,
         title: side.title,
         run: side.run,
         host: side.host,
-        differences: side.differences,
+        differences: side.differences ?? undefined,
         alone: side.alone,
+        arrangement: options.arrangements?.[i],
       }),
   );
   const unlink = [link(viewers[0], viewers[1], pairing, 0), link(viewers[1], viewers[0], pairing, 1)];
-  if (pairing.first >= 0) viewers[0].stepping?.goto(pairing.first);
+  const leader = viewers.find((viewer) => viewer.stepping);
+  if (options.position !== undefined) leader?.stepping?.goto(options.position);
+  else if (pairing.first >= 0) viewers[0].stepping?.goto(pairing.first);
   return {
     viewers,
-    goto: (/** @type {number} */ index) => viewers[0].stepping?.goto(index),
+    goto: (/** @type {number} */ index) => leader?.stepping?.goto(index),
+    /** The event of the first side that has a run; -1 if none has. */
+    position: () => leader?.stepping?.position ?? -1,
+    /** What is open and on the screen in both. */
+    arrangements: () => viewers.map((viewer) => viewer.arrangement()),
+    /** Calls `listener` when the position of the first side that has a run is another; gives a function that stops it. */
+    on: (/** @type {"position"} */ event, /** @type {(detail: any) => void} */ listener) =>
+      (leader ?? viewers[0]).on(event, listener, true),
     destroy: () => {
       for (const stop of unlink) stop();
       for (const viewer of viewers) viewer.destroy();
       shadow.replaceChildren();
     },
   };
+}
+
+function notesOf(/** @type {Side} */ { notes, title }) {
+  if (!notes?.length) return null;
+  const [first, ...more] = notes;
+  return make(
+    "details",
+    { class: "notes", open: true },
+    make("summary", {}, make("strong", {}, title), " ", first),
+    make("ul", {}, ...more.map((text) => make("li", {}, text))),
+  );
 }
 
 /** Lets `other` follow what happens in `one`; what it does itself then is not sent back. */
@@ -78,22 +108,49 @@ function link(
       other.following = false;
     }
   };
+  const point = (/** @type {number} */ item) => {
+    const found = counterpart(one, other, rows, item);
+    if (found >= 0) quiet(() => other.follow(found));
+  };
   const stops = [
     one.on("position", ({ position }) => {
+      const { stepping } = one;
+      if (!other.stepping) return stepping && point(stepping.item);
       // Where the other has no such event, it stands at the one before.
       let found = -1;
       for (const pair of events) if (pair[side] <= position) found = pair[there];
       if (found >= 0) quiet(() => other.stepping?.goto(found));
     }),
     one.on("select", (detail) => {
-      const row = detail?.operation ? one.model.nodes.findIndex((node) => node.name === detail.name) : -1;
-      const match = rows.get(row);
-      if (match !== undefined) quiet(() => other.select(other.tree.ofNode[match]));
+      if (detail) point(one.itemNamed(detail.name));
     }),
     one.on("toggle", ({ scope, open }) => {
       const item = other.itemNamed(scope);
-      if (item > 0) quiet(() => other.setItemOpen(item, open));
+      if (item > 0) quiet(() => other.folding.setOpen(item, open));
     }),
   ];
   return () => stops.forEach((stop) => stop());
+}
+
+/**
+ * The item of `other` that stands for one of `one`: the same operation, or the same module. For what only `one` has (the
+ * third turn of a loop, say) the module around it, a later call of which is an earlier one there. -1 for none.
+ */
+function counterpart(
+  /** @type {Viewer} */ one,
+  /** @type {Viewer} */ other,
+  /** @type {Map<number, number>} */ rows,
+  /** @type {number} */ item,
+) {
+  if (item <= 0) return -1;
+  const { items } = one.tree;
+  const match = rows.get(items[item].node);
+  if (match !== undefined) return standIn(other.tree, other.visible.open, other.tree.ofNode[match]);
+  for (let i = item; i > 0; i = items[i].parent) {
+    for (const scope of [items[i].id, items[i].scope, items[i].scope.replace(/#\d+/g, "")]) {
+      const found = scope ? other.itemNamed(scope) : -1;
+      if (found > 0) return standIn(other.tree, other.visible.open, found);
+    }
+  }
+  return -1;
 }

@@ -21,7 +21,7 @@
  * @typedef {{kind: string, start: number, stop: number, name: string, file: string, line: number, before: string[],
  *   changed: string[], value: number | null}} Stage
  * @typedef {{name: string, spec: string, rows: number[], trainable: boolean, buffer: boolean}} Parameter
- * @typedef {{event: number, optimizer: string, settings: [string, string][], state: string[], ratio: number | null}} Update
+ * @typedef {{event: number, optimizer: string, settings: [string, string][], state: string[]}} Update
  *
  * @typedef {object} Run
  * @property {RunEvent[]} events
@@ -101,7 +101,6 @@ export function readRun(payload, model) {
     optimizer: u.optimizer[i],
     settings: u.settings[i],
     state: u.state[i],
-    ratio: null,
   }));
   const reads = model.nodes.map(() => /** @type {number[]} */ ([]));
   parameters.forEach((/** @type {Parameter} */ parameter, /** @type {number} */ i) => {

@@ -1,17 +1,13 @@
 // What is drawn: boxes with their words, lines and labels, from the folded graph and its layout. No canvas, no DOM.
 
+import { Boxes } from "./boxes.js";
 import { layoutGraph } from "./layout/layout.js";
-import { compactNumber, operationWords, relative, lastWord } from "./words.js";
-import { modulePath } from "./model.js";
 
 /** @typedef {import("./model.js").Model} Model */
 /** @typedef {import("./tree.js").Tree} Tree */
-/** @typedef {import("./tree.js").Item} Item */
 /** @typedef {import("./fold.js").Visible} Visible */
 
 /**
- * @typedef {{title: string, detail: string, subtitle: string, mark: string}} Words
- *
  * @typedef {object} SceneBox
  * @property {number} item
  * @property {number} x
@@ -24,7 +20,7 @@ import { modulePath } from "./model.js";
  * @property {string} category
  * @property {boolean} failed
  * @property {number} alike
- * @property {Words} words
+ * @property {import("./boxes.js").Words} words
  * @property {boolean} thumb there is room for a small picture of what it gave
  * @property {number[]} ports x of lines that cross the top border of an open group
  *
@@ -41,35 +37,32 @@ import { modulePath } from "./model.js";
  * @property {number} height
  */
 
-export const BOX_HEIGHT = 44;
-export const GROUP_HEIGHT = 50;
-const LEAST_WIDTH = 164;
-const MOST_WIDTH = 264;
-const MOST_LANDING = 420;
-const PICTURE_WIDTH = 36;
-const STEP = 12; // widths in steps, so that columns of boxes look even
-
 /**
- * @param {Model} model
- * @param {Tree} tree
- * @param {Visible} visible
- * @param {import("./measure.js").Measure} measure
- * @param {(item: number) => boolean} [hasPicture] which boxes need room for a picture
- * @returns {Scene}
+ * What a layout starts from: the visible part of the graph, and how large its boxes are.
+ * @typedef {object} Plan
+ * @property {Visible} visible
+ * @property {(item: number) => {width: number, height: number}} size of a box that is not open
+ * @property {(item: number) => number} titleWidth of an open group
  */
-export function buildScene(model, tree, visible, measure, hasPicture = () => false) {
-  const words = /** @type {Map<number, Words>} */ (new Map());
-  for (const item of visible.boxes) words.set(item, wordsOf(model, tree, tree.items[item], visible.open.has(item)));
-  const wordsFor = (/** @type {number} */ item) => /** @type {Words} */ (words.get(item));
+
+/** @returns {Plan} */
+export function planScene(/** @type {Visible} */ visible, /** @type {Boxes} */ boxes) {
   const arriving = /** @type {Map<number, number>} */ (new Map());
   for (const { to } of visible.edges) arriving.set(to, (arriving.get(to) ?? 0) + 1);
-  const size = (/** @type {number} */ item) =>
-    boxSize(wordsFor(item), tree.items[item], arriving.get(item) ?? 0, hasPicture(item), measure);
-  const titleWidth = (/** @type {number} */ item) => {
-    const { title, subtitle } = wordsFor(item);
-    return Math.min(420, measure(title, "title") + measure(subtitle, "detail") + 64);
+  return {
+    visible,
+    size: (item) => boxes.size(item, arriving.get(item) ?? 0),
+    titleWidth: (item) => boxes.titleWidth(item),
   };
-  const layout = layoutGraph(tree, visible, size, titleWidth);
+}
+
+/** @returns {Scene} */
+export function sceneOf(
+  /** @type {Plan} */ { visible },
+  /** @type {Boxes} */ of,
+  /** @type {import("./layout/layout.js").Layout} */ layout,
+) {
+  const { model, tree, measure } = of;
   const boxes = layout.boxes.map((box) => {
     const item = tree.items[box.item];
     const category = item.node >= 0 ? model.nodes[item.node].category : "group";
@@ -85,8 +78,8 @@ export function buildScene(model, tree, visible, measure, hasPicture = () => fal
       category,
       failed: item.failed,
       alike: item.alike,
-      words: wordsFor(box.item),
-      thumb: hasPicture(box.item),
+      words: of.words(box.item, box.open),
+      thumb: of.hasPicture(box.item),
       ports: /** @type {number[]} */ ([]),
     };
   });
@@ -106,44 +99,20 @@ export function buildScene(model, tree, visible, measure, hasPicture = () => fal
   };
 }
 
-/** @returns {Words} */
-function wordsOf(
-  /** @type {Model} */ model,
-  /** @type {Tree} */ tree,
-  /** @type {Item} */ item,
-  /** @type {boolean} */ open,
-) {
-  const within = tree.items[item.parent].scope;
-  if (item.node >= 0) return { ...operationWords(model, model.nodes[item.node], item.whole, within), mark: "" };
-  const count = `${compactNumber(item.operations)} ops`;
-  const mark = item.alike > 1 ? `×${item.alike} alike` : "";
-  if (item.label) return { title: item.label, detail: "", subtitle: open ? "" : count, mark };
-  const module = model.modules.get(modulePath(item.scope));
-  const className = module ? module.class : "";
-  return {
-    title: relative(item.scope, within) || lastWord(item.id),
-    detail: "",
-    subtitle: open ? className : [className, count].filter(Boolean).join(" · "),
-    mark,
-  };
-}
-
-function boxSize(
-  /** @type {Words} */ words,
-  /** @type {Item} */ item,
-  /** @type {number} */ arriving,
-  /** @type {boolean} */ pictured,
-  /** @type {import("./measure.js").Measure} */ measure,
-) {
-  const group = item.node < 0;
-  const first =
-    measure(words.title, "title") + (words.detail ? 7 + measure(words.detail, "detail") : 0) + (group ? 26 : 0);
-  const second = measure(words.subtitle, "subtitle") + (words.mark ? 14 + measure(words.mark, "subtitle") : 0);
-  const wanted = Math.max(first, second) + 28 + (pictured ? PICTURE_WIDTH : 0);
-  // Lines that end side by side need room; beyond the limit they stand closer.
-  const landing = Math.min(MOST_LANDING, (arriving + 1) * 14);
-  const width = Math.max(landing, Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, Math.ceil(wanted / STEP) * STEP)));
-  return { width, height: group ? GROUP_HEIGHT : BOX_HEIGHT };
+/**
+ * All in one: the scene of a graph as far as it is open.
+ * @param {Model} model
+ * @param {Tree} tree
+ * @param {Visible} visible
+ * @param {import("./measure.js").Measure} measure
+ * @param {(item: number) => boolean} [hasPicture] which boxes need room for a picture
+ * @returns {Scene}
+ */
+export function buildScene(model, tree, visible, measure, hasPicture) {
+  const boxes = new Boxes(model, tree, measure, hasPicture);
+  const plan = planScene(visible, boxes);
+  const layout = layoutGraph(tree, visible, plan.size, plan.titleWidth);
+  return sceneOf(plan, boxes, /** @type {import("./layout/layout.js").Layout} */ (layout));
 }
 
 /** @returns {SceneLine} */
@@ -228,64 +197,4 @@ function verticalIndex(/** @type {SceneLine[]} */ lines) {
     !(bands.get(Math.floor(y / BAND)) ?? []).some(
       (/** @type {number[]} */ [x, top, bottom]) => x > left && x < right && y > top - 6 && y < bottom + 6,
     );
-}
-
-/** Lines into and out of a box, each with all that leads to it. */
-export function linesOf(/** @type {Scene} */ scene, /** @type {number} */ item) {
-  const incoming = new Set();
-  const outgoing = new Set();
-  scene.lines.forEach((line, index) => {
-    if (line.key === item) outgoing.add(index);
-    if (line.target === item) for (let i = index; i >= 0; i = scene.lines[i].parent) incoming.add(i);
-  });
-  return { incoming, outgoing };
-}
-
-/** The topmost box at a point of the picture; null if there is none. */
-export function boxAt(/** @type {Scene} */ scene, /** @type {number} */ x, /** @type {number} */ y) {
-  for (let i = scene.boxes.length - 1; i >= 0; i--) {
-    const box = scene.boxes[i];
-    if (x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height) return box;
-  }
-  return null;
-}
-
-/** Whether a point lies on the + or − sign of a group. */
-export function onSign(/** @type {SceneBox} */ box, /** @type {number} */ x, /** @type {number} */ y) {
-  if (!box.group) return false;
-  return box.open ? x < box.x + 28 && y < box.y + 28 : x > box.x + box.width - 28 && y < box.y + 28;
-}
-
-const REACH = 6; // picture units: how near to a line a click must be
-
-/** The line that passes near a point, with an arrow if one does; -1 for none. Of a shared way it is the nearest part. */
-export function lineAt(/** @type {Scene} */ scene, /** @type {number} */ x, /** @type {number} */ y, reach = REACH) {
-  let found = -1;
-  let best = reach;
-  scene.lines.forEach((line, index) => {
-    if (x < line.left - reach || x > line.right + reach || y < line.top - reach || y > line.bottom + reach) return;
-    for (let i = 1; i < line.points.length; i++) {
-      const [[x0, y0], [x1, y1]] = [line.points[i - 1], line.points[i]];
-      const dx = Math.max(Math.min(x0, x1) - x, 0, x - Math.max(x0, x1));
-      const dy = Math.max(Math.min(y0, y1) - y, 0, y - Math.max(y0, y1));
-      const distance = Math.hypot(dx, dy);
-      if (distance < best) [best, found] = [distance, index];
-    }
-  });
-  return found;
-}
-
-/** The items that a line leads from and to; of a way that several share, all to which it leads. */
-export function endsOf(/** @type {Scene} */ scene, /** @type {number} */ index) {
-  const targets = /** @type {number[]} */ ([]);
-  scene.lines.forEach((line, i) => {
-    if (line.target < 0) return;
-    for (let at = i; at >= 0; at = scene.lines[at].parent) {
-      if (at === index) {
-        targets.push(line.target);
-        break;
-      }
-    }
-  });
-  return { from: scene.lines[index].key, targets };
 }

@@ -46,8 +46,8 @@ export class Stepping {
     const { viewer, run, host } = this;
     this.inspector = new Inspector(body, viewer.model, viewer.tree, run, host, {
       select: (item) => viewer.reveal(item),
-      toggle: (item) => viewer.toggle(item),
-      isOpen: (item) => viewer.open.has(item),
+      toggle: (item) => viewer.folding.toggle(item),
+      isOpen: (item) => viewer.folding.open.has(item),
       goto: (index) => this.goto(index),
       edit: host.edit,
       close: () => viewer.canvas.focus(),
@@ -90,7 +90,9 @@ export class Stepping {
     if (move === "into") walk.step();
     else if (move === "back") walk.stepBack();
     else walk[move]();
-    if (move === "into" && this.item >= 0) this.viewer.openAround(this.item);
+    const { item, viewer } = this;
+    // With its box on the screen at once, or when the layout is there.
+    if (move === "into" && item >= 0) viewer.folding.openAround(item, () => item === this.item && viewer.follow(item));
     this.show();
   }
 

@@ -6,7 +6,8 @@ import { Coloring } from "./coloring.js";
 import { savePng, saveSvg } from "./export.js";
 import { drawScene } from "./draw.js";
 import { FindBox, findItems } from "./find.js";
-import { countVisible, firstOpen, fold, standIn } from "./fold.js";
+import { standIn } from "./fold.js";
+import { Folding } from "./folding.js";
 import { Inspector } from "./panel/inspector.js";
 import { listen } from "./interact.js";
 import { canvasMeasure } from "./measure.js";
@@ -17,7 +18,7 @@ import { neighbor } from "./neighbors.js";
 import { readPayload } from "./model.js";
 import { Outline } from "./outline.js";
 import { readRun } from "./run.js";
-import { buildScene, endsOf, linesOf } from "./scene.js";
+import { endsOf, linesOf } from "./pointing.js";
 import { Stepping } from "./stepping.js";
 import { themeNamed } from "./theme.js";
 import { buildTree } from "./tree.js";
@@ -39,7 +40,6 @@ import { compactNumber } from "./words.js";
  * @typedef {{open: string[], view: import("./camera.js").View}} Arrangement
  */
 
-const MOST_BOXES = 3000; // boxes that "open all" shows at most
 const NOTHING = { incoming: new Set(), outgoing: new Set() };
 
 export class Viewer {
@@ -48,12 +48,12 @@ export class Viewer {
     this.model = readPayload(payload);
     this.tree = buildTree(this.model);
     this.measure = canvasMeasure();
-    this.open = options.arrangement ? this.openAs(options.arrangement.open) : firstOpen(this.tree);
     this.selected = -1;
     this.hovered = -1;
-    this.listeners = /** @type {Map<string, Set<(detail: any) => void>>} */ (new Map());
+    this.listeners = /** @type {Map<string, Map<(detail: any) => void, boolean>>} */ (new Map());
     this.wanted = 0;
     this.systemDark = matchMedia("(prefers-color-scheme: dark)");
+    this.coverSizes = "";
     this.themeChoice = options.theme ?? "auto";
     this.theme = themeNamed("light");
     this.marked = /** @type {{incoming: Set<number>, outgoing: Set<number>}} */ (NOTHING);
@@ -69,8 +69,8 @@ export class Viewer {
       this.stepping?.bar.element,
       {
         fit: () => this.fit(),
-        openAll: () => this.openAll(),
-        closeAll: () => this.closeAll(),
+        openAll: () => this.folding.openAll(),
+        closeAll: () => this.folding.closeAll(),
         find: () => this.find.open(),
         theme: () => this.switchTheme(),
         help: () => this.toggleHelp(),
@@ -78,7 +78,7 @@ export class Viewer {
         savePng: () => savePng(this),
         saveSvg: () => saveSvg(this),
         menu: (x, y, title, entries) => this.menu.open(x, y, title, entries),
-        compared: options.differences !== undefined,
+        compared: options.differences ? "by value" : options.alone?.length ? "by presence" : "",
         showFailure: failedNode >= 0 ? () => this.reveal(this.tree.ofNode[failedNode]) : null,
       },
     );
@@ -92,8 +92,8 @@ export class Viewer {
       ? null
       : new Inspector(this.stage, this.model, this.tree, null, null, {
           select: (item) => this.reveal(item),
-          toggle: (item) => this.toggle(item),
-          isOpen: (item) => this.open.has(item),
+          toggle: (item) => this.folding.toggle(item),
+          isOpen: (item) => this.folding.open.has(item),
           goto: () => undefined,
           edit: null,
           close: () => this.select(-1),
@@ -101,7 +101,7 @@ export class Viewer {
     if (this.details) this.details.element.hidden = true;
     this.outline = new Outline(this.root, this.tree, {
       select: (item) => this.select(item),
-      setOpen: (item, open) => this.setItemOpen(item, open),
+      setOpen: (item, open) => this.folding.setOpen(item, open),
     });
     this.find = new FindBox(this.stage, {
       find: (query) => findItems(this.model, this.tree, query),
@@ -111,8 +111,7 @@ export class Viewer {
     });
     this.themeListener = () => this.applyTheme();
     this.systemDark.addEventListener("change", this.themeListener);
-    this.visible = fold(this.model, this.tree, this.open);
-    this.scene = this.build();
+    this.folding = new Folding(this, options.arrangement?.open ?? null);
     this.stepping?.attach(this.chrome.body, this.root);
     this.applyTheme();
     this.showScene();
@@ -120,7 +119,11 @@ export class Viewer {
     this.resizer.observe(this.stage);
     this.resize();
     this.goHome();
-    if (options.arrangement) this.camera.set(options.arrangement.view);
+    const { arrangement } = options;
+    if (arrangement) {
+      this.camera.set(arrangement.view);
+      this.folding.restore(() => this.camera.set(arrangement.view));
+    }
     this.unlisten = listen(this);
     // The focus that the page gives by itself needs no mark; one that Tab moves does.
     this.root.addEventListener("keydown", (event) => event.key === "Tab" && this.root.classList.add("by-keyboard"));
@@ -129,32 +132,18 @@ export class Viewer {
     if (options.focus) this.canvas.focus();
   }
 
+  /** What is on the screen: while another layout is made, the one before. */
+  get scene() {
+    return this.folding.scene;
+  }
+
+  get visible() {
+    return this.folding.visible;
+  }
+
   /** @returns {Arrangement} */
   arrangement() {
-    return { open: [...this.open].map((item) => this.tree.items[item].id), view: this.camera.view };
-  }
-
-  /** The groups of those names, and the root. */
-  openAs(/** @type {string[]} */ ids) {
-    const wanted = new Set(ids);
-    return new Set([
-      0,
-      ...this.tree.items.filter(({ id, node }) => node < 0 && wanted.has(id)).map(({ index }) => index),
-    ]);
-  }
-
-  // -- what is open ----------------------------------------------------------------------------------------------------
-
-  /** Folds, lays out and draws anew. */
-  layout() {
-    this.visible = fold(this.model, this.tree, this.open);
-    this.scene = this.build();
-    this.showScene();
-  }
-
-  build() {
-    const hasPicture = this.stepping ? (/** @type {number} */ item) => this.canHavePicture(item) : undefined;
-    return buildScene(this.model, this.tree, this.visible, this.measure, hasPicture);
+    return { open: [...this.folding.open].map((item) => this.tree.items[item].id), view: this.camera.view };
   }
 
   /** Whether what an operation gave is worth a small picture: two sizes of three or more at the end. */
@@ -172,68 +161,6 @@ export class Viewer {
     this.stepping?.moments.setScene(this.scene);
     this.mark();
     this.redraw();
-  }
-
-  toggle(/** @type {number} */ item) {
-    if (item > 0 && this.tree.items[item].node < 0) this.setItemOpen(item, !this.open.has(item));
-  }
-
-  /** Opens or closes a group; its top stays where it is on the screen. */
-  setItemOpen(/** @type {number} */ item, /** @type {boolean} */ open) {
-    if (item <= 0 || this.tree.items[item].node >= 0 || this.open.has(item) === open) return;
-    const before = this.scene.ofItem.get(item);
-    const grown = new Set(this.open);
-    if (open) grown.add(item);
-    else grown.delete(item);
-    if (open && countVisible(this.tree, grown) > MOST_BOXES) {
-      this.chrome.tell(`This would show more than ${MOST_BOXES} boxes. Close other groups first.`);
-      return;
-    }
-    this.open = grown;
-    this.selectVisible();
-    this.layout();
-    const after = this.scene.ofItem.get(item);
-    if (before && after) {
-      const { x, y, scale } = this.camera.view;
-      this.camera.set({
-        x: x + after.x + after.width / 2 - before.x - before.width / 2,
-        y: y + after.y - before.y,
-        scale,
-      });
-    }
-    this.showCard();
-    this.stepping?.inspector?.refresh();
-    this.outline.mark(this.selected);
-    const { id, children } = this.tree.items[item];
-    this.outline.say(open ? `${id} open, ${children.length} boxes` : `${id} closed`);
-    this.emit("toggle", { scope: id, open });
-  }
-
-  /** Without a run, what is selected is on the screen; with one, the current event may be inside a closed group. */
-  selectVisible() {
-    if (this.selected >= 0 && !this.stepping) this.selected = standIn(this.tree, this.open, this.selected);
-  }
-
-  openAll() {
-    const all = new Set(this.tree.items.filter((item) => item.node < 0).map((item) => item.index));
-    const count = countVisible(this.tree, all);
-    if (count > MOST_BOXES)
-      this.chrome.tell(`Open all would show ${count} boxes, more than ${MOST_BOXES}. Open single groups instead.`);
-    else this.setOpenSet(all);
-  }
-
-  closeAll() {
-    this.setOpenSet(new Set([0]));
-  }
-
-  setOpenSet(/** @type {Set<number>} */ open) {
-    this.open = open;
-    this.selectVisible();
-    this.layout();
-    this.showCard();
-    const box = this.scene.ofItem.get(this.selected);
-    if (box) this.camera.set(this.camera.showing(box));
-    else this.goHome();
   }
 
   // -- what is selected ------------------------------------------------------------------------------------------------
@@ -278,28 +205,7 @@ export class Viewer {
 
   /** Opens the groups around an item and selects it. */
   reveal(/** @type {number} */ item) {
-    this.openAround(item);
-    this.select(item);
-  }
-
-  /** Opens the groups around an item; the picture around the outermost of them stays where it is. */
-  openAround(/** @type {number} */ item) {
-    const open = new Set(this.open);
-    for (let i = this.tree.items[item].parent; i >= 0; i = this.tree.items[i].parent) open.add(i);
-    if (open.size === this.open.size) return;
-    const outer = standIn(this.tree, this.open, item);
-    const before = this.scene.ofItem.get(outer);
-    this.open = open;
-    this.layout();
-    const after = this.scene.ofItem.get(outer);
-    if (before && after) {
-      const { x, y, scale } = this.camera.view;
-      this.camera.set({
-        x: x + after.x + after.width / 2 - before.x - before.width / 2,
-        y: y + after.y - before.y,
-        scale,
-      });
-    }
+    this.folding.openAround(item, () => this.select(item));
   }
 
   /** Selects the item of the current event and keeps the box that stands for it on the screen. */
@@ -310,6 +216,7 @@ export class Viewer {
     this.outline.mark(standIn(this.tree, this.visible.open, item));
     const box = this.scene.ofItem.get(standIn(this.tree, this.visible.open, item));
     if (box) this.camera.glide(this.camera.showing(box));
+    this.redraw();
   }
 
   hover(/** @type {number} */ item) {
@@ -353,15 +260,20 @@ export class Viewer {
   showCard() {
     if (this.stepping) this.stepping.inspector?.show(this.selected, this.stepping.position);
     else if (this.details) {
-      this.details.element.hidden = this.selected < 0;
-      if (this.selected >= 0) this.details.show(this.selected, 0);
-      this.stage.classList.toggle("with-card", this.selected >= 0);
+      const shown = this.selected >= 0 && !this.following; // a card for each step of another viewer would only cover
+      this.details.element.hidden = !shown;
+      if (shown) this.details.show(this.selected, 0);
+      this.stage.classList.toggle("with-card", shown);
     }
     this.cover();
   }
 
   /** Tells the camera what lies over the picture's right side: the details and the minimap. */
   cover() {
+    // Asked for again, sizes would make the browser place the thousands of rows of the outline, too.
+    const sizes = `${this.details?.element.hidden} ${this.minimap.canvas.style.width} ${this.camera.width}`;
+    if (sizes === this.coverSizes) return;
+    this.coverSizes = sizes;
     this.camera.covered.right = (this.details?.element.offsetWidth ?? 0) + this.minimap.canvas.offsetWidth + 8;
   }
 
@@ -400,7 +312,7 @@ export class Viewer {
     this.stepping?.setTheme(this.theme);
     this.details?.setTheme(this.theme);
     this.coloring.show();
-    if (this.scene) {
+    if (this.folding) {
       this.minimap.setScene(this.scene, this.theme);
       this.redraw();
     }
@@ -470,20 +382,21 @@ export class Viewer {
     return found ? found.index : -1;
   }
 
-  on(/** @type {string} */ event, /** @type {(detail: any) => void} */ listener) {
-    const found = this.listeners.get(event) ?? new Set();
-    found.add(listener);
+  /** With `always` also what this viewer does because it follows another one. */
+  on(/** @type {string} */ event, /** @type {(detail: any) => void} */ listener, always = false) {
+    const found = this.listeners.get(event) ?? new Map();
+    found.set(listener, always);
     this.listeners.set(event, found);
     return () => found.delete(listener);
   }
 
   emit(/** @type {string} */ event, /** @type {any} */ detail) {
-    if (this.following) return;
-    for (const listener of this.listeners.get(event) ?? []) listener(detail);
+    for (const [listener, always] of this.listeners.get(event) ?? []) if (always || !this.following) listener(detail);
   }
 
   destroy() {
     this.unlisten();
+    this.folding.destroy();
     this.stepping?.destroy();
     this.details?.destroy();
     this.resizer.disconnect();

@@ -71,9 +71,10 @@ export function lastWord(/** @type {string} */ target) {
   return target.slice(target.lastIndexOf(".") + 1);
 }
 
-/** The file's name without its folders, and the line: `model.py:31`. */
+/** The file's name without its folders, and the line: `model.py:31`; of a notebook's cell, which has no name, `cell:7`. */
 export function place(/** @type {{file: string, line: number}} */ source) {
   if (!source.file) return "";
+  if (/[\\/]ipykernel_\d+[\\/]\d+\.py$/.test(source.file)) return `cell:${source.line}`;
   return `${source.file.replace(/\\/g, "/").split("/").pop()}:${source.line}`;
 }
 

@@ -1,16 +1,13 @@
 // Where everything is: open groups are laid out from the inside out, each as one box for the group around it.
 
 import { layoutGroup } from "./group.js";
+import { memoryOf } from "./memory.js";
 import { inversions } from "./order.js";
 import { withNames, withoutNames } from "./names.js";
 
 /** @typedef {import("../fold.js").Visible} Visible */
 /** @typedef {import("../tree.js").Tree} Tree */
 /** @typedef {import("./layers.js").Box} Box */
-
-/** Groups that were laid out before: opening a box changes only those around it, and blocks that are alike look alike. */
-const known = /** @type {WeakMap<Tree, Map<string, GroupLayout>>} */ (new WeakMap());
-const MOST_KNOWN = 4000;
 
 /** @typedef {import("./group.js").PlacedBox} PlacedBox */
 /** @typedef {import("./group.js").GroupLayout} GroupLayout */
@@ -29,20 +26,23 @@ const MOST_KNOWN = 4000;
 
 /**
  * Places of all visible boxes and the ways of all edges between them. A function of its arguments alone; groups that were
- * laid out for the same tree before are remembered.
- * @param {Tree} tree
+ * laid out for the same tree before are remembered. Where `most` is given: null if more boxes and links than these are in
+ * groups that are not remembered, which takes long.
+ * @param {Pick<Tree, "items">} tree
  * @param {Visible} visible
  * @param {(item: number) => {width: number, height: number}} size of a box that is not open
  * @param {(item: number) => number} titleWidth least width that the title of an open group needs
- * @returns {Layout}
+ * @param {number} [most]
+ * @returns {Layout | null}
  */
-export function layoutGraph(tree, visible, size, titleWidth) {
+export function layoutGraph(tree, visible, size, titleWidth, most = Infinity) {
   const groups = /** @type {Map<number, Named>} */ (new Map());
-  const before = known.get(tree) ?? new Map();
-  known.set(tree, before);
-  if (before.size > MOST_KNOWN) before.clear();
+  const memory = memoryOf(tree);
+  let left = most;
   // Children come after their group in `boxes`, so backwards means inside out.
   const open = [0, ...visible.boxes].filter((item) => visible.open.has(item)).reverse();
+  if (newIn(tree, visible, memory, open) > most) return null; // without beginning
+  /** @returns {boolean} false if it is too much */
   const layoutOne = (/** @type {number} */ item, /** @type {number[] | null} */ entering) => {
     const boxes = tree.items[item].children.map((child) => {
       const inner = groups.get(child);
@@ -50,55 +50,89 @@ export function layoutGraph(tree, visible, size, titleWidth) {
       const { layout, inPorts, outPorts } = inner;
       return { item: child, width: layout.width, height: layout.height, inPorts, outPorts };
     });
-    const plain = withoutNames(boxes, visible.links.get(item) ?? [], entering);
     const least = item ? titleWidth(item) : 0;
-    const signature = `${item ? least : "root"} ${plain.signature}`;
-    let found = before.get(signature);
-    if (!found) {
-      found = layoutGroup(plain.boxes, plain.links, plain.entering, least, item !== 0);
-      before.set(signature, found);
+    const given = { boxes, links: visible.links.get(item) ?? [], entering, least };
+    let named = memory.same(item, given);
+    if (!named) {
+      const plain = withoutNames(boxes, given.links, entering);
+      const signature = `${item ? least : "root"} ${plain.signature}`;
+      let found = memory.layouts.get(signature);
+      if (!found) {
+        left -= boxes.length + given.links.length;
+        if (left < 0) return false;
+        found = layoutGroup(plain.boxes, plain.links, plain.entering, least, item !== 0);
+        memory.layouts.set(signature, found);
+      }
+      named = withNames(found, boxes, plain.keys);
+      memory.keep(item, given, named);
     }
-    return withNames(found, boxes, plain.keys);
+    groups.set(item, named);
+    return true;
   };
-  for (const item of open) groups.set(item, layoutOne(item, null));
+  for (const item of open) if (!layoutOne(item, null)) return null;
 
   // Now that it is known from where lines come to a group, its ports can stand in their order.
-  const turned = findTurned(groups);
+  const turned = new Map([...groups.values()].flatMap((named) => memory.of(named, findTurned)));
   const changed = new Set();
   for (const item of turned.size ? open : []) {
     const found = turned.get(item);
     const inner = tree.items[item].children.some((child) => changed.has(child));
     if (!found && !inner) continue;
     const first = /** @type {Named} */ (groups.get(item));
-    let after = layoutOne(item, found ? found.keys : null);
+    if (!layoutOne(item, found ? found.keys : null)) return null;
+    const after = /** @type {Named} */ (groups.get(item));
     if (found && after.layout.crossings > first.layout.crossings + found.crossings) {
-      if (!inner) continue;
-      after = layoutOne(item, null);
+      if (!inner) {
+        groups.set(item, first);
+        continue;
+      }
+      if (!layoutOne(item, null)) return null;
     }
-    groups.set(item, after);
     changed.add(item);
   }
+  memory.trim();
   return flatten(groups);
 }
 
-/** Groups whose ports stand in another order than the lines that come to them: the better order, and what it saves. */
-function findTurned(/** @type {Map<number, Named>} */ groups) {
-  const turned = /** @type {Map<number, {keys: number[], crossings: number}>} */ (new Map());
-  for (const { layout, boxes, keys } of groups.values()) {
-    const { cells, pieces } = layout;
-    if (!layout.boxes.some((box) => box.open)) continue;
-    const arriving = /** @type {Map<number, import("./routes.js").Piece[]>} */ (new Map());
-    for (const piece of pieces) {
-      if (cells[piece.lower].box?.inPorts) arriving.set(piece.lower, [...(arriving.get(piece.lower) ?? []), piece]);
-    }
-    for (const [cell, list] of arriving) {
-      if (list.length < 2) continue;
-      const endX = (/** @type {import("./routes.js").Piece} */ { points }) => points[points.length - 1][0];
-      list.sort((a, b) => a.points[0][0] - b.points[0][0] || endX(a) - endX(b));
-      const crossings = inversions(list.map(endX));
-      const { item } = boxes[/** @type {Box} */ (cells[cell].box).item];
-      if (crossings) turned.set(item, { keys: list.map((piece) => keys[piece.key]), crossings });
-    }
+/** About how many boxes and links are in groups that were never laid out; what is like the box beside it counts once. */
+function newIn(
+  /** @type {Pick<Tree, "items">} */ { items },
+  /** @type {Visible} */ visible,
+  /** @type {import("./memory.js").Memory} */ memory,
+  /** @type {number[]} */ open,
+) {
+  let count = 0;
+  for (const item of open) {
+    const { children, alikeAs } = items[item];
+    if (memory.last.has(item) || (alikeAs !== item && visible.open.has(alikeAs))) continue;
+    count += children.length + (visible.links.get(item)?.length ?? 0);
+  }
+  return count;
+}
+
+/**
+ * The groups inside one whose ports stand in another order than the lines that come to them: the better order, and how
+ * many crossings it saves.
+ * @returns {[number, {keys: number[], crossings: number}][]}
+ */
+function findTurned(/** @type {Named} */ { layout, boxes, keys }) {
+  const { cells, pieces } = layout;
+  if (!layout.boxes.some((box) => box.open)) return [];
+  const arriving = /** @type {Map<number, import("./routes.js").Piece[]>} */ (new Map());
+  for (const piece of pieces) {
+    if (!cells[piece.lower].box?.inPorts) continue;
+    const found = arriving.get(piece.lower);
+    if (found) found.push(piece);
+    else arriving.set(piece.lower, [piece]);
+  }
+  const turned = /** @type {[number, {keys: number[], crossings: number}][]} */ ([]);
+  for (const [cell, list] of arriving) {
+    if (list.length < 2) continue;
+    const endX = (/** @type {import("./routes.js").Piece} */ { points }) => points[points.length - 1][0];
+    list.sort((a, b) => a.points[0][0] - b.points[0][0] || endX(a) - endX(b));
+    const crossings = inversions(list.map(endX));
+    const { item } = boxes[/** @type {Box} */ (cells[cell].box).item];
+    if (crossings) turned.push([item, { keys: list.map((piece) => keys[piece.key]), crossings }]);
   }
   return turned;
 }

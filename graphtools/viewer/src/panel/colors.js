@@ -10,7 +10,12 @@ const ONE_SIGN = ["#0b0724", "#3b0f70", "#8c2981", "#de4968", "#fe9f6d", "#fcfdb
 // Blue, white, red: zero is the lightest.
 const TWO_SIGNS = ["#1c4a94", "#5b8fce", "#b9d3ec", "#f6f4f0", "#f2bda4", "#d9654f", "#98182b"].map(hex);
 
-export const NOT_FINITE = /** @type {Rgb} */ ([0, 210, 90]);
+/** Colors of what is not finite, which no map has: told apart by lightness too. */
+export const SPECIAL = /** @type {{name: string, color: Rgb, is: (value: number) => boolean}[]} */ ([
+  { name: "NaN", color: [0, 200, 90], is: (value) => Number.isNaN(value) },
+  { name: "+∞", color: [0, 235, 255], is: (value) => value === Infinity },
+  { name: "−∞", color: [0, 95, 115], is: (value) => value === -Infinity },
+]);
 
 /** Whether values from `low` to `high` have two signs, and so are colored around zero. */
 export function isSigned(/** @type {number} */ low, /** @type {number} */ high) {
@@ -19,7 +24,7 @@ export function isSigned(/** @type {number} */ low, /** @type {number} */ high) 
 
 /** The color of a value in the range from `low` to `high`. @returns {Rgb} */
 export function colorOf(/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) {
-  if (!Number.isFinite(value)) return NOT_FINITE;
+  for (const { color, is } of Number.isFinite(value) ? [] : SPECIAL) if (is(value)) return color;
   if (isSigned(low, high)) {
     const most = Math.max(-low, high);
     return mixed(TWO_SIGNS, (value / most + 1) / 2);

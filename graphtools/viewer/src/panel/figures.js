@@ -1,7 +1,7 @@
 // Pictures of one tensor on canvases: heat map or image, curve, histogram. Each tells its numbers on hover and by arrow keys.
 
 import { make } from "../dom.js";
-import { colorOf, css, isSigned } from "./colors.js";
+import { SPECIAL, colorOf, css, isSigned } from "./colors.js";
 import { number } from "./numbers.js";
 import { bytesOf, isExact, sizeOnScreen, valuesOf } from "./pixels.js";
 
@@ -68,7 +68,8 @@ export function plane(picture, width, name) {
     show();
   });
   const bar = picture.kind === "heat map" ? colorBar(picture) : null;
-  return make("figure", { class: "figure" }, canvas, bar, said);
+  const special = picture.kind === "heat map" ? specialLegend(picture) : null;
+  return make("figure", { class: "figure" }, canvas, bar, special, said);
 }
 
 /** Where a pixel stands in its plane, in elements; of an averaged picture its own row and column. */
@@ -105,8 +106,29 @@ function valueReader(/** @type {Picture} */ picture) {
   const sign = isExact(picture) ? "=" : "≈";
   return (/** @type {number} */ i, /** @type {number} */ j) => {
     const value = values[i * picture.width + j];
-    return Number.isNaN(value) ? "is not finite" : `${sign} ${number(value)}`;
+    return Number.isFinite(value) ? `${sign} ${number(value)}` : `is ${specialName(value)}`;
   };
+}
+
+function specialName(/** @type {number} */ value) {
+  return SPECIAL.find(({ is }) => is(value))?.name ?? "";
+}
+
+/** What the colors of values that are not finite mean, where a picture has such; null for none. */
+function specialLegend(/** @type {Picture} */ picture) {
+  const values = valuesOf(picture);
+  const found = SPECIAL.map(({ name, color, is }) => ({ name, color, count: values.filter(is).length }));
+  const shown = found.filter(({ count }) => count);
+  if (!shown.length) return null;
+  return make(
+    "ul",
+    { class: "special", "aria-label": "Not finite" },
+    ...shown.map(({ name, color, count }) => {
+      const patch = make("span", { class: "patch" });
+      patch.style.background = css(color);
+      return make("li", {}, patch, `${name} ×${count.toLocaleString("en")}`);
+    }),
+  );
 }
 
 function imageReader(/** @type {Picture} */ picture) {
@@ -192,7 +214,7 @@ export function curve(picture, width, ink, name) {
     if (values.length <= 64) {
       const wide = Math.max(1, ((width - 8) / values.length) * 0.7);
       values.forEach((value, i) => {
-        if (Number.isNaN(value)) return;
+        if (!Number.isFinite(value)) return;
         context.globalAlpha = marked < 0 || marked === i ? 1 : 0.5;
         context.fillRect(x(i) - wide / 2, Math.min(y(0), y(value)), wide, Math.max(1, Math.abs(y(value) - y(0))));
       });
@@ -201,9 +223,13 @@ export function curve(picture, width, ink, name) {
     }
     context.lineWidth = 1.4;
     context.beginPath();
-    values.forEach((value, i) => (i ? context.lineTo(x(i), y(value)) : context.moveTo(x(i), y(value))));
+    let drawn = false; // the line has a gap where values are not finite
+    values.forEach((value, i) => {
+      if (Number.isFinite(value)) context[drawn ? "lineTo" : "moveTo"](x(i), y(value));
+      drawn = Number.isFinite(value);
+    });
     context.stroke();
-    if (marked >= 0) {
+    if (marked >= 0 && Number.isFinite(values[marked])) {
       context.beginPath();
       context.arc(x(marked), y(values[marked]), 3.5, 0, 2 * Math.PI);
       context.fill();
@@ -213,7 +239,7 @@ export function curve(picture, width, ink, name) {
   const show = () => {
     draw(at);
     const value = values[at];
-    said.textContent = `[${at}] ${Number.isNaN(value) ? "is not finite" : `${isExact(picture) ? "=" : "≈"} ${number(value)}`}`;
+    said.textContent = `[${at}] ${Number.isFinite(value) ? `${isExact(picture) ? "=" : "≈"} ${number(value)}` : `is ${specialName(value)}`}`;
   };
   draw(-1);
   canvas.addEventListener("pointermove", (event) => {
@@ -233,7 +259,7 @@ export function curve(picture, width, ink, name) {
 }
 
 /**
- * A histogram. Bars show their range and count on hover.
+ * A histogram. Bars tell their range and count on hover and by the arrow keys.
  * @param {{edges: number[], counts: number[], note: string}} histogram
  * @param {number} width
  * @param {string} color
@@ -243,13 +269,31 @@ export function histogram({ edges, counts, note }, width, color, name) {
   const HEIGHT = 84;
   const most = Math.max(1, ...counts);
   const label = `${name}: histogram from ${number(edges[0])} to ${number(edges[edges.length - 1])}`;
-  const { canvas, context } = sharp(width, HEIGHT, { class: "bars", role: "img", "aria-label": label });
-  const unit = width / counts.length;
-  context.fillStyle = color;
-  counts.forEach((count, i) => {
-    const high = count ? Math.max(1.5, (HEIGHT - 4) * (count / most)) : 0;
-    context.fillRect(i * unit + 0.5, HEIGHT - high, Math.max(1, unit - 1), high);
+  const { canvas, context } = sharp(width, HEIGHT, {
+    class: "bars",
+    tabindex: "0",
+    role: "img",
+    "aria-label": `${label}. Arrow keys read its bars.`,
   });
+  const unit = width / counts.length;
+  const draw = (/** @type {number} */ marked) => {
+    context.clearRect(0, 0, width, HEIGHT);
+    context.fillStyle = color;
+    counts.forEach((count, i) => {
+      const high = count ? Math.max(1.5, (HEIGHT - 4) * (count / most)) : 0;
+      context.globalAlpha = marked < 0 || marked === i ? 1 : 0.45;
+      context.fillRect(i * unit + 0.5, HEIGHT - high, Math.max(1, unit - 1), high);
+    });
+    context.globalAlpha = 1;
+  };
+  const said = make("p", { class: "reading muted", "aria-live": "polite" }, "\u00a0");
+  let at = -1;
+  const show = (/** @type {number} */ i) => {
+    at = clamp(i, counts.length);
+    draw(at);
+    said.textContent = `${number(edges[at])} to ${number(edges[at + 1])}: ${counts[at].toLocaleString("en")}`;
+  };
+  draw(-1);
   const ends = make(
     "div",
     { class: "ends" },
@@ -258,8 +302,21 @@ export function histogram({ edges, counts, note }, width, color, name) {
   );
   canvas.addEventListener("pointermove", (event) => {
     const box = canvas.getBoundingClientRect();
-    const i = clamp(Math.floor(((event.clientX - box.left) / box.width) * counts.length), counts.length);
-    canvas.title = `${number(edges[i])} to ${number(edges[i + 1])}: ${counts[i].toLocaleString("en")}`;
+    show(Math.floor(((event.clientX - box.left) / box.width) * counts.length));
   });
-  return make("figure", { class: "figure" }, canvas, ends, note ? make("p", { class: "muted small" }, note) : null);
+  canvas.addEventListener("keydown", (event) => {
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: counts.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    show(to);
+  });
+  return make(
+    "figure",
+    { class: "figure" },
+    canvas,
+    ends,
+    said,
+    note ? make("p", { class: "muted small" }, note) : null,
+  );
 }

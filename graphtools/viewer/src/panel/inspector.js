@@ -1,17 +1,15 @@
 // The panel beside the graph: what the selected box gave and got, as of the position, in tabs.
 
 import { make } from "../dom.js";
-import { modulePath } from "../model.js";
-import { lastWord, place, shortSettings } from "../words.js";
 import { Details } from "./details.js";
 import { editBody } from "./edit.js";
 import { Looks } from "./looks.js";
 import { keepingFocus } from "./focus.js";
-import { gradientAt } from "./numbers.js";
+import { showHeading } from "./heading.js";
 import { parametersBody } from "./parameters.js";
 import { resizing } from "./resizing.js";
 import { sourceBody } from "./source.js";
-import { PictureView, histograms, numbersTable, plainWords, warnings } from "./tensor_view.js";
+import { Values } from "./values.js";
 import { whyBody } from "./why.js";
 
 /** @typedef {import("../model.js").Model} Model */
@@ -63,11 +61,12 @@ export class Inspector {
     this.actions = actions;
     this.looks = new Looks(host);
     this.details = new Details(model, tree, actions);
-    this.picture = new PictureView(this.looks);
+    this.values = new Values(this);
     this.item = -2;
     this.width = WIDTH.usual;
     this.position = 0;
-    this.output = 0;
+    this.byHand = /** @type {Map<number, boolean>} */ (new Map()); // parameters that a person opened or closed
+    this.alerts = new Set(); // what has been announced already
     this.turn = 0;
     this.chosen = /** @type {Record<string, Tab>} */ ({});
     this.theme = /** @type {import("../theme.js").Theme | null} */ (null);
@@ -131,7 +130,7 @@ export class Inspector {
   /** Shows an item as it is seen at a position; -1 says that nothing is selected. */
   show(/** @type {number} */ item, /** @type {number} */ position) {
     if (item === this.item && position === this.position && this.run) return;
-    if (item !== this.item) this.output = 0;
+    if (item !== this.item) this.values.output = 0;
     this.item = item;
     this.position = position;
     this.refresh();
@@ -141,7 +140,7 @@ export class Inspector {
   showOutput(/** @type {string} */ path) {
     const node = this.model.nodes[this.tree.items[this.item]?.node ?? -1];
     const place = node ? node.paths.indexOf(path) : -1;
-    this.output = Math.max(0, place);
+    this.values.output = Math.max(0, place);
     this.chosen[this.phase] = this.phase === "backward" ? "gradient" : "output";
     this.refresh();
   }
@@ -187,52 +186,9 @@ export class Inspector {
     const tabs = this.tabsOf(item);
     const wanted = this.chosen[this.phase] ?? FIRST_TAB[this.phase] ?? "output";
     const tab = tabs.includes(wanted) ? wanted : tabs[0];
-    this.showHeading(item);
+    showHeading(this, item);
     this.showTabs(tabs, tab);
     void this.fill(tab, item);
-  }
-
-  showHeading(/** @type {import("../tree.js").Item} */ item) {
-    const node = item.node >= 0 ? this.model.nodes[item.node] : null;
-    const module = this.model.modules.get(modulePath(item.scope));
-    const named = module && (item.node < 0 ? !item.label : item.whole);
-    const title = item.node < 0 ? item.label || item.scope || item.id : node?.name;
-    const kind = named ? `${module.class} ${shortSettings(module.class, module.settings)}` : node ? kindOf(node) : "";
-    const event = this.run?.events[this.position];
-    const where = [];
-    if (node && place(node)) where.push(place(node));
-    if (event && this.run) where.push(`event ${this.position + 1} of ${this.run.events.length}`);
-    const failure = node?.failed && this.model.failure ? this.model.failure : null;
-    const close = this.run
-      ? null
-      : make(
-          "button",
-          { class: "plain close", "aria-label": "Close details", title: "Close (Esc)", onclick: this.actions.close },
-          "×",
-        );
-    this.heading.replaceChildren(
-      ...[
-        close,
-        make("h2", {}, title ?? "", " ", make("span", { class: "muted" }, kind.trim())),
-        where.length || event
-          ? make(
-              "p",
-              { class: "muted mono" },
-              where.join(" · "),
-              event ? make("span", { class: `phase ${event.phase}` }, event.phase) : null,
-            )
-          : null,
-        failure
-          ? make(
-              "div",
-              { class: "failure" },
-              make("strong", {}, failure.type),
-              ` ${failure.message}`,
-              failure.meaning ? make("p", {}, failure.meaning) : null,
-            )
-          : null,
-      ].filter((part) => part !== null),
-    );
   }
 
   showTabs(/** @type {Tab[]} */ tabs, /** @type {Tab} */ shown) {
@@ -286,7 +242,25 @@ export class Inspector {
     if (turn !== this.turn) return;
     this.body.classList.remove("waiting");
     this.body.dataset.shows = `${tab} ${item.id} ${this.position}`;
+    this.quiet(parts);
     keepingFocus(this.body, () => this.body.replaceChildren(...parts));
+  }
+
+  /** An alert that stood here before the step is not announced again. */
+  quiet(/** @type {HTMLElement[]} */ parts) {
+    const shown = new Set();
+    for (const part of parts) {
+      if (part.getAttribute("role") !== "alert") continue;
+      const text = part.textContent ?? "";
+      shown.add(text);
+      if (this.alerts.has(text)) part.setAttribute("role", "note");
+    }
+    this.alerts = shown;
+  }
+
+  /** Whether nothing else is shown meanwhile. */
+  isTurn(/** @type {number} */ turn) {
+    return turn === this.turn;
   }
 
   /** @returns {Promise<HTMLElement[]>} */
@@ -294,15 +268,28 @@ export class Inspector {
     const { run } = this;
     if (item.node < 0 || !run) return this.detailsOf(item);
     const event = run.events[this.position];
-    if (tab === "output") return this.outputParts(item.node, turn);
-    if (tab === "gradient") return this.gradientParts(item.node, turn);
+    if (tab === "output") return this.values.outputParts(item.node, turn);
+    if (tab === "gradient") return this.values.gradientParts(item.node, turn);
     if (tab === "parameters") {
       const opened = event.row === item.node ? event.parameter : -1;
-      return parametersBody(run, this.looks, run.parametersOf(item.node), this.position, opened, this.inner, this.ink);
+      return parametersBody(
+        run,
+        this.looks,
+        run.parametersOf(item.node),
+        this.position,
+        opened,
+        this.byHand,
+        this.inner,
+        this.ink,
+      );
     }
     if (tab === "why") {
-      const found = await this.looks.explain(item.node, this.position);
-      return whyBody(found, (row, text) => this.details.link(row, text));
+      const pass = this.values.chosenPass();
+      const at = pass ? Math.min(this.position, pass.stop - 1) : this.position;
+      const found = await this.looks.explain(item.node, at);
+      return [this.values.passChooser(), ...whyBody(found, (row, text) => this.details.link(row, text))].filter(
+        (part) => part !== null,
+      );
     }
     if (tab === "source") {
       const node = this.model.nodes[item.node];
@@ -337,97 +324,8 @@ export class Inspector {
     return this.details.group(item, this.actions.isOpen(item.index), us);
   }
 
-  /** The gradient that has arrived at the shown output, as a key; null before. */
-  gradientKey(/** @type {number} */ row) {
-    const { arrived, coming } = gradientAt(this.run?.grads.get(row) ?? [], this.output, this.position);
-    return { key: arrived < 0 ? null : `g.${row}.${this.output}.${arrived}`, coming };
-  }
-
-  async outputParts(/** @type {number} */ row, /** @type {number} */ turn) {
-    const ran = this.run?.forwardOf[row] ?? -1;
-    if (ran > this.position) {
-      const goes = make("button", { onclick: () => this.actions.goto(ran) }, `Go to event ${ran + 1}`);
-      return [make("p", { class: "muted" }, `It has not run yet; it runs at event ${ran + 1}.`), goes];
-    }
-    const { key } = this.gradientKey(row);
-    const [value, grad] = await Promise.all([
-      this.looks.tensor(`v.${row}.${this.output}`),
-      key ? this.looks.tensor(key) : null,
-    ]);
-    const chooser = this.outputChooser(row);
-    const plain = plainWords(value);
-    if (plain) return [chooser, plain].filter((part) => part !== null);
-    const columns = /** @type {[string, any][]} */ ([
-      ["output", value],
-      ["gradient", grad],
-    ]);
-    // The picture stands in the panel now: a late answer must not paint over that of another box.
-    if (turn === this.turn) this.picture.show(value, this.inner, this.ink, "output");
-    return [
-      chooser,
-      ...warnings(value, grad),
-      numbersTable(columns),
-      histograms(columns, this.inner, this.ink),
-      this.picture.element,
-    ].filter((part) => part !== null);
-  }
-
-  async gradientParts(/** @type {number} */ row, /** @type {number} */ turn) {
-    const { key, coming } = this.gradientKey(row);
-    const chooser = this.outputChooser(row);
-    if (!key) {
-      const later =
-        coming >= 0 ? make("button", { onclick: () => this.actions.goto(coming) }, `Go to event ${coming + 1}`) : null;
-      const words =
-        coming >= 0 ? `No gradient yet: it arrives at event ${coming + 1}.` : "No gradient arrives here in this run.";
-      const why = coming >= 0 ? null : make("button", { onclick: () => this.chooseTab("why") }, "Why?");
-      return [chooser, make("p", { class: "muted" }, words), later, why].filter((part) => part !== null);
-    }
-    const grad = await this.looks.tensor(key);
-    const plain = plainWords(grad);
-    if (plain) return [chooser, plain].filter((part) => part !== null);
-    const value = await this.looks.tensor(`v.${row}.${this.output}`);
-    const columns = /** @type {[string, any][]} */ ([
-      ["output", value],
-      ["gradient", grad],
-    ]);
-    if (turn === this.turn) this.picture.show(grad, this.inner, this.ink, "gradient"); // as in outputParts
-    return [
-      chooser,
-      ...warnings(null, grad),
-      numbersTable(columns),
-      histograms([["gradient", grad]], this.inner, this.ink),
-      this.picture.element,
-    ].filter((part) => part !== null);
-  }
-
-  outputChooser(/** @type {number} */ row) {
-    const { specs } = this.model.nodes[row];
-    if (specs.length < 2) return null;
-    return make(
-      "select",
-      {
-        "aria-label": "Which of its results",
-        onchange: (event) => {
-          this.output = Number(event.target.value);
-          this.refresh();
-        },
-      },
-      ...specs.map((spec, i) =>
-        make("option", { value: String(i), selected: i === this.output }, `result ${i}: ${spec}`),
-      ),
-    );
-  }
-
   destroy() {
     this.turn++;
     this.unresize();
   }
-}
-
-/** What an operation is, where its name does not say it already, as `add_1` does. */
-function kindOf(/** @type {import("../model.js").GraphNode} */ node) {
-  if (node.kind !== "call") return node.kind;
-  const word = lastWord(node.target);
-  return node.name.startsWith(word) ? "" : word;
 }

@@ -11,6 +11,11 @@ export class Looks {
     this.kept = /** @type {Map<string, Promise<any>>} */ (new Map());
   }
 
+  /** Whether there are no pictures but those that came with a tensor. */
+  get holdsAll() {
+    return this.host?.holdsAll ?? false;
+  }
+
   /** The summary of a tensor; of one that cannot be had, its reason under `lost`. */
   tensor(/** @type {string} */ key) {
     return this.once(key, () => this.host?.tensor(key));

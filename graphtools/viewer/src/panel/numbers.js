@@ -82,13 +82,19 @@ export function ratioWords(/** @type {number | null} */ ratio) {
   return usual;
 }
 
-/** The gradient that counts at a position: the last that has arrived, and the first that is still to come. */
+/**
+ * The gradient that counts at a position: the last that has arrived, and the first that is still to come. Of several
+ * backward passes `pass` chooses one: then what arrived in it.
+ */
 export function gradientAt(
   /** @type {{output: number, event: number}[]} */ arrivals,
   /** @type {number} */ output,
   /** @type {number} */ position,
+  /** @type {{start: number, stop: number} | null} */ pass = null,
 ) {
-  const own = arrivals.filter((arrival) => arrival.output === output);
+  const own = arrivals.filter(
+    ({ output: of, event }) => of === output && (!pass || (event >= pass.start && event < pass.stop)),
+  );
   const past = own.filter((arrival) => arrival.event <= position);
   return { arrived: past.at(-1)?.event ?? -1, coming: own.find((arrival) => arrival.event > position)?.event ?? -1 };
 }

@@ -28,35 +28,37 @@ export function keysAt(/** @type {Run} */ run, /** @type {number} */ parameter, 
  * @param {number[]} parameters
  * @param {number} position
  * @param {number} opened the one that is open, -1 for the first
+ * @param {Map<number, boolean>} byHand those that a person opened or closed, which stay so while the position changes
  * @param {number} width
  * @param {Ink} ink
  */
-export async function parametersBody(run, looks, parameters, position, opened, width, ink) {
+export async function parametersBody(run, looks, parameters, position, opened, byHand, width, ink) {
   if (!parameters.length) return [make("p", { class: "muted" }, "It reads no parameter and no buffer.")];
   const shown = parameters.includes(opened) ? opened : parameters[0];
   return Promise.all(
     parameters.map(async (parameter) => {
       const { name, spec, trainable, buffer } = run.parameters[parameter];
       const kind = buffer ? "buffer" : trainable ? "" : "frozen";
+      const isOpen = byHand.get(parameter) ?? parameter === shown;
       const body = make("div", {});
       const fill = async () => body.replaceChildren(...(await one(run, looks, parameter, position, width, ink)));
       const box = make(
         "details",
         {
           class: "parameter",
-          open: parameter === shown,
+          open: isOpen,
           ontoggle: (event) => event.target.open && !body.childElementCount && void fill(),
         },
         make(
           "summary",
-          {},
+          { onclick: () => byHand.set(parameter, !(/** @type {HTMLDetailsElement} */ (box).open)) },
           make("strong", {}, name),
           make("span", { class: "muted mono" }, ` ${spec}`),
           kind ? make("span", { class: "tag" }, kind) : null,
         ),
         body,
       );
-      if (parameter === shown) await fill();
+      if (isOpen) await fill();
       return box;
     }),
   );

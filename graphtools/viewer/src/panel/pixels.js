@@ -1,7 +1,5 @@
 // Pictures of tensors as numbers again: from base64, a byte or a float a pixel.
 
-import { bytesOf } from "../images.js";
-
 /**
  * @typedef {object} Picture As graphtools.summaries writes it.
  * @property {"image" | "heat map" | "curve" | "none"} kind
@@ -11,14 +9,16 @@ import { bytesOf } from "../images.js";
  * @property {"rgb8" | "f32" | "u8"} coding
  * @property {number | string | null} low
  * @property {number | string | null} high
- * @property {number[]} [nonfinite]
+ * @property {number[]} [nonfinite] places of NaN and infinity in a picture of bytes
+ * @property {number[]} [plus] ... of +∞
+ * @property {number[]} [minus] ... of −∞
  * @property {number[]} index
  * @property {number[]} choices
  * @property {string} caption
  * @property {boolean} exact one pixel is one element
  */
 
-/** The values of a heat map or a curve; NaN where the tensor was not finite. @returns {Float32Array} */
+/** The values of a heat map or a curve. @returns {Float32Array} */
 export function valuesOf(/** @type {Picture} */ picture) {
   const bytes = bytesOf(picture.data);
   if (picture.coding === "f32") return new Float32Array(bytes.buffer, 0, picture.width * picture.height);
@@ -26,6 +26,8 @@ export function valuesOf(/** @type {Picture} */ picture) {
   const scale = (Number(picture.high) - low) / 255;
   const values = Float32Array.from(bytes, (u) => low + scale * u);
   for (const i of picture.nonfinite ?? []) values[i] = NaN;
+  for (const i of picture.plus ?? []) values[i] = Infinity;
+  for (const i of picture.minus ?? []) values[i] = -Infinity;
   return values;
 }
 
@@ -51,4 +53,10 @@ export function sizeOnScreen(/** @type {Picture} */ picture, /** @type {number} 
   return { width: along(picture.width, width), height: along(picture.height, MOST_HEIGHT) };
 }
 
-export { bytesOf };
+/** Bytes of base64 text. */
+export function bytesOf(/** @type {string} */ text) {
+  const raw = atob(text);
+  const bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  return bytes;
+}

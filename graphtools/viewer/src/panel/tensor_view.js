@@ -124,9 +124,11 @@ export class PictureView {
     this.index = choices.map((size, axis) => Math.min(this.index[axis] ?? 0, size - 1));
     const rank = choices.length + (pictures[0].kind === "curve" ? 1 : pictures[0].kind === "image" ? 3 : 2);
     const slot = make("div", {});
-    const sliders = choices.map((size, axis) =>
-      this.slider(size, axis, rank, () => this.draw(entry, slot, width, ink, name)),
-    );
+    const changed = () => {
+      for (const slider of sliders) slider?.update();
+      void this.draw(entry, slot, width, ink, name);
+    };
+    const sliders = choices.map((size, axis) => this.slider(size, axis, rank, pictures, changed));
     const heads =
       pictures.length > 2 && pictures[0].kind === "heat map" && pictures[0].width >= 4 ? pictures.slice(0, 8) : [];
     const choose = (/** @type {number[]} */ index) => {
@@ -136,37 +138,52 @@ export class PictureView {
     keepingFocus(this.element, () => {
       this.element.replaceChildren(
         slot,
-        ...sliders.filter((slider) => slider !== null),
+        ...sliders.flatMap((slider) => (slider ? [slider.element] : [])),
         ...(heads.length ? [grid(heads, width, choose)] : []),
       );
       void this.draw(entry, slot, width, ink, name);
     });
   }
 
+  /** How many planes along an axis can be shown: of a page only those that it holds. */
+  reach(/** @type {number} */ size, /** @type {number} */ axis, /** @type {Picture[]} */ pictures) {
+    if (!this.looks.holdsAll) return size;
+    return pictures.filter(({ index }) => index.every((at, other) => other === axis || at === this.index[other]))
+      .length;
+  }
+
   slider(
     /** @type {number} */ size,
     /** @type {number} */ axis,
     /** @type {number} */ rank,
+    /** @type {Picture[]} */ pictures,
     /** @type {() => void} */ changed,
   ) {
     if (size < 2) return null;
     const name = axisName(axis, rank);
-    const said = make("span", { class: "muted" }, `${name} ${this.index[axis]} of ${size}`);
+    const said = make("span", { class: "muted" });
     const input = /** @type {HTMLInputElement} */ (
       make("input", {
         type: "range",
         min: "0",
-        max: String(size - 1),
-        value: String(this.index[axis]),
         "aria-label": `${name}, of ${size}`,
         oninput: (event) => {
           this.index[axis] = Number(event.target.value);
-          said.textContent = `${name} ${this.index[axis]} of ${size}`;
           changed();
         },
       })
     );
-    return make("label", { class: "slice" }, said, input);
+    const update = () => {
+      const reach = Math.max(1, this.reach(size, axis, pictures));
+      this.index[axis] = Math.min(this.index[axis], reach - 1);
+      input.max = String(reach - 1);
+      input.value = String(this.index[axis]);
+      input.hidden = reach < 2;
+      const held = reach < size ? `; this page holds ${reach === 1 ? "this one" : `the first ${reach}`}` : "";
+      said.textContent = `${name} ${this.index[axis]} of ${size}${held}`;
+    };
+    update();
+    return { element: make("label", { class: "slice" }, said, input), update };
   }
 
   async draw(
