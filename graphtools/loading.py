@@ -51,9 +51,12 @@ def load(target: str, inputs: Sequence[str] = (), device: str = "cpu", seed: int
     return loaded
 
 
-def load_model(target: str, inputs: Sequence[str] = (), device: str = "cpu", seed: int = 0) -> Loaded:
+def load_model(
+    target: str, inputs: Sequence[str] = (), device: str = "cpu", seed: int = 0, run_source: bool = False
+) -> Loaded:
     """The model that `target` names, on `device`, still without inputs; the `inputs` texts are read, so that a typing
-    error in them costs nothing.
+    error in them costs nothing. A file of a draft (`lenet.json`) is data, and runs no file of code; for the weights and
+    classes of the model of the user's that it was made of, `run_source` allows to run that one's file.
 
     torch is seeded before the model is built. Raises LoadError, whose message says what was tried and what to do; what
     the user's file raises comes out unchanged.
@@ -68,6 +71,8 @@ def load_model(target: str, inputs: Sequence[str] = (), device: str = "cpu", see
     if path == "torchvision":
         name, _, weights = wanted.partition("@")
         model = _torchvision_model(name, weights)
+    elif path.endswith(".json"):
+        return _load_draft(path, device, run_source)
     elif path.endswith(".py") or os.sep in path or os.path.exists(path):
         module = run_file(path)
         model, name = _find_model(module, os.path.basename(path), target, wanted)
@@ -96,6 +101,8 @@ def give_inputs(
     is seeded before inputs are drawn. Raises LoadError, also where the inputs are not those that forward takes.
     """
     torch.manual_seed(seed)
+    if loaded.args and not inputs:
+        return
     own = next((name for name in ("example_input", "example_inputs") if hasattr(loaded.module, name)), None)
     if inputs:
         _give_parsed(loaded, [parse_input(text) for text in inputs])
@@ -197,6 +204,27 @@ def _torchvision_model(name: str, weights: str = "") -> nn.Module:
     if "init_weights" in parameters or name in ("googlenet", "inception_v3"):
         options["init_weights"] = False  # their own way takes minutes
     return builder(**options)  # type: ignore[no-any-return]
+
+
+def _load_draft(file: str, device: str, run_source: bool) -> Loaded:
+    """The model of a draft's file, with a sample of its inputs' types."""
+    from graphtools.capture.api import trace
+    from graphtools.drafting.draft import Draft
+    from graphtools.drafting.files import model_of, reopen
+    from graphtools.drafting.samples import samples
+
+    def open_source(target: str) -> Draft:
+        source = load(target)
+        return Draft(trace(source.model, *source.args, **source.kwargs))
+
+    try:
+        draft = reopen(file, open_source, run_source)
+    except OSError as error:
+        raise LoadError(f"cannot read {file}: {error.strerror or error}") from None
+    model = model_of(draft, os.path.abspath(file)).to(device)
+    args = tuple(tensor.to(device) for tensor in samples(draft.plan))
+    shapes = ", ".join(str(node.spec) for node in draft.plan.nodes.values() if node.kind == "input")
+    return Loaded(model, draft.plan.model, args, inputs_note=f"random, of the draft's types {shapes}", target=file)
 
 
 def _find_model(module: ModuleType, file: str, target: str, wanted: str) -> tuple[Callable[..., Any], str]:

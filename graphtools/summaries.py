@@ -55,27 +55,7 @@ class Summaries:
             if isinstance(error, KeyError):
                 raise
             return {"key": key, "lost": str(error)}
-        if value is None:
-            return {"key": key, "lost": "there is none"}
-        if not isinstance(value, torch.Tensor):
-            return {"key": key, "text": repr(value)[:_LONGEST_TEXT]}
-        found = statistics(value)
-        bars = histogram(value)
-        is_small = value.is_nested or value.dim() < 2 or max(value.shape[-2:]) <= _SMALL_PLANE or not exact
-        indexes = _first_indexes(value, most_pictures if is_small else min(most_pictures, 1))
-        return {
-            "key": key,
-            **_numbers(found),
-            "line": one_line(value) if found.n_elements <= 1_000_000 else "",
-            "histogram": {
-                "edges": [_json_number(edge) for edge in bars.edges],
-                "counts": list(bars.counts),
-                "note": bars.note or (f"one element in {bars.step}" if bars.step > 1 else ""),
-            }
-            if bars.counts
-            else None,
-            "pictures": [_picture(picture(value, index, max_side), exact) for index in indexes],
-        }
+        return summary_of(value, key, max_side, most_pictures, exact)
 
     def picture(self, key: str, index: Sequence[int], color: bool = True, max_side: int = SIDE) -> Json | None:
         """The picture at `index` of the leading sizes; None where there is no tensor. Raises MissingError."""
@@ -243,6 +223,31 @@ class Summaries:
 
 
 # -- as JSON -----------------------------------------------------------------------------------------------------------
+
+
+def summary_of(value: Any, key: str, max_side: int = SIDE, most_pictures: int = 1, exact: bool = True) -> Json:
+    """Numbers, histogram and pictures of a tensor; see `Summaries.tensor`."""
+    if value is None:
+        return {"key": key, "lost": "there is none"}
+    if not isinstance(value, torch.Tensor):
+        return {"key": key, "text": repr(value)[:_LONGEST_TEXT]}
+    found = statistics(value)
+    bars = histogram(value)
+    is_small = value.is_nested or value.dim() < 2 or max(value.shape[-2:]) <= _SMALL_PLANE or not exact
+    indexes = _first_indexes(value, most_pictures if is_small else min(most_pictures, 1))
+    return {
+        "key": key,
+        **_numbers(found),
+        "line": one_line(value) if found.n_elements <= 1_000_000 else "",
+        "histogram": {
+            "edges": [_json_number(edge) for edge in bars.edges],
+            "counts": list(bars.counts),
+            "note": bars.note or (f"one element in {bars.step}" if bars.step > 1 else ""),
+        }
+        if bars.counts
+        else None,
+        "pictures": [_picture(picture(value, index, max_side), exact) for index in indexes],
+    }
 
 
 def _numbers(found: Statistics) -> Json:

@@ -37,6 +37,7 @@ LAYERS = [
     {"loading", "example_loss", "example_step", "editing", "training", "comparing"},
     {"visible", "conditions", "changes", "breakpoints", "debugger", "typed", "watching", "explaining"},
     {"summaries", "answering"},
+    {"editor"},
     {"screen", "branching", "terminal"},
     {"learning"},
     {"backend"},

@@ -14,6 +14,7 @@ from graphtools.backend.opening import Opened, open_choice
 from graphtools.backend.sides import sides_of
 from graphtools.backend.training_job import TrainingJob
 from graphtools.comparing import compare
+from graphtools.editor import Editor
 from graphtools.errors import LoadError, missing
 from graphtools.payload import graph_payload, run_payload
 from graphtools.recording import Recording
@@ -38,6 +39,7 @@ class Desk:
         self._answers: dict[int, Answers] = {}
         self._model: Callable[..., Any] | None = None
         self._job: TrainingJob | None = None
+        self._editor: Editor | None = None
         self._ops: dict[str, Callable[[Args, Tell], Reply]] = {
             "open": self._open,
             "sides": self._sides,
@@ -48,6 +50,7 @@ class Desk:
             "export": self._export,
             "train": self._train,
             "record_step": self._record_step,
+            "draft": self._draft,
             "models": lambda args, tell: (_torchvision_models(), []),
             "table": lambda args, tell: (format_graph(self._recording(args).graph, width=140), []),
         }
@@ -66,10 +69,14 @@ class Desk:
     @property
     def is_working(self) -> bool:
         """True while there is something to do between requests."""
-        return self._job is not None and self._job.is_running
+        return (self._job is not None and self._job.is_running) or (
+            self._editor is not None and not self._editor.is_saved
+        )
 
     def work(self) -> None:
-        """Does a part of it."""
+        """Does a part of it: some steps of a training, and saves the draft that was changed."""
+        if self._editor is not None:
+            self._editor.save()
         if self._job is not None:
             self._job.work()
 
@@ -137,6 +144,18 @@ class Desk:
         recording, step = self._job.record()
         number = self.add(recording)
         return {"recording": number, "step": step}, [self.document(number)]
+
+    def _draft(self, args: Args, tell: Tell) -> Reply:
+        """A request to the editor; `open` opens the draft of a file, a new one there, or the one of a model."""
+        if args["ask"] == "open":
+            self._editor = Editor(args["file"])
+            source, inputs, may_run = args["source"], tuple(args["inputs"]), args["may_run"]
+            self._editor.open(source, inputs, may_run, lambda doing: tell({"doing": doing}))
+            self._editor.save()
+            return self._editor.picture(), []
+        if self._editor is None:
+            raise LoadError("no draft is open here")
+        return self._editor.answer(args["ask"], args["args"]), []
 
     def _compare(self, args: Args, tell: Tell) -> Reply:
         return str(compare(self.recordings[args["a"]], self.recordings[args["b"]])), []

@@ -91,6 +91,7 @@ def build_module(plan: Plan, sources: Sources, root: nn.Module | None = None) ->
             added = built.call_module(path, args, kwargs)
         else:
             added = built.call_function(sources.find(node.target), args, kwargs)
+        added.meta["draft"] = node.name
         if node.target in ("operator.setitem", "torch.Tensor.__set__"):
             added = args[0]
         environment[node.name] = added

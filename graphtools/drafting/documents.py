@@ -1,7 +1,7 @@
 """A draft as one JSON document, and back.
 
     document ::= {"format": "graphtools.draft", "version": 1, "model": text, "nodes": …, "layers": …, "modes": …,
-                  "types": …, "notes": …}
+                  "types": …, "notes": …, "positions"?: {name: [x, y], ...}, "source"?: text}
     layer    ::= {"target": text, "settings": {name: arg, ...} | null, "origin"?: text}
 
 Nodes and arguments are written as in a graph's document. Reading builds the plan and nothing else.
@@ -10,15 +10,18 @@ Nodes and arguments are written as in a graph's document. Reading builds the pla
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
+from graphtools.drafting.grouping import Clip
 from graphtools.drafting.plan import Layer, Plan
 from graphtools.encoding import _node, _read_node
 from graphtools.encoding.arguments import decode, encode
 from graphtools.encoding.checks import array, check_header, each, fail, fields_of, mapping, one_of, parse, text
 from graphtools.errors import DraftError, FormatError
-from graphtools.graph import Spec, freeze
+from graphtools.graph import Node, Spec, freeze
 
 FORMAT = "graphtools.draft"
 VERSION = 1
@@ -36,6 +39,10 @@ def to_json(plan: Plan, indent: int | None = None) -> str:
         "types": dict(plan.types),
         "notes": list(plan.notes),
     }
+    if plan.positions:
+        document["positions"] = {name: list(at) for name, at in plan.positions.items()}
+    if plan.source:
+        document["source"] = plan.source
     try:
         return json.dumps(document, allow_nan=False, indent=indent)
     except (ValueError, TypeError) as error:
@@ -54,8 +61,9 @@ def from_json(document_text: str | bytes) -> Plan:
     document = parse(document_text, "a draft")
     check_header(document, FORMAT, VERSION, "a draft")
     words = ("format", "version", "model", "nodes", "layers", "modes", "types", "notes")
-    fields = fields_of(document, "document", words)
+    fields = fields_of(document, "document", words, {"positions": {}, "source": ""})
     nodes = [_read_node(item, f"nodes[{i}]") for i, item in enumerate(array(fields["nodes"], "nodes"))]
+    _check_names(nodes)
     names = [node.name for node in nodes]
     for index, node in enumerate(nodes):
         if names.index(node.name) != index:
@@ -81,14 +89,60 @@ def from_json(document_text: str | bytes) -> Plan:
         freeze(types.items()),
         text(fields["model"], "model"),
         each(text, fields["notes"], "notes"),
+        freeze((name, _read_position(at, name)) for name, at in mapping(fields["positions"], "positions").items()),
+        text(fields["source"], "source"),
     )
+
+
+def clip_to_json(clip: Clip) -> dict[str, Any]:
+    """Copied nodes as plain data; `clip_from_json` gives an equal clip. Raises FormatError."""
+    return {
+        "nodes": [_node(node, f"nodes[{index}]") for index, node in enumerate(clip.nodes)],
+        "layers": {path: _layer(layer, f"layers[{path!r}]") for path, layer in clip.layers.items()},
+        "types": dict(clip.types),
+    }
+
+
+def _check_names(nodes: Iterable[Node]) -> None:
+    """Raises FormatError for a name that Python could not have: names are written into generated code."""
+    for node in nodes:
+        for word in (node.name, *node.kwargs, *re.split(r"[.#]", node.scope)):
+            if not (isinstance(word, str) and (word == "" or word.isdecimal() or word.isidentifier())):
+                fail("nodes", f"{word!r} is no name")
+
+
+def clip_from_json(document: Any) -> Clip:
+    """The clip in what `clip_to_json` gave. Executes nothing; raises FormatError."""
+    fields = fields_of(mapping(document, "clip"), "clip", ("nodes", "layers", "types"))
+    nodes = tuple(_read_node(item, f"nodes[{i}]") for i, item in enumerate(array(fields["nodes"], "nodes")))
+    _check_names(nodes)
+    return Clip(
+        nodes,
+        freeze(
+            (path, _read_layer(item, f"layers[{path!r}]")) for path, item in mapping(fields["layers"], "layers").items()
+        ),
+        freeze((path, text(kind, path)) for path, kind in mapping(fields["types"], "types").items()),
+    )
+
+
+def _read_position(value: Any, name: str) -> tuple[float, float]:
+    found = tuple(float(number) for number in array(value, f"positions[{name!r}]", 2) if type(number) in (int, float))
+    if len(found) != 2 or not all(map(math.isfinite, found)):
+        fail(f"positions[{name!r}]", "expected two numbers")
+    return found
 
 
 def _read_layer(value: Any, where: str) -> Layer:
     fields = fields_of(value, where, ("target", "settings"), {"origin": ""})
+    for word in filter(None, where[len("layers['") : -2].split(".")):
+        if not (word.isdecimal() or word.isidentifier()):
+            fail(where, f"{word!r} is no name")
     settings = None
     if fields["settings"] is not None:
         named = mapping(fields["settings"], f"{where}.settings")
+        for name in named:
+            if not (name.isidentifier() or name.isdecimal()):
+                fail(f"{where}.settings", f"{name!r} is no name")
         settings = freeze((name, decode(item, f"{where}.settings[{name!r}]")) for name, item in named.items())
     return Layer(text(fields["target"], f"{where}.target"), settings, text(fields["origin"], f"{where}.origin"))
 

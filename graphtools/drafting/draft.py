@@ -169,6 +169,10 @@ class Draft(Arguments):
         self.apply(Paste(clip, scope, given))
         return tuple(Ref(key) for key in self.plan.nodes if key not in before.nodes)
 
+    def move(self, positions: Mapping[str, tuple[float, float]]) -> Draft:
+        """Puts nodes, and modules by their path and "/", at places in the drawing: x and y in pixels."""
+        return self.apply(e.Move(dict(positions)))
+
     # -- history -----------------------------------------------------------------------------------------------------
 
     def apply(self, edit: e.Edit) -> Draft:
@@ -201,6 +205,25 @@ class Draft(Arguments):
         """The edits so far, those undone left out."""
         return tuple(past.edit for past in self._past)
 
+    @property
+    def undone(self) -> tuple[e.Edit, ...]:
+        """The edits that `redo` applies again, the next one last."""
+        return tuple(past.edit for past in self._undone)
+
+    def amend(self, plan: Plan) -> Draft:
+        """Puts another plan in the place of the present one, as a part of the last edit: no step of undo."""
+        self.plan = plan
+        return self
+
+    def fork(self) -> Draft:
+        """A draft of the same plan without a past, to try something on: what it does changes nothing here. It shares
+        what is remembered of shapes."""
+        other = Draft()
+        other.plan, other.sources = self.plan, self.sources
+        shapes = self.shapes
+        other._propagation, other._shapes = self._propagation, (self.plan, shapes)
+        return other
+
     # -- looking -----------------------------------------------------------------------------------------------------
 
     def __contains__(self, name: object) -> bool:
@@ -220,7 +243,10 @@ class Draft(Arguments):
             self._propagation = Propagation(self.sources)
         if self._shapes is None or self._shapes[0] is not self.plan:
             before = self._shapes[1] if self._shapes is not None else None
-            self._shapes = (self.plan, self._propagation.run(self.plan, before))
+            if self._shapes is None or not _is_same_graph(self._shapes[0], self.plan):
+                before = self._propagation.run(self.plan, before)
+            assert before is not None
+            self._shapes = (self.plan, before)
         return self._shapes[1]
 
     def spec(self, node: Where) -> Spec | None:
@@ -369,6 +395,11 @@ class Draft(Arguments):
         """The draft that `save` wrote; see `from_json`."""
         with open(file, "rb") as opened:
             return Draft.from_json(opened.read(), model, allow)
+
+
+def _is_same_graph(a: Plan, b: Plan) -> bool:
+    """Whether only places in the drawing differ, as after a move."""
+    return a.nodes is b.nodes and a.layers is b.layers and a.modes is b.modes
 
 
 def _name(where: Where) -> str:

@@ -306,7 +306,8 @@ class RenameNode:
                 layers = freeze((new_path if key == path else key, layer) for key, layer in layers.items())
         nodes = freeze((self.new_name, renamed) if key == self.name else (key, n) for key, n in plan.nodes.items())
         modes = freeze((self.new_name if key == self.name else key, mode) for key, mode in plan.modes.items())
-        changed = replace(plan, nodes=nodes, modes=modes, layers=layers)
+        positions = freeze((self.new_name if key == self.name else key, at) for key, at in plan.positions.items())
+        changed = replace(plan, nodes=nodes, modes=modes, layers=layers, positions=positions)
         return changed.mapped(lambda ref, user: Ref(self.new_name, ref.path) if ref.node == self.name else ref)
 
 
@@ -358,6 +359,16 @@ class SetMode:
             else:
                 raise DraftError(f"no mode {self.mode!r}; the modes are 'bypassed', 'disabled' and None")
         return replace(plan, modes=freeze(modes.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Puts nodes and modules at places in the drawing; see Plan.positions. Changes nothing of the graph."""
+
+    positions: Mapping[str, tuple[float, float]]
+
+    def apply(self, plan: Plan) -> Plan:
+        return replace(plan, positions=freeze({**plan.positions, **self.positions}.items()))
 
 
 @dataclass(frozen=True, slots=True)

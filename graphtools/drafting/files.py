@@ -1,0 +1,61 @@
+"""Files of drafts: opened again with the weights of the model that they were made of, and run as a model."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from graphtools.drafting.documents import from_json
+from graphtools.drafting.draft import Draft
+from graphtools.errors import DraftError
+
+
+def reopen(file: str | os.PathLike[str], open_source: Callable[[str], Draft], may_run: bool = False) -> Draft:
+    """The draft that was saved in `file`. It is data; `open_source` opens the model that it was made of, for weights.
+
+    That is done where the model is one of torchvision's, with random or downloaded weights, or where `may_run` allows
+    to run the user's file that it is in; else weights are new ones, as a note says. Raises FormatError, OSError, and
+    DraftError where the draft cannot do without that model.
+    """
+    with open(file, "rb") as opened:
+        plan = from_json(opened.read())
+    draft = Draft()
+    draft.plan = plan
+    if not plan.source:
+        return draft
+    why = f"{plan.source} is a file of code, which was not run"
+    if may_run or plan.source.startswith("torchvision:"):
+        try:
+            draft.sources = open_source(plan.source).sources
+            return draft
+        except Exception as error:
+            why = f"{plan.source} does not open: {error}"
+    if any(layer.settings is None for layer in plan.layers.values()):
+        raise DraftError(f"the draft needs modules of the model that it was made of, but {why}")
+    draft.plan = replace(plan, notes=tuple(dict.fromkeys((*plan.notes, f"New weights: {why}"))))
+    return draft
+
+
+def model_of(draft: Draft, file: str) -> nn.Module:
+    """The draft as a model that runs, of the class in its generated code, which is what a debugger shows as source.
+
+    What cannot be written as code is a GraphModule. Raises DraftError, which lists the problems.
+    """
+    try:
+        code = draft.to_code()
+    except DraftError:
+        return draft.to_module()
+    name = f"{file.removesuffix('.json')}.py"
+    linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+    space: dict[str, Any] = {"__name__": "graphtools_draft"}
+    exec(compile(code, name, "exec"), space)  # written by us, of names that were checked
+    kind = [value for value in space.values() if isinstance(value, type) and value.__module__ == "graphtools_draft"][-1]
+    model = kind()
+    assert isinstance(model, nn.Module)
+    model.load_state_dict(draft.weights())
+    return model

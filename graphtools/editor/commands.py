@@ -1,0 +1,242 @@
+"""The commands of an editor as JSON: `{"do": "connect", ...}`. Each is one step of undo, or changes nothing.
+
+A value is named `[node, path]`, a place in the drawing `[x, y]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from graphtools.drafting import edits as e
+from graphtools.drafting.documents import clip_from_json, clip_to_json, parse_spec
+from graphtools.drafting.draft import Draft
+from graphtools.drafting.grouping import Clip, Group, Paste, Ungroup, clipped
+from graphtools.drafting.making import New
+from graphtools.drafting.plan import OPEN, OUTPUT, Place
+from graphtools.drafting.targets import required_ports
+from graphtools.editor.first_settings import first_settings
+from graphtools.editor.forms import read_values
+from graphtools.errors import DraftError, missing
+from graphtools.graph import Ref, Spec, freeze
+from graphtools.palette import find_entry
+
+Args = Mapping[str, Any]
+
+
+def execute(draft: Draft, command: Args) -> dict[str, Any]:
+    """Carries a command out; says which nodes are new, and what else it has to say.
+
+    Raises DraftError, MissingError or FormatError, and then nothing has changed.
+    """
+    act = _COMMANDS.get(command.get("do", ""))
+    if act is None:
+        raise missing("command", str(command.get("do", "")), _COMMANDS)
+    before = draft.plan
+    said = act(draft, command) or {}
+    new = [name for name in draft.plan.nodes if name not in before.nodes]
+    at = command.get("at")
+    if at and new and isinstance(at, list):
+        x, y = _point(at)
+        draft.amend(e.Move(dict.fromkeys(new[-1:], (x, y))).apply(draft.plan))
+    return {"new": new, **said}
+
+
+def new_node(draft: Draft, target: str, given: Spec | None) -> New:
+    """A new node of an entry of the palette, with first settings; what it has to be given is open."""
+    found = draft.sources.find(target)
+    entry = find_entry(target)
+    if entry.is_module:
+        settings = freeze(first_settings(entry, given).items())
+        ports = (OPEN,) if target.startswith("torchvision.models.") else (OPEN,) * len(required_ports(found))
+        return New(target, ports or (OPEN,), settings=settings, is_layer=True)
+    args: list[Any] = []
+    named: dict[str, Any] = {}
+    takes_list = {port.name for port in entry.inputs if port.is_list}
+    for name in required_ports(found):
+        args.append((OPEN, OPEN) if name in takes_list else OPEN)
+    usual = first_settings(entry, given)
+    named.update(usual)
+    return New(target, tuple(args), freeze(named.items()))
+
+
+# -- each command ------------------------------------------------------------------------------------------------------
+
+
+def _add(draft: Draft, args: Args) -> None:
+    source = _ref(args.get("from"))
+    new = new_node(draft, args["target"], draft.spec(source) if source else None)
+    if source is not None:
+        draft.plan[source.node]
+        new = fed(new, source)
+    draft.apply(e.Add(new, args.get("scope") or ""))
+
+
+def fed(new: New, source: Ref) -> New:
+    """A new node whose first open argument is a value; an attention asks with it three times."""
+    if new.target.endswith(".MultiheadAttention"):
+        return replace(new, args=(source, source, source))
+    args = list(new.args)
+    for index, arg in enumerate(args):
+        if arg == OPEN:
+            args[index] = source
+            break
+        if isinstance(arg, tuple) and OPEN in arg:
+            args[index] = (source, *arg[1:])
+            break
+    return replace(new, args=tuple(args))
+
+
+def _insert(draft: Draft, args: Args) -> None:
+    """On one edge, or where no `place` is given behind a node."""
+    place = _place(args["place"]) if "place" in args else None
+    edge = next((edge for edge in draft.plan.edges() if (edge.node, edge.place) == (args["node"], place)), None)
+    source = edge.source if edge is not None else Ref(args["node"])
+    new = new_node(draft, args["target"], draft.spec(source))
+    if new.target.endswith(".MultiheadAttention"):
+        new = replace(new, args=(OPEN, source, source))
+    draft.apply(e.InsertAfter(source, new) if place is None else e.InsertOn(args["node"], place, new))
+
+
+def _add_input(draft: Draft, args: Args) -> None:
+    spec = parse_spec(args["spec"]) if args.get("spec") else None
+    draft.apply(e.AddInput(args["name"], spec))
+
+
+def _connect(draft: Draft, args: Args) -> None:
+    source = _ref(args["from"])
+    assert source is not None
+    if args["node"] == OUTPUT and OUTPUT not in draft.plan.nodes:
+        draft.apply(e.SetOutput(source))
+    else:
+        draft.apply(e.Connect(source, args["node"], _place(args["place"])))
+
+
+def _set_output(draft: Draft, args: Args) -> None:
+    values = [_ref(value) for value in args["values"]]
+    draft.apply(e.SetOutput(values[0] if len(values) == 1 else tuple(values)))
+
+
+def _replace(draft: Draft, args: Args) -> None:
+    node = draft.plan[args["node"]]
+    first = next(iter(node.refs()), None)
+    new = new_node(draft, args["target"], draft.spec(first) if first is not None else None)
+    draft.apply(e.Replace(args["node"], new))
+
+
+def _set(draft: Draft, args: Args) -> None:
+    if draft.plan[args["node"]].kind == "input":
+        draft.set_input(args["node"], args["values"]["spec"])
+    else:
+        draft.set(args["node"], read_values(draft, args["node"], args["values"]))
+
+
+def _copy(draft: Draft, args: Args) -> dict[str, Any]:
+    clip = clipped(draft.plan, tuple(args["nodes"]))
+    outside = {ref.node for node in clip.nodes for ref in node.refs()} - {node.name for node in clip.nodes}
+    positions = {name: list(at) for name, at in draft.plan.positions.items() if name in set(args["nodes"])}
+    return {"clip": clip_to_json(clip), "outside": sorted(outside), "positions": positions}
+
+
+def _paste(draft: Draft, args: Args) -> None:
+    _pasted(draft, clip_from_json(args["clip"]), args)
+
+
+def _duplicate(draft: Draft, args: Args) -> None:
+    """A copy that takes what the original takes."""
+    clip = clipped(draft.plan, tuple(args["nodes"]))
+    inside = {node.name for node in clip.nodes}
+    outside = {ref.node for node in clip.nodes for ref in node.refs()} - inside
+    positions = {name: draft.plan.positions[name] for name in inside if name in draft.plan.positions}
+    _pasted(draft, clip, {**args, "connect": {name: [name, []] for name in outside}, "positions": positions})
+
+
+def _pasted(draft: Draft, clip: Clip, args: Args) -> None:
+    given = {name: ref for name, value in (args.get("connect") or {}).items() if (ref := _ref(value)) is not None}
+    before = draft.plan
+    draft.apply(Paste(clip, args.get("scope") or "", given))
+    new = [name for name in draft.plan.nodes if name not in before.nodes]
+    dx, dy = _point(args.get("shift") or [40, 40])
+    known = args.get("positions") or {}
+    moved = {
+        name: (known[node.name][0] + dx, known[node.name][1] + dy)
+        for name, node in zip(new, clip.nodes, strict=True)
+        if node.name in known
+    }
+    draft.amend(e.Move(moved).apply(draft.plan))
+
+
+def _fix(draft: Draft, args: Args) -> None:
+    """Applies the fix of that label of a problem of that node, as it stands now."""
+    for problem in draft.problems():
+        for fix in problem.fixes:
+            if problem.node == args["node"] and fix.label == args["label"]:
+                draft.apply(e.Together((fix.edit,), fix.label))
+                return
+    raise DraftError(f"{args['label']!r} is not offered for {args['node']!r} any more")
+
+
+def _group(draft: Draft, args: Args) -> None:
+    draft.apply(Group(tuple(args["nodes"]), args["name"]))
+
+
+def _simplify(draft: Draft, args: Args) -> dict[str, Any]:
+    return {"said": str(draft.simplify())}
+
+
+def _decompose(draft: Draft, args: Args) -> dict[str, Any]:
+    return {"new": list(draft.decompose(args["node"], int(args.get("depth", 1))))}
+
+
+def _place_boxes(draft: Draft, args: Args) -> None:
+    """Places that the editor has chosen for boxes without one: nothing to undo."""
+    draft.amend(e.Move({name: _point(at) for name, at in args["positions"].items()}).apply(draft.plan))
+
+
+_COMMANDS: dict[str, Callable[[Draft, Args], dict[str, Any] | None]] = {
+    "add": _add,
+    "insert": _insert,
+    "input": _add_input,
+    "connect": _connect,
+    "output": _set_output,
+    "replace": _replace,
+    "set": _set,
+    "copy": _copy,
+    "paste": _paste,
+    "duplicate": _duplicate,
+    "fix": _fix,
+    "group": _group,
+    "simplify": _simplify,
+    "decompose": _decompose,
+    "place": _place_boxes,
+    "disconnect": lambda draft, args: _done(draft.disconnect(args["node"], _place(args["place"]))),
+    "remove": lambda draft, args: _done(draft.remove(*args["nodes"])),
+    "rename": lambda draft, args: _done(draft.rename(args["node"], args["name"])),
+    "bypass": lambda draft, args: _done(draft.bypass(*args["nodes"], on=args["on"])),
+    "disable": lambda draft, args: _done(draft.disable(*args["nodes"], on=args["on"])),
+    "ungroup": lambda draft, args: _done(draft.apply(Ungroup(args["scope"]))),
+    "move": lambda draft, args: _done(draft.move({name: _point(at) for name, at in args["positions"].items()})),
+    "undo": lambda draft, args: _done(draft.undo(int(args.get("count", 1)))),
+    "redo": lambda draft, args: _done(draft.redo(int(args.get("count", 1)))),
+}
+
+
+def _done(draft: Draft) -> None:
+    """Nothing to say."""
+
+
+def _ref(value: Any) -> Ref | None:
+    if value is None:
+        return None
+    name, path = value
+    return Ref(name, tuple(path))
+
+
+def _place(value: Any) -> Place:
+    return tuple(value)
+
+
+def _point(value: Any) -> tuple[float, float]:
+    x, y = value
+    return round(float(x), 1), round(float(y), 1)

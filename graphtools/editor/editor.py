@@ -1,0 +1,210 @@
+"""The Python side of an editor: a draft that is asked for its picture, changed by commands, and saved as it changes."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from graphtools.drafting.draft import Draft
+from graphtools.drafting.edits import Add
+from graphtools.drafting.files import reopen
+from graphtools.drafting.plan import Plan
+from graphtools.editor.commands import execute, fed, new_node
+from graphtools.editor.drawing import Json, drawn_nodes, drawn_rest
+from graphtools.editor.forms import form
+from graphtools.editor.opening import open_model
+from graphtools.editor.values import values_of
+from graphtools.errors import GraphtoolsError, missing
+from graphtools.graph import Ref
+from graphtools.palette import search
+from graphtools.summaries import summary_of
+
+Args = Mapping[str, Any]
+_REMEMBERED = 400  # commands, so that one that is sent again is not carried out again
+_FOUND = 40  # entries that a search gives, and tries on a value
+_SIDE = 96  # pixels of a picture of a value
+
+
+class Editor:
+    """A draft in a file. Every request is JSON and so is its answer; errors are those of graphtools.
+
+    A picture is numbered; `since` in a request is the number of the one that the browser has, and the answer holds what
+    differs from it, or all. Not safe for use by several threads at once.
+    """
+
+    def __init__(self, file: str | os.PathLike[str]) -> None:
+        self.file = Path(file)
+        self.draft = Draft()
+        self._number = 0
+        self._drawn: dict[str, Json] = {}
+        self._history: OrderedDict[int, dict[str, Json]] = OrderedDict()
+        self._answers: OrderedDict[int, Json] = OrderedDict()
+        self._saved: Plan | None = None
+        self._values: tuple[Plan, dict[str, Any]] | None = None
+        self._ops: dict[str, Callable[[Args], Any]] = {
+            "picture": lambda args: self.picture(args.get("since")),
+            "do": self._do,
+            "form": lambda args: form(self.draft, args["node"]),
+            "find": self._find,
+            "value": self._value,
+            "values": self._all_values,
+            "code": lambda args: self.draft.to_code(),
+            "patch": lambda args: self.draft.to_patch(),
+            "export": self._export,
+        }
+
+    # -- opening and saving ------------------------------------------------------------------------------------------
+
+    def open(self, source: str = "", inputs: tuple[str, ...] = (), may_run: bool = False, tell: Any = None) -> None:
+        """Opens the draft of its file if there is one; else a new one, of the model `source` if that is named."""
+        say = tell if tell is not None else (lambda doing: None)
+        if self.file.exists():
+            self.draft = reopen(self.file, lambda target: open_model(target, (), say), may_run)
+            self._saved = self.draft.plan
+        elif source:
+            self.draft = open_model(source, inputs, say)
+        else:
+            self.draft = Draft()
+
+    @property
+    def is_saved(self) -> bool:
+        """True where the file holds what the draft is now."""
+        return self._saved is self.draft.plan
+
+    def save(self) -> None:
+        """Writes the file if anything has changed, whole or not at all. Raises OSError."""
+        if not self.is_saved:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            self.draft.save(self.file)
+            self._saved = self.draft.plan
+
+    # -- requests ----------------------------------------------------------------------------------------------------
+
+    def answer(self, op: str, args: Args) -> Any:
+        """The answer to a request. Raises GraphtoolsError, whose message is for the user, and what a module raises."""
+        if op not in self._ops:
+            raise missing("request", op, self._ops)
+        return self._ops[op](args)
+
+    def picture(self, since: int | None = None) -> Json:
+        """The draft to draw; nodes that are as in the picture `since` are left out."""
+        before = self._history.get(since) if isinstance(since, int) else None
+        nodes = drawn_nodes(self.draft)
+        if nodes != self._drawn or not self._history:
+            self._number += 1
+        self._drawn = nodes
+        self._history[self._number] = nodes
+        while len(self._history) > 20:
+            self._history.popitem(last=False)
+        found: Json = {"number": self._number, **drawn_rest(self.draft)}
+        if before is None:
+            return {**found, "nodes": list(nodes.values())}
+        changed = [node for name, node in nodes.items() if before.get(name) != node]
+        return {**found, "since": since, "nodes": changed}
+
+    def _do(self, args: Args) -> Json:
+        """Carries out the command numbered `id`; a second time the answer of the first is given."""
+        number = int(args["id"]) if "id" in args else None
+        if number is not None and number in self._answers:
+            return {**self._answers[number], "picture": self.picture(args.get("since"))}
+        try:
+            said = execute(self.draft, args["command"])
+        except GraphtoolsError as error:
+            said = {"error": str(error)}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            said = {"error": f"this command cannot be read: {type(error).__name__}: {error}"}
+        if number is not None:
+            self._answers[number] = said
+            while len(self._answers) > _REMEMBERED:
+                self._answers.popitem(last=False)
+        return {**said, "picture": self.picture(args.get("since"))}
+
+    def _find(self, args: Args) -> list[Json]:
+        """The entries of the palette for a `query`, best first. Behind a value `from`: what each would give, `gives`,
+        or why it cannot take it, `no`; these come last."""
+        found = []
+        for entry in search(args.get("query", ""), limit=_FOUND):
+            row = {"target": entry.target, "title": entry.title, "group": entry.group, "category": entry.category}
+            row["summary"] = entry.summary
+            if args.get("from"):
+                row |= self._trial(entry.target, Ref(args["from"][0], tuple(args["from"][1])))
+            found.append(row)
+        return sorted(found, key=lambda row: "no" in row)
+
+    def _trial(self, target: str, source: Ref) -> Json:
+        trial = self.draft.fork()
+        try:
+            trial.apply(Add(fed(new_node(trial, target, self.draft.spec(source)), source)))
+        except GraphtoolsError as error:
+            return {"no": str(error)}
+        name = next(name for name in trial.plan.nodes if name not in self.draft.plan.nodes)
+        if not any(True for _ in trial.plan.nodes[name].refs()):
+            return {"no": "it takes no value"}
+        outputs, fault = trial.shapes.outputs.get(name, ()), trial.shapes.faults.get(name)
+        if outputs:
+            return {"gives": str(outputs[0].spec)}
+        return {"no": fault.message} if fault is not None and fault.is_own else {}
+
+    def _computed(self) -> dict[str, Any]:
+        plan = self.draft.plan
+        known = self._values
+        if (
+            known is None
+            or known[0].nodes is not plan.nodes
+            or known[0].layers is not plan.layers
+            or (known[0].modes is not plan.modes)
+        ):
+            self._values = known = (plan, values_of(self.draft))
+        return known[1]
+
+    def _value(self, args: Args) -> Json:
+        """What there is to see of the value of a node on a sample; see `Summaries.tensor`."""
+        values = self._computed()
+        if args["node"] not in values:
+            return {"lost": "It cannot be computed yet: see the problems."}
+        value = values[args["node"]]
+        for key in args.get("path") or _first_tensor(value):
+            value = value[key]
+        return summary_of(value, args["node"])
+
+    def _all_values(self, args: Args) -> Json:
+        """A small picture of the value of each node."""
+        found = {}
+        for name, value in self._computed().items():
+            for key in _first_tensor(value):
+                value = value[key]
+            seen = summary_of(value, name, _SIDE, 1, False)
+            found[name] = (seen.get("pictures") or [None])[0]
+        return found
+
+    def _export(self, args: Args) -> str:
+        """Writes the draft beside its file in another form; answers the path."""
+        kind = args["kind"]
+        path = self.file.with_suffix(f".{kind}")
+        if kind == "py":
+            path.write_text(self.draft.to_code(), encoding="utf-8")
+        elif kind == "diff":
+            path.write_text(self.draft.to_patch(), encoding="utf-8")
+        elif kind == "onnx":
+            self.draft.to_onnx(path)
+        elif kind == "pt2":
+            import torch
+
+            torch.export.save(self.draft.to_program(), path)
+        elif kind == "json":
+            self.save()
+        else:
+            raise missing("kind of file", kind, ("py", "diff", "onnx", "pt2", "json"))
+        return str(path)
+
+
+def _first_tensor(value: Any) -> list[int]:
+    """The way to the first item of nested tuples."""
+    way = []
+    while isinstance(value, tuple | list) and value:
+        value = value[0]
+        way.append(0)
+    return way
