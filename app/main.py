@@ -14,6 +14,7 @@ page = st.navigation(
     [
         st.Page("views/debug.py", title="Debugger", default=True),
         st.Page("views/train.py", title="Train", url_path="train"),
+        st.Page("views/build.py", title="Build", url_path="build"),
         st.Page("views/about.py", title="Help", url_path="help"),
     ],
     position="hidden",

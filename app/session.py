@@ -6,7 +6,9 @@ import sys
 from pathlib import Path, PurePath
 from typing import Any
 
+import drafts
 import streamlit as st
+from building import Building
 from lessons import EXAMPLES, example_choice
 from permission import may_run_code
 from settings import settings
@@ -139,6 +141,30 @@ def open_file(target: str, inputs: tuple[str, ...] = ()) -> None:
     state.limits = settings().process_limits()
     set_value(steady_key("kind", "File"), "File")
     state.choose(Choice(choice.kind, target, choice.title, inputs, mode=state.choice.mode), again=True)
+
+
+def draft_folder() -> Path:
+    """Where this tab's drafts are: everybody's at this machine; of somebody else the tab's own."""
+    return drafts.folder() if may_run_code() else drafts.folder() / f"guest-{st.session_state['tab_name']}"
+
+
+def open_draft(file: Path, source: str = "", inputs: tuple[str, ...] = (), is_ours: bool = True) -> Building:
+    """Opens the draft of a file, or begins one there, of the model `source` if that is given. Of a draft that `is_ours`
+    the model that it was made of may be run for its weights, if it is in a file of code."""
+    may_run = is_ours and may_run_code()
+    return tab().build(Building(launcher, file, source, inputs, may_run, settings().process_limits()))
+
+
+def write_draft_address() -> None:
+    """Writes the tab's name into the page's address, by which a reload finds the draft again."""
+    wanted = {"tab": st.session_state["tab_name"]}
+    if dict(st.query_params.to_dict()) != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def take(key: str) -> Any:
+    """The value under a key, which is forgotten."""
+    return st.session_state.pop(key, None)
 
 
 def is_upload(path: str) -> bool:

@@ -15,7 +15,12 @@ _keeper = st.components.v2.component(
 """,
 )
 _GIGABYTES = (0, *GIGABYTES)
-PAGES = (("views/debug.py", "Debugger"), ("views/train.py", "Train"), ("views/about.py", "Help"))
+PAGES = (
+    ("views/debug.py", "Debugger"),
+    ("views/train.py", "Train"),
+    ("views/build.py", "Build"),
+    ("views/about.py", "Help"),
+)
 
 
 def brand() -> None:

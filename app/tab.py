@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from building import Building
 from lessons import first_choice
 from training import Training
 from view import View
@@ -34,6 +35,7 @@ class Tab:
     opening: Task | None = None
     asked_first: Choice | None = None
     training: Training | None = None
+    building: Building | None = None
     step: View | None = None
     _opened: View | None = None
     _backend: Backend | None = None
@@ -131,6 +133,16 @@ class Tab:
         """Shows the choice again."""
         self.step = None
 
+    # -- building ---------------------------------------------------------------------------------------------------
+
+    def build(self, building: Building) -> Building:
+        """Opens a draft; the process of the last one ends, its file stays."""
+        if self.building is not None:
+            self.building.close()
+        self.building = building
+        building.open()
+        return building
+
     # -- the end ----------------------------------------------------------------------------------------------------
 
     def keep_upload(self, name: str, content: bytes) -> str:
@@ -150,6 +162,9 @@ class Tab:
                 self._backend.close()
             if self.training is not None:
                 self.training.close()
+            if self.building is not None:
+                self.building.close()
+                self.building = None
             self._backend, self._opened, self.opening, self.training, self.step = None, None, None, None, None
             self.about, self.problem = {}, None
 

@@ -44,7 +44,7 @@ def _form() -> None:
     tab = session.tab()
     st.html(f'<div class="gt"><h1>{escape(t("Train {name}", name=tab.choice.title))}</h1></div>')
     plan = plan_form()
-    allowed = tab.choice.kind in ("example", "torchvision") or (tab.choice.kind == "file" and may_run_code())
+    allowed = tab.choice.kind in ("example", "torchvision", "draft") or (tab.choice.kind == "file" and may_run_code())
     if not allowed:
         st.caption(t("A saved recording cannot be trained: open the model's file."))
     full = {"model": target_of(tab.choice), **plan}

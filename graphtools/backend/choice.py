@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Mode = Literal["step", "forward"]
-Kind = Literal["example", "torchvision", "file", "recording"]
+Kind = Literal["example", "torchvision", "file", "recording", "draft"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,8 @@ def _open_model(opened: Opened, tell: Tell) -> None:
     choice = opened.choice
     try:
         tell("Loading the model")
-        loaded = load_model(choice.target, choice.inputs)
+        # A draft here is one that was made here: the model that it was made of was run already.
+        loaded = load_model(choice.target, choice.inputs, run_source=choice.kind == "draft")
         give_inputs(loaded, choice.inputs, attempt=lambda text: tell(f"Trying inputs: {text}"))
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         opened.problem = _why_not_loaded(choice, error)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from graphtools.drafting.plan import Layer
+from graphtools.drafting.settings import parameters_of
 from graphtools.drafting.targets import find
 from graphtools.errors import DraftError
 from graphtools.graph import ListArg, Ref, Symbol
@@ -73,7 +74,10 @@ class Sources:
         settings = {name: self.thaw(value) for name, value in layer.settings.items()}
         if layer.target.startswith("torchvision.models.") and not isinstance(kind, type):
             settings.setdefault("weights", None)
-            if settings["weights"] is not None and "*" not in self.allowed:
+            if "weights_backbone" in parameters_of(kind):
+                settings.setdefault("weights_backbone", None)  # a detector's default would be downloaded
+            is_loading = settings["weights"] is not None or settings.get("weights_backbone") is not None
+            if is_loading and "*" not in self.allowed:
                 raise DraftError(f"{path!r}: a draft downloads no weights; load them after it is built")
         try:
             return kind(**settings)  # type: ignore[no-any-return]

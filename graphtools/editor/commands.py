@@ -14,7 +14,7 @@ from graphtools.drafting.documents import clip_from_json, clip_to_json, parse_sp
 from graphtools.drafting.draft import Draft
 from graphtools.drafting.grouping import Clip, Group, Paste, Ungroup, clipped
 from graphtools.drafting.making import New
-from graphtools.drafting.plan import OPEN, OUTPUT, Place
+from graphtools.drafting.plan import OPEN, OUTPUT, Place, places
 from graphtools.drafting.targets import required_ports
 from graphtools.editor.first_settings import first_settings
 from graphtools.editor.forms import read_values
@@ -97,6 +97,17 @@ def _insert(draft: Draft, args: Args) -> None:
     if new.target.endswith(".MultiheadAttention"):
         new = replace(new, args=(OPEN, source, source))
     draft.apply(e.InsertAfter(source, new) if place is None else e.InsertOn(args["node"], place, new))
+
+
+def _splice(draft: Draft, args: Args) -> None:
+    """Puts a node that is there on an edge: it takes the edge's value, and what took that takes its own."""
+    place = _place(args["place"])
+    edge = next((edge for edge in draft.plan.edges() if (edge.node, edge.place) == (args["node"], place)), None)
+    if edge is None:
+        raise DraftError("that edge is not there any more")
+    name = args["name"]
+    first = next((at for at, arg in places(draft.plan[name]) if arg == OPEN), (0,))
+    draft.apply(e.Together((e.Connect(edge.source, name, first), e.Connect(Ref(name), edge.node, place)), "insert"))
 
 
 def _add_input(draft: Draft, args: Args) -> None:
@@ -197,6 +208,7 @@ def _place_boxes(draft: Draft, args: Args) -> None:
 _COMMANDS: dict[str, Callable[[Draft, Args], dict[str, Any] | None]] = {
     "add": _add,
     "insert": _insert,
+    "splice": _splice,
     "input": _add_input,
     "connect": _connect,
     "output": _set_output,

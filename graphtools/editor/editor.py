@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,12 +20,13 @@ from graphtools.editor.opening import open_model
 from graphtools.editor.values import values_of
 from graphtools.errors import GraphtoolsError, missing
 from graphtools.graph import Ref
-from graphtools.palette import search
+from graphtools.palette import entries, search
 from graphtools.summaries import summary_of
 
 Args = Mapping[str, Any]
 _REMEMBERED = 400  # commands, so that one that is sent again is not carried out again
 _FOUND = 40  # entries that a search gives, and tries on a value
+_TRIAL_S = 0.12  # for the trials of one search; what is left goes without
 _SIDE = 96  # pixels of a picture of a value
 
 
@@ -41,7 +43,7 @@ class Editor:
         self._number = 0
         self._drawn: dict[str, Json] = {}
         self._history: OrderedDict[int, dict[str, Json]] = OrderedDict()
-        self._answers: OrderedDict[int, Json] = OrderedDict()
+        self._answers: OrderedDict[int, list[Json]] = OrderedDict()
         self._saved: Plan | None = None
         self._values: tuple[Plan, dict[str, Any]] | None = None
         self._ops: dict[str, Callable[[Args], Any]] = {
@@ -68,6 +70,7 @@ class Editor:
             self.draft = open_model(source, inputs, say)
         else:
             self.draft = Draft()
+        entries()  # read while the person still looks
 
     @property
     def is_saved(self) -> bool:
@@ -106,30 +109,36 @@ class Editor:
         return {**found, "since": since, "nodes": changed}
 
     def _do(self, args: Args) -> Json:
-        """Carries out the command numbered `id`; a second time the answer of the first is given."""
-        number = int(args["id"]) if "id" in args else None
-        if number is not None and number in self._answers:
-            return {**self._answers[number], "picture": self.picture(args.get("since"))}
+        """Carries out `commands`, each whether or not one before it failed; a request that is sent again, which has the
+        same `id`, is not carried out again."""
+        number = args.get("id")
+        results = self._answers.get(number) if number is not None else None
+        if results is None:
+            results = [self._result(command) for command in args["commands"]]
+            if number is not None:
+                self._answers[number] = results
+                while len(self._answers) > _REMEMBERED:
+                    self._answers.popitem(last=False)
+        return {"results": results, "picture": self.picture(args.get("since"))}
+
+    def _result(self, command: Args) -> Json:
         try:
-            said = execute(self.draft, args["command"])
+            return execute(self.draft, command)
         except GraphtoolsError as error:
-            said = {"error": str(error)}
+            return {"error": str(error)}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            said = {"error": f"this command cannot be read: {type(error).__name__}: {error}"}
-        if number is not None:
-            self._answers[number] = said
-            while len(self._answers) > _REMEMBERED:
-                self._answers.popitem(last=False)
-        return {**said, "picture": self.picture(args.get("since"))}
+            return {"error": f"this command cannot be read: {type(error).__name__}: {error}"}
 
     def _find(self, args: Args) -> list[Json]:
-        """The entries of the palette for a `query`, best first. Behind a value `from`: what each would give, `gives`,
-        or why it cannot take it, `no`; these come last."""
+        """The entries of the palette for a `query`, best first. Behind a value `from`: what the first of them would give,
+        `gives`, or why they cannot take it, `no`; these come last."""
         found = []
+        end = time.perf_counter() + _TRIAL_S
         for entry in search(args.get("query", ""), limit=_FOUND):
             row = {"target": entry.target, "title": entry.title, "group": entry.group, "category": entry.category}
             row["summary"] = entry.summary
-            if args.get("from"):
+            is_small = entry.group != "torchvision models"  # one of which takes a second to make
+            if args.get("from") and is_small and time.perf_counter() < end:
                 row |= self._trial(entry.target, Ref(args["from"][0], tuple(args["from"][1])))
             found.append(row)
         return sorted(found, key=lambda row: "no" in row)
@@ -168,7 +177,7 @@ class Editor:
         value = values[args["node"]]
         for key in args.get("path") or _first_tensor(value):
             value = value[key]
-        return summary_of(value, args["node"])
+        return summary_of(value, args["node"], most_pictures=8)
 
     def _all_values(self, args: Args) -> Json:
         """A small picture of the value of each node."""

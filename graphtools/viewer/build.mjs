@@ -1,4 +1,4 @@
-// Bundles the viewer, and its layout alone, into `static`; or another module: node build.mjs [ENTRY OUTFILE [FORMAT]]
+// Bundles the viewer, the editor and the layout alone into `static`; or another module: node build.mjs [ENTRY OUTFILE [FORMAT]]
 
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -39,5 +39,6 @@ const [entry, outfile, format = "esm"] = process.argv.slice(2);
 if (entry) await make(entry, outfile, format);
 else {
   await make(path.join(here, "src/main.js"), path.join(here, "static/graphtools.js"), "esm");
+  await make(path.join(here, "src/editor/main.js"), path.join(here, "static/editor.js"), "esm");
   await make(path.join(here, "src/positions.js"), path.join(here, "static/positions.js"), "iife");
 }

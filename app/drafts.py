@@ -1,0 +1,44 @@
+"""Where drafts are kept: one file each, in a folder that outlives the app. Imports no streamlit."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+FOLDER_SAYS = "GRAPHTOOLS_DRAFTS"  # the environment variable that names another folder
+
+
+def folder() -> Path:
+    """The folder of all drafts of the person who runs the app. It need not exist yet."""
+    named = os.environ.get(FOLDER_SAYS)
+    if named:
+        return Path(named)
+    home = Path.home()
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "graphtools" / "drafts"
+    base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_DATA_HOME")
+    return (Path(base) if base else home / ".local" / "share") / "graphtools" / "drafts"
+
+
+def known(where: Path) -> list[Path]:
+    """The drafts in a folder, the one changed last first."""
+    found = []
+    for file in where.glob("*.json"):
+        try:
+            found.append((file.stat().st_mtime, file))
+        except OSError:  # it was removed in this moment
+            continue
+    return [file for _, file in sorted(found, reverse=True)]
+
+
+def free_file(where: Path, name: str) -> Path:
+    """A file for a new draft: of that name, or with a number behind it, so that none is overwritten."""
+    stem = re.sub(r"[^\w-]+", "_", name.removesuffix(".json")).strip("_") or "draft"
+    taken = {file.stem for file in where.glob("*.json")}
+    number, free = 1, stem
+    while free in taken:
+        number += 1
+        free = f"{stem}-{number}"
+    return where / f"{free}.json"

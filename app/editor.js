@@ -1,0 +1,78 @@
+// The Streamlit host of the editor: mounts its ES module and carries its questions to Python and the replies back.
+
+const host = (globalThis.graphtoolsHost ??= { shown: new Map(), waiting: new Set() });
+// A blob, as for the viewer; see store.js. Python puts the text in.
+const source = EDITOR_SOURCE;
+const mounts = new WeakMap(); // Streamlit calls this again on every rerun; the editor stays
+
+async function show(parent, wanted, report) {
+  const state = mounts.get(parent) ?? { asked: new Map() };
+  mounts.set(parent, state);
+  state.wanted = wanted;
+  state.report = report;
+  for (const reply of wanted.replies) {
+    state.asked.delete(reply.id);
+    state.mounted?.answer(reply);
+  }
+  if (state.busy || state.shown === key(wanted)) return;
+  state.busy = true;
+  try {
+    while (state.shown !== key(state.wanted)) await mountInto(parent, state, state.wanted);
+  } finally {
+    state.busy = false;
+  }
+}
+
+function key(wanted) {
+  return `${wanted.theme}\n${wanted.revision}\n${wanted.language}`;
+}
+
+async function mountInto(parent, state, next) {
+  host.editor ??= import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  const { mountEditor } = await host.editor;
+  close(state);
+  const old = parent.querySelector(".editor-host");
+  const el = old.cloneNode(false); // a fresh element: the editor's shadow root stays on the old one
+  old.replaceWith(el);
+  const say = (what) => () => state.report("wish", { revision: next.revision, what, at: Date.now() });
+  state.mounted = mountEditor(el, {
+    theme: next.theme,
+    words: next.words,
+    send: (question) => ask(state, next.revision, question),
+    run: say("run"),
+    train: say("train"),
+    save: say("save"),
+  });
+  el.graphtools = state.mounted;
+  el.dataset.ready = "true";
+  state.shown = key(next);
+}
+
+// Questions of the same moment go together: Streamlit joins triggers that come while it runs.
+function ask(state, revision, question) {
+  state.asked.set(question.id, question);
+  clearTimeout(state.sending);
+  state.sending = setTimeout(() => {
+    if (!state.gone && state.asked.size) state.report("ask", { revision, questions: [...state.asked.values()] });
+  }, 4);
+}
+
+function close(state) {
+  clearTimeout(state.sending);
+  state.asked.clear();
+  state.mounted?.destroy();
+}
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  if (!data) return;
+  show(parentElement, data, setTriggerValue).catch((error) => {
+    parentElement.querySelector(".editor-host").textContent = `The editor could not be shown: ${error.message}`;
+  });
+  return () => {
+    const state = mounts.get(parentElement);
+    if (!state) return;
+    state.gone = true;
+    close(state);
+    mounts.delete(parentElement);
+  };
+}

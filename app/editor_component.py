@@ -1,0 +1,63 @@
+"""The Streamlit host of the editor: sends it replies to what it asks, and does what it wishes: run, train, save."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import session
+import streamlit as st
+from building import Building
+from session import triggered
+from settings import settings
+from translations import korean
+
+_HERE = Path(__file__).parent
+_BUNDLE = (resources.files("graphtools.viewer") / "static" / "editor.js").read_text(encoding="utf-8")
+_editor = st.components.v2.component(
+    "graphtools_editor",
+    html='<div class="editor-host"></div>',
+    css=(_HERE / "editor.css").read_text(),
+    js=(_HERE / "editor.js").read_text().replace("EDITOR_SOURCE", json.dumps(_BUNDLE)),
+)
+
+
+@st.fragment
+def editor(revision: str) -> None:
+    """Draws the editor of the open draft. What it asks runs this function alone, and not the page."""
+    building = session.tab().building
+    if building is None or building.revision != revision or building.death:
+        st.rerun()
+        return
+    language = settings().language
+    data: dict[str, Any] = {
+        "revision": revision,
+        "theme": "dark" if st.context.theme.type == "dark" else "light",
+        "language": language,
+        "words": korean()["editor"] if language == "ko" else {},
+        "replies": building.replies,
+    }
+    _editor(key="graph_editor", data=data, on_ask_change=_asked, on_wish_change=_wished)
+    if session.value_of("wish"):
+        st.rerun()
+
+
+def _open_building(asked: Any) -> Building | None:
+    building = session.tab().building
+    is_ours = isinstance(asked, dict) and building is not None and asked.get("revision") == building.revision
+    return building if is_ours else None
+
+
+def _asked() -> None:
+    asked = triggered("graph_editor", "ask")
+    building = _open_building(asked)
+    if building is not None:
+        building.answer(asked["questions"])
+
+
+def _wished() -> None:
+    wish = triggered("graph_editor", "wish")
+    if _open_building(wish) is not None:
+        session.set_value("wish", wish["what"])

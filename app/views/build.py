@@ -1,0 +1,162 @@
+"""The builder: a draft that is drawn by hand, with its code, and the way into the debugger and into training."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import drafts
+import session
+import streamlit as st
+from building import Building
+from editor_component import editor
+from permission import may_run_code
+from sidebar import below, brand
+from texts import t
+
+from graphtools.backend import BackendError, Choice
+
+FIRST_WAIT_S = 1.0  # for which a page stays as it is while a draft opens
+_EXPORTS = (
+    ("Python code", "py", "text/x-python"),
+    ("Changes as a patch", "diff", "text/x-diff"),
+    ("Draft as JSON", "json", "application/json"),
+    ("torch.export program", "pt2", "application/octet-stream"),
+    ("ONNX", "onnx", "application/octet-stream"),
+)
+
+
+def page() -> None:
+    """Draws the page."""
+    tab = session.tab()
+    with st.sidebar:
+        brand()
+        _chooser()
+        rest = st.container()
+    building = tab.building or session.open_draft(session.draft_folder() / "draft.json")
+    session.write_draft_address()
+    wish = session.take("wish")
+    with rest:
+        _exports(building, wish == "save")
+        below()
+    if not building.ready(FIRST_WAIT_S):
+        _opening()
+    elif building.problem is not None:
+        _problem(building, t("{name} could not be opened", name=building.title), str(building.problem))
+    elif building.death:
+        _problem(building, t("The process ended"), building.death)
+    elif wish in ("run", "train"):
+        _leave(building, wish)
+    else:
+        editor(building.revision)
+
+
+def _chooser() -> None:
+    """Draws what opens drafts."""
+    tab = session.tab()
+    files = drafts.known(session.draft_folder())
+    now = tab.building.file if tab.building is not None else None
+    if now is not None and now not in files:
+        files = [now, *files]
+    # By `index`, and a key that changes with the list: its value is what is open.
+    chosen = st.selectbox(
+        t("Draft"), files, index=files.index(now) if now in files else None, format_func=lambda file: file.stem,
+        placeholder=t("None yet"), key=f"press_draft {now}",
+    )  # fmt: skip
+    if chosen is not None and now is not None and chosen != now:
+        session.open_draft(chosen)
+        st.rerun()
+    with st.container(horizontal=True, gap="small"):
+        st.button(t("New"), on_click=_new, width="stretch")
+        st.button(t("From the model"), on_click=_from_model, width="stretch", help=_from_model_help())
+    with st.popover(t("Open a file"), width="stretch"):
+        uploaded = st.file_uploader(t("Draft"), type=["json"], key="upload_draft", max_upload_size=50)
+        st.button(t("Open"), on_click=_open_upload, disabled=uploaded is None, type="primary", width="stretch")
+        st.caption(t("A draft is data: opening it imports only torch and torchvision."))
+
+
+def _from_model_help() -> str:
+    return t("A copy of {name}, which is open in the debugger, with its weights", name=session.tab().choice.title)
+
+
+def _new() -> None:
+    session.open_draft(drafts.free_file(session.draft_folder(), "draft"))
+
+
+def _from_model() -> None:
+    choice = session.tab().choice
+    if choice.kind == "recording" or (choice.runs_user_code and not may_run_code()):
+        return
+    file = drafts.free_file(session.draft_folder(), choice.title.removesuffix(".py"))
+    session.open_draft(file, choice.target, choice.inputs)
+
+
+def _open_upload() -> None:
+    uploaded = session.value_of("upload_draft")
+    if uploaded is None:
+        return
+    file = drafts.free_file(session.draft_folder(), uploaded.name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(uploaded.getvalue())
+    session.open_draft(file, is_ours=False)
+
+
+def _exports(building: Building, at_once: bool) -> None:
+    with st.popover(t("Download"), width="stretch"):
+        if at_once:
+            st.caption(t("It is saved as you go, in {file}. Take a copy here.", file=str(building.file)))
+        for label, kind, mime in _EXPORTS:
+            st.download_button(
+                t(label), _maker(building, kind), f"{building.title}.{kind}", mime, on_click="ignore", width="stretch",
+                key=f"press_export_{kind}",
+            )  # fmt: skip
+
+
+def _maker(building: Building, kind: str):  # type: ignore[no-untyped-def]
+    def make() -> bytes:
+        return Path(building.ask("export", kind=kind)).read_bytes()
+
+    return make
+
+
+def _leave(building: Building, wish: str) -> None:
+    """Opens the draft as a model: in the debugger, or where it is trained."""
+    try:
+        picture = building.ask("picture")
+        building.ask("export", kind="json")
+    except BackendError as error:
+        _problem(building, t("It did not run"), str(error))
+        return
+    if picture["problems"]:
+        session.set_value("draft_refused", len(picture["problems"]))
+        editor(building.revision)
+        return
+    session.tab().choose(Choice("draft", str(building.file), building.title), again=True)
+    st.switch_page("views/debug.py" if wish == "run" else "views/train.py")
+
+
+@st.fragment(run_every=0.4)
+def _opening() -> None:
+    building = session.tab().building
+    task = building.opening if building is not None else None
+    if building is None or task is None or task.done:
+        st.rerun()
+        return
+    doing = t(task.progress.get("doing") or "Starting a process for the model")
+    with st.container(key="opening", horizontal_alignment="center", gap="small"):
+        st.html(
+            f'<div class="gt gt-progress" role="status"><h1>{escape(building.title)}</h1>'
+            f"<p>{escape(doing)} · {int(task.seconds)} s</p><div class=bar></div></div>"
+        )
+        st.button(t("Stop"), on_click=task.cancel)
+
+
+def _problem(building: Building, title: str, why: str) -> None:
+    st.html(
+        f'<div class="gt gt-failure" role="alert"><h1>{escape(title)}</h1><pre>{escape(why)}</pre></div>'
+        f'<div class="gt muted"><p>{escape(t("The draft is saved as it was after the last change."))}</p></div>'
+    )
+    st.button(t("Restart"), on_click=building.open, type="primary")
+
+
+page()

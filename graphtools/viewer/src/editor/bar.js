@@ -1,0 +1,85 @@
+// The bar above the board: where one is, undo and redo, what the draft would cost, code, run, train; and the keys.
+
+import { make } from "../dom.js";
+import { compactNumber } from "../words.js";
+import { bytes } from "./form.js";
+import { KEYS } from "./keys.js";
+import { above } from "./level.js";
+import { t } from "./words.js";
+
+/** @typedef {import("./editor.js").Editor} Editor */
+
+export function buildBar(/** @type {Editor} */ editor) {
+  const button = (/** @type {string} */ text, /** @type {string} */ key, /** @type {() => unknown} */ act, more = "") =>
+    make("button", { onclick: () => void act(), title: key ? `${t(text)} (${key})` : t(text), class: more }, t(text));
+  const crumbs = make("nav", { class: "crumbs", "aria-label": t("Where you are") });
+  const undo = button("Undo", "Ctrl+Z", () => editor.undo());
+  const redo = button("Redo", "Ctrl+Shift+Z", () => editor.redo());
+  const values = button("Values", "V", () => editor.toggleValues());
+  const problems = make("button", { class: "problems", onclick: () => nextProblem(editor) });
+  const cost = make("span", { class: "facts muted" });
+  const element = make(
+    "div",
+    { class: "bar", role: "toolbar", "aria-label": t("Draft") },
+    crumbs,
+    undo,
+    redo,
+    button("Add", "Space", () => editor.add({ at: [editor.stage.clientWidth / 2 - 200, 60] })),
+    button("Arrange", "L", () => editor.arrange()),
+    button("Fit", "F", () => editor.fit()),
+    values,
+    button("Keys", "?", () => editor.toggleHelp()),
+    make("span", { class: "space" }),
+    cost,
+    problems,
+    button("Train", "", () => editor.host.train()),
+    button("Run", "Ctrl+Enter", () => editor.host.run(), "primary"),
+  );
+  const help = make(
+    "div",
+    { class: "help", hidden: true, role: "dialog", "aria-label": t("Keys") },
+    make("h2", {}, t("Keys")),
+    make("dl", {}, ...KEYS.flatMap(([key, what]) => [make("dt", {}, key), make("dd", {}, t(what))])),
+  );
+  const update = () => {
+    const { draft } = editor;
+    crumbs.replaceChildren(...crumbsOf(editor));
+    for (const [one, words, name] of /** @type {[HTMLElement, string, string][]} */ ([
+      [undo, draft.undo, "Undo"],
+      [redo, draft.redo, "Redo"],
+    ])) {
+      one.setAttribute("aria-disabled", String(!words));
+      one.title = words ? `${t(name)}: ${words}` : t("Nothing to {do}", { do: t(name).toLowerCase() });
+    }
+    values.setAttribute("aria-pressed", String(editor.withValues));
+    const count = draft.problems.length;
+    problems.textContent = count ? (count === 1 ? t("1 problem") : t("{n} problems", { n: count })) : t("No problems");
+    problems.classList.toggle("bad", count > 0);
+    const { parameters, flops, bytes: size } = draft.totals;
+    cost.textContent = `${compactNumber(parameters)} ${t("parameters")}, ${compactNumber(flops)} FLOPs, ${bytes(size)}`;
+    cost.title = t("Operations and activations of one example");
+  };
+  return { element, help, update };
+}
+
+function crumbsOf(/** @type {Editor} */ editor) {
+  const paths = /** @type {string[]} */ ([]);
+  for (let path = editor.scope; path; path = above(path)) if (path in editor.draft.groups) paths.unshift(path);
+  const all = ["", ...paths];
+  return all.flatMap((path, i) => {
+    const name = path ? path.slice(path.lastIndexOf(".") + 1) : editor.draft.model || t("Draft");
+    const isLast = i === all.length - 1;
+    const item = isLast
+      ? make("strong", { "aria-current": "location" }, name)
+      : make("button", { class: "plain link", onclick: () => editor.openScope(path) }, name);
+    return i ? [make("span", { class: "muted" }, "›"), item] : [item];
+  });
+}
+
+/** Shows the next problem behind the selected node. */
+function nextProblem(/** @type {Editor} */ editor) {
+  const names = editor.draft.problems.map(({ node }) => node ?? "").filter(Boolean);
+  if (!names.length) return editor.select([]);
+  const at = names.indexOf([...editor.selected][0]);
+  editor.reveal(names[(at + 1) % names.length]);
+}

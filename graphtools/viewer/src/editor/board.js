@@ -1,0 +1,235 @@
+// The picture of one level: boxes and edges as elements of the page, so that they can be read aloud and found.
+
+import { make } from "../dom.js";
+import { themeNamed } from "../theme.js";
+import { t } from "./words.js";
+
+/** @typedef {import("./level.js").Level} Level */
+/** @typedef {import("./level.js").Box} Box */
+/** @typedef {import("./level.js").Edge} Edge */
+/** @typedef {import("../camera.js").Camera} Camera */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export class Board {
+  /** @param {HTMLElement} parent @param {Camera} camera */
+  constructor(parent, camera) {
+    this.camera = camera;
+    this.lines = document.createElementNS(SVG, "svg");
+    this.lines.setAttribute("class", "lines");
+    this.lines.setAttribute("aria-hidden", "true");
+    this.boxes = make("div", { class: "boxes", role: "presentation" });
+    this.world = make("div", { class: "world", role: "presentation" }, this.lines, this.boxes);
+    this.element = make("div", {
+      class: "board",
+      tabindex: "0",
+      role: "listbox",
+      "aria-multiselectable": "true",
+      "aria-label": t("Draft. Space adds an operation, ? shows the keys."),
+    });
+    this.element.append(this.world);
+    parent.append(this.element);
+    /** @type {Map<string, {element: HTMLElement, text: string, width: number, height: number}>} */
+    this.shown = new Map();
+    this.level = /** @type {Level} */ ({ boxes: [], edges: [] });
+    this.positions = /** @type {Record<string, [number, number]>} */ ({});
+    this.colors = themeNamed("light").category;
+    this.drawn = /** @type {{edge: Edge, path: SVGPathElement, wide: SVGPathElement}[]} */ ([]);
+  }
+
+  setTheme(/** @type {"light" | "dark"} */ name) {
+    this.colors = themeNamed(name).category;
+  }
+
+  /** Builds the boxes of a level; those that look as before stay. Their sizes are known afterwards. */
+  build(/** @type {Level} */ level) {
+    this.level = level;
+    const keys = new Set(level.boxes.map(({ key }) => key));
+    for (const [key, { element }] of this.shown) {
+      if (keys.has(key)) continue;
+      element.remove();
+      this.shown.delete(key);
+    }
+    const fresh = [];
+    for (const box of level.boxes) {
+      const text = JSON.stringify(box);
+      const known = this.shown.get(box.key);
+      if (known?.text === text) continue;
+      const element = this.makeBox(box);
+      if (known) known.element.replaceWith(element);
+      else this.boxes.append(element);
+      const made = { element, text, width: 0, height: 0 };
+      this.shown.set(box.key, made);
+      fresh.push(made);
+    }
+    for (const made of fresh) {
+      made.width = made.element.offsetWidth;
+      made.height = made.element.offsetHeight;
+    }
+    // In their order on the page they are in reading order.
+    if (fresh.length) this.boxes.append(...level.boxes.map(({ key }) => this.elementOf(key)));
+  }
+
+  elementOf(/** @type {string} */ key) {
+    return /** @type {HTMLElement} */ (this.shown.get(key)?.element);
+  }
+
+  sizeOf(/** @type {string} */ key) {
+    const { width, height } = this.shown.get(key) ?? { width: 140, height: 54 };
+    return { width, height };
+  }
+
+  makeBox(/** @type {Box} */ box) {
+    const type = box.outs[0]?.type ?? "";
+    const words = [
+      `${box.title}, ${box.type}`,
+      box.kind === "group" ? t("{n} operations", { n: box.nodes.length }) : box.detail,
+      type && t("gives {type}", { type }),
+      box.mode && t(box.mode),
+      box.bad && t("has a problem"),
+    ];
+    const port = (
+      /** @type {string} */ side,
+      /** @type {number} */ at,
+      /** @type {string} */ title,
+      /** @type {string} */ more,
+    ) => make("span", { class: `port ${more}`, "data-side": side, "data-at": String(at), title });
+    const ins = box.ins.map(({ label, from, may }, at) => port("in", at, label, `${from ? "" : may ? "may" : "open"}`));
+    const outs = box.outs.map(({ label, type: given }, at) =>
+      port("out", at, [label, given].filter(Boolean).join(" "), ""),
+    );
+    const element = make(
+      "div",
+      {
+        class: `box ${box.kind} ${box.mode} ${box.bad ? "bad" : ""}`,
+        role: "option",
+        "aria-selected": "false",
+        "aria-label": words.filter(Boolean).join(", "),
+        "data-key": box.key,
+        id: `box ${box.key}`.replace(/\s/g, "_"),
+      },
+      make("div", { class: "ports in" }, ...ins),
+      make(
+        "div",
+        { class: "words" },
+        make(
+          "div",
+          { class: "head" },
+          make("strong", {}, box.title),
+          box.title === box.type.toLowerCase() ? null : make("span", { class: "muted" }, box.type),
+        ),
+        box.kind === "group"
+          ? make("div", { class: "detail muted" }, t("{n} operations", { n: box.nodes.length }))
+          : box.detail
+            ? make("div", { class: "detail muted" }, box.detail)
+            : null,
+        type ? make("div", { class: "type" }, box.outs.length > 1 ? `${type} +${box.outs.length - 1}` : type) : null,
+        make("div", { class: "look" }),
+      ),
+      make("div", { class: "ports out" }, ...outs),
+    );
+    element.style.setProperty("--kind", this.colors[box.category] ?? this.colors.other);
+    return element;
+  }
+
+  /** Puts all boxes and edges at their places. */
+  place(/** @type {Record<string, [number, number]>} */ positions) {
+    this.positions = positions;
+    for (const { key } of this.level.boxes) this.move(key);
+    this.drawEdges();
+  }
+
+  move(/** @type {string} */ key) {
+    const [x, y] = this.positions[key] ?? [0, 0];
+    this.elementOf(key).style.transform = `translate(${x}px, ${y}px)`;
+  }
+
+  drawEdges() {
+    this.drawn = this.level.edges.map((edge) => {
+      const wide = document.createElementNS(SVG, "path");
+      wide.setAttribute("class", "wide");
+      const path = document.createElementNS(SVG, "path");
+      path.setAttribute("class", edge.bad ? "line bad" : "line");
+      return { edge, path, wide };
+    });
+    this.lines.replaceChildren(...this.drawn.flatMap(({ path, wide }) => [wide, path]));
+    this.routeEdges();
+  }
+
+  /** Draws the edges anew, or those of some boxes. */
+  routeEdges(/** @type {Set<string> | null} */ keys = null) {
+    for (const { edge, path, wide } of this.drawn) {
+      if (keys && !keys.has(edge.from) && !keys.has(edge.to)) continue;
+      const way = curve(this.portAt(edge.from, "out", edge.out), this.portAt(edge.to, "in", edge.in));
+      path.setAttribute("d", way);
+      wide.setAttribute("d", way);
+    }
+  }
+
+  /** Where a port is, in the picture. @returns {[number, number]} */
+  portAt(/** @type {string} */ key, /** @type {"in" | "out"} */ side, /** @type {number} */ at) {
+    const box = this.level.boxes.find((found) => found.key === key);
+    const { width, height } = this.sizeOf(key);
+    const [x, y] = this.positions[key] ?? [0, 0];
+    const count = (side === "in" ? box?.ins.length : box?.outs.length) ?? 1;
+    return [x + (width * (at + 1)) / (count + 1), side === "in" ? y : y + height];
+  }
+
+  /** The edge that passes a point of the picture, if one does. @returns {Edge | null} */
+  edgeNear(/** @type {number} */ x, /** @type {number} */ y, reach = 14) {
+    let best = null;
+    let least = reach;
+    for (const { edge, path } of this.drawn) {
+      const length = path.getTotalLength();
+      for (let at = 0; at <= length; at += 8) {
+        const point = path.getPointAtLength(at);
+        const far = Math.hypot(point.x - x, point.y - y);
+        if (far < least) [best, least] = [edge, far];
+      }
+    }
+    return best;
+  }
+
+  mark(/** @type {Edge | null} */ edge) {
+    for (const drawn of this.drawn) drawn.path.classList.toggle("marked", drawn.edge === edge);
+  }
+
+  /** Shows which boxes are selected; the last is the active one. */
+  select(/** @type {Set<string>} */ keys) {
+    for (const [key, { element }] of this.shown) {
+      element.classList.toggle("selected", keys.has(key));
+      element.setAttribute("aria-selected", String(keys.has(key)));
+    }
+    const last = [...keys].pop();
+    if (last && this.shown.has(last)) this.element.setAttribute("aria-activedescendant", this.elementOf(last).id);
+    else this.element.removeAttribute("aria-activedescendant");
+    for (const { edge, path } of this.drawn) path.classList.toggle("lit", keys.has(edge.from) || keys.has(edge.to));
+  }
+
+  /** Follows the camera. */
+  follow() {
+    const { x, y, scale } = this.camera.view;
+    this.world.style.transform = `scale(${scale}) translate(${-x}px, ${-y}px)`;
+    this.element.style.setProperty("--scale", String(scale));
+    this.element.style.backgroundPosition = `${-x * scale}px ${-y * scale}px`;
+    this.element.style.backgroundSize = `${24 * scale}px ${24 * scale}px`;
+  }
+
+  /** The rectangle around all boxes, or some. */
+  bounds(/** @type {Iterable<string>} */ keys = this.shown.keys()) {
+    let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+    for (const key of keys) {
+      const [x, y] = this.positions[key] ?? [0, 0];
+      const { width, height } = this.sizeOf(key);
+      [left, top] = [Math.min(left, x), Math.min(top, y)];
+      [right, bottom] = [Math.max(right, x + width), Math.max(bottom, y + height)];
+    }
+    return left > right ? null : { x: left, y: top, width: right - left, height: bottom - top };
+  }
+}
+
+/** A curve from an output down to an input; upwards it goes around. */
+export function curve(/** @type {[number, number]} */ [x, y], /** @type {[number, number]} */ [toX, toY]) {
+  const reach = Math.max(24, Math.min(90, Math.abs(toY - y) / 2, toY > y ? 90 : 160));
+  return `M${x},${y} C${x},${y + reach} ${toX},${toY - reach} ${toX},${toY}`;
+}

@@ -1,0 +1,85 @@
+// The right mouse button's actions, for a box, an edge, or the empty board.
+
+import { t } from "./words.js";
+
+/** @typedef {import("./editor.js").Editor} Editor */
+/** @typedef {import("../menu.js").Entry} Entry */
+
+/** @returns {Entry[]} */
+export function entriesFor(
+  /** @type {Editor} */ editor,
+  /** @type {string | null} */ key,
+  /** @type {import("./level.js").Edge | null} */ edge,
+) {
+  if (key !== null) return ofBox(editor, key);
+  if (edge) {
+    const ends = editor.level.boxes.find((box) => box.key === edge.to)?.ins[edge.in].ends ?? [];
+    return [
+      { text: t("Insert on this edge"), act: () => editor.add({ edge }) },
+      {
+        text: t("Disconnect"),
+        act: () => ends.forEach(([node, place]) => void editor.draft.run({ do: "disconnect", node, place })),
+      },
+    ];
+  }
+  return [
+    { text: t("Add an operation"), key: "Space", act: () => editor.add({ at: editor.mouse.cursor() }) },
+    { text: t("Add an input"), key: "I", act: () => editor.addInput() },
+    { text: t("Paste"), key: "Ctrl+V", act: () => void editor.paste() },
+    null,
+    { text: t("Arrange"), key: "L", act: () => void editor.arrange() },
+    { text: t("Simplify"), act: () => void editor.run({ do: "simplify" }, false) },
+  ];
+}
+
+/** @returns {Entry[]} */
+function ofBox(/** @type {Editor} */ editor, /** @type {string} */ key) {
+  const box = editor.level.boxes.find((found) => found.key === key);
+  const node = editor.draft.nodes.get(key);
+  const copies = /** @type {Entry[]} */ ([
+    { text: t("Copy"), key: "Ctrl+C", act: () => void editor.copy() },
+    { text: t("Duplicate"), key: "Ctrl+D", act: () => void editor.duplicate() },
+    { text: t("Group"), key: "Ctrl+G", act: () => editor.group() },
+    { text: t("Bypass"), key: "B", act: () => void editor.switchMode("bypassed") },
+    { text: t("Disable"), key: "M", act: () => void editor.switchMode("disabled") },
+    null,
+    { text: t("Remove"), key: "Del", act: () => void editor.remove() },
+  ]);
+  if (box?.kind === "group") {
+    return [
+      { text: t("Open"), key: "Enter", act: () => editor.enter() },
+      { text: t("Ungroup"), key: "Ctrl+Shift+G", act: () => editor.ungroup() },
+      ...copies,
+    ];
+  }
+  if (node?.kind !== "call") {
+    return [
+      { text: t("Add behind it"), key: "Space", act: () => editor.add() },
+      { text: t("Rename"), key: "F2", act: () => editor.rename() },
+      null,
+      { text: t("Remove"), key: "Del", act: () => void editor.remove() },
+    ];
+  }
+  return [
+    { text: t("Add behind it"), key: "Space", act: () => editor.add() },
+    { text: t("Insert after it"), act: () => insertAfter(editor, key) },
+    { text: t("Connect with …"), key: "C", act: () => editor.connectTo() },
+    { text: t("Make it the output"), key: "O", act: () => void editor.makeOutput() },
+    null,
+    { text: t("Replace"), key: "R", act: () => editor.replace() },
+    { text: t("Rename"), key: "F2", act: () => editor.rename() },
+    { text: t("Show what it is made of"), act: () => void editor.run({ do: "decompose", node: key }) },
+    ...copies,
+  ];
+}
+
+/** All who took the value of a node take that of the new one. */
+function insertAfter(/** @type {Editor} */ editor, /** @type {string} */ key) {
+  const value = editor.level.boxes.find((box) => box.key === key)?.outs[0]?.value;
+  editor.search.open({
+    title: t("Insert after {name}", { name: key }),
+    at: editor.below(key),
+    find: (query) => editor.found(query, value),
+    choose: (row) => void editor.run({ do: "insert", node: key, target: row.value }),
+  });
+}
