@@ -3,6 +3,7 @@
 const host = (globalThis.graphtoolsHost ??= { shown: new Map(), waiting: new Set() });
 // A blob, as for the viewer; see store.js. Python puts the text in.
 const source = EDITOR_SOURCE;
+const QUIET_MS = 2500; // a question on the way to another page would be answered there, where nothing can take it
 const mounts = new WeakMap(); // Streamlit calls this again on every rerun; the editor stays
 
 async function show(parent, wanted, report) {
@@ -34,7 +35,10 @@ async function mountInto(parent, state, next) {
   const old = parent.querySelector(".editor-host");
   const el = old.cloneNode(false); // a fresh element: the editor's shadow root stays on the old one
   old.replaceWith(el);
-  const say = (what) => () => state.report("wish", { revision: next.revision, what, at: Date.now() });
+  const say = (what) => () => {
+    if (what !== "save") state.quietUntil = Date.now() + QUIET_MS;
+    state.report("wish", { revision: next.revision, what, at: Date.now() });
+  };
   state.mounted = mountEditor(el, {
     theme: next.theme,
     words: next.words,
@@ -44,6 +48,7 @@ async function mountInto(parent, state, next) {
     save: say("save"),
   });
   el.graphtools = state.mounted;
+  el.dataset.shown = next.revision;
   el.dataset.ready = "true";
   state.shown = key(next);
 }
@@ -52,9 +57,10 @@ async function mountInto(parent, state, next) {
 function ask(state, revision, question) {
   state.asked.set(question.id, question);
   clearTimeout(state.sending);
+  const quiet = (state.quietUntil ?? 0) - Date.now();
   state.sending = setTimeout(() => {
     if (!state.gone && state.asked.size) state.report("ask", { revision, questions: [...state.asked.values()] });
-  }, 4);
+  }, Math.max(4, quiet));
 }
 
 function close(state) {

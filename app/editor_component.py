@@ -41,7 +41,7 @@ def editor(revision: str) -> None:
     }
     _editor(key="graph_editor", data=data, on_ask_change=_asked, on_wish_change=_wished)
     if session.value_of("wish"):
-        st.rerun()
+        st.rerun()  # the page does it
 
 
 def _open_building(asked: Any) -> Building | None:

@@ -74,7 +74,7 @@ def _data() -> dict[str, Any]:
 def _learning() -> dict[str, Any]:
     _title(t("Learning"))
     left, right = st.columns(2)
-    for key, first in (("t_lr", 0.1), ("t_momentum", 0.9), ("t_decay", 0.0)):
+    for key, first in (("t_lr", 0.1), ("t_momentum", 0.0), ("t_decay", 0.0)):
         session.set_default(key, first)
     for key, number in (("t_epochs", 3), ("t_batch", 32), ("t_seed", 0)):
         session.set_default(key, number)

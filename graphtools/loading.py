@@ -222,7 +222,7 @@ def _load_draft(file: str, device: str, run_source: bool) -> Loaded:
     except OSError as error:
         raise LoadError(f"cannot read {file}: {error.strerror or error}") from None
     model = model_of(draft, os.path.abspath(file)).to(device)
-    args = tuple(tensor.to(device) for tensor in samples(draft.plan))
+    args = tuple(tensor.to(device) for tensor in samples(draft.plan).values())
     shapes = ", ".join(str(node.spec) for node in draft.plan.nodes.values() if node.kind == "input")
     return Loaded(model, draft.plan.model, args, inputs_note=f"random, of the draft's types {shapes}", target=file)
 

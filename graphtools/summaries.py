@@ -250,6 +250,11 @@ def summary_of(value: Any, key: str, max_side: int = SIDE, most_pictures: int = 
     }
 
 
+def picture_of(value: torch.Tensor, index: Sequence[int], color: bool = True, max_side: int = SIDE) -> Json:
+    """The picture of a tensor at `index` of its leading sizes; see `Summaries.picture`."""
+    return _picture(picture(value, index, max_side, color), True)
+
+
 def _numbers(found: Statistics) -> Json:
     return {
         "spec": found.spec,

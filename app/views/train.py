@@ -97,6 +97,11 @@ def _headline(training: Training) -> None:
         left = status.get("seconds_left")
         if left is not None and training.state == RUNNING:
             text += " · " + t("{seconds} s left", seconds=round(left))
+        last = training.epochs[-1] if training.epochs else {}
+        if last.get("test_accuracy") is not None:
+            text += " · " + t("test accuracy {percent} %", percent=f"{100 * last['test_accuracy']:.1f}")
+        elif last.get("test_loss") is not None:
+            text += " · " + t("test loss {loss}", loss=f"{last['test_loss']:.4g}")
         st.progress(min(1.0, done / total), text=text)
     notes = [str(note) for note in training.about.get("notes", ())]
     if notes:

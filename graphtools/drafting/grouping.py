@@ -168,13 +168,14 @@ class Paste:
         return replace(plan.with_nodes(*added), layers=layers, types=types)
 
 
-def clipped(plan: Plan, names: tuple[str, ...]) -> Clip:
-    """The nodes of these names, as they stand inside the module that holds them all."""
+def clipped(plan: Plan, names: tuple[str, ...], inside: str | None = None) -> Clip:
+    """The nodes of these names, as they stand in the module `inside`, by default the innermost that holds them all."""
     known(plan, names)
     chosen = [node for node in plan.nodes.values() if node.name in names and node.kind == "call"]
     if not chosen:
         raise DraftError("operations can be copied; inputs, parameters and the output cannot")
-    home = _common([_home(plan, node) for node in chosen])
+    homes = [_home(plan, node) for node in chosen]
+    home = _common(homes if inside is None else [*homes, inside])
     head = f"{home}." if home else ""
     paths = {path for path in map(plan.path, chosen) if path is not None}
     inner = {_home(plan, node) for node in chosen} - {home}

@@ -16,6 +16,7 @@ from graphtools.drafting.grouping import Clip, Group, Paste, Ungroup, clipped
 from graphtools.drafting.making import New
 from graphtools.drafting.plan import OPEN, OUTPUT, Place, places
 from graphtools.drafting.targets import required_ports
+from graphtools.editor.drawing import groups
 from graphtools.editor.first_settings import first_settings
 from graphtools.editor.forms import read_values
 from graphtools.errors import DraftError, missing
@@ -144,7 +145,7 @@ def _set(draft: Draft, args: Args) -> None:
 
 
 def _copy(draft: Draft, args: Args) -> dict[str, Any]:
-    clip = clipped(draft.plan, tuple(args["nodes"]))
+    clip = clipped(draft.plan, tuple(args["nodes"]), args.get("scope") or "")
     outside = {ref.node for node in clip.nodes for ref in node.refs()} - {node.name for node in clip.nodes}
     positions = {name: list(at) for name, at in draft.plan.positions.items() if name in set(args["nodes"])}
     return {"clip": clip_to_json(clip), "outside": sorted(outside), "positions": positions}
@@ -156,7 +157,7 @@ def _paste(draft: Draft, args: Args) -> None:
 
 def _duplicate(draft: Draft, args: Args) -> None:
     """A copy that takes what the original takes."""
-    clip = clipped(draft.plan, tuple(args["nodes"]))
+    clip = clipped(draft.plan, tuple(args["nodes"]), args.get("scope") or "")
     inside = {node.name for node in clip.nodes}
     outside = {ref.node for node in clip.nodes for ref in node.refs()} - inside
     positions = {name: draft.plan.positions[name] for name in inside if name in draft.plan.positions}
@@ -189,7 +190,11 @@ def _fix(draft: Draft, args: Args) -> None:
 
 
 def _group(draft: Draft, args: Args) -> None:
+    before = groups(draft.plan)
     draft.apply(Group(tuple(args["nodes"]), args["name"]))
+    made = [path for path in groups(draft.plan) if path not in before and path.rpartition(".")[2] == args["name"]]
+    if made and args.get("at"):
+        draft.amend(e.Move({f"{made[0]}/": _point(args["at"])}).apply(draft.plan))
 
 
 def _simplify(draft: Draft, args: Args) -> dict[str, Any]:

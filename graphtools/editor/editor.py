@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from graphtools.drafting.draft import Draft
 from graphtools.drafting.edits import Add
 from graphtools.drafting.files import reopen
@@ -21,7 +23,7 @@ from graphtools.editor.values import values_of
 from graphtools.errors import GraphtoolsError, missing
 from graphtools.graph import Ref
 from graphtools.palette import entries, search
-from graphtools.summaries import summary_of
+from graphtools.summaries import picture_of, summary_of
 
 Args = Mapping[str, Any]
 _REMEMBERED = 400  # commands, so that one that is sent again is not carried out again
@@ -52,6 +54,7 @@ class Editor:
             "form": lambda args: form(self.draft, args["node"]),
             "find": self._find,
             "value": self._value,
+            "plane": self._plane,
             "values": self._all_values,
             "code": lambda args: self.draft.to_code(),
             "patch": lambda args: self.draft.to_patch(),
@@ -130,8 +133,8 @@ class Editor:
             return {"error": f"this command cannot be read: {type(error).__name__}: {error}"}
 
     def _find(self, args: Args) -> list[Json]:
-        """The entries of the palette for a `query`, best first. Behind a value `from`: what the first of them would give,
-        `gives`, or why they cannot take it, `no`; these come last."""
+        """The entries of the palette for a `query`, best first. Behind a value `from`: what the first of them would
+        give, `gives`, or why they cannot take it, `no`; these come last."""
         found = []
         end = time.perf_counter() + _TRIAL_S
         for entry in search(args.get("query", ""), limit=_FOUND):
@@ -174,18 +177,18 @@ class Editor:
         values = self._computed()
         if args["node"] not in values:
             return {"lost": "It cannot be computed yet: see the problems."}
-        value = values[args["node"]]
-        for key in args.get("path") or _first_tensor(value):
-            value = value[key]
-        return summary_of(value, args["node"], most_pictures=8)
+        return summary_of(_first_tensor(values[args["node"]]), args["node"])
+
+    def _plane(self, args: Args) -> Json | None:
+        """The picture of another plane of that value, at `index` of its leading sizes."""
+        value = _first_tensor(self._computed().get(args["node"]))
+        return picture_of(value, args["index"]) if isinstance(value, torch.Tensor) else None
 
     def _all_values(self, args: Args) -> Json:
         """A small picture of the value of each node."""
         found = {}
         for name, value in self._computed().items():
-            for key in _first_tensor(value):
-                value = value[key]
-            seen = summary_of(value, name, _SIDE, 1, False)
+            seen = summary_of(_first_tensor(value), name, _SIDE, 1, False)
             found[name] = (seen.get("pictures") or [None])[0]
         return found
 
@@ -200,8 +203,6 @@ class Editor:
         elif kind == "onnx":
             self.draft.to_onnx(path)
         elif kind == "pt2":
-            import torch
-
             torch.export.save(self.draft.to_program(), path)
         elif kind == "json":
             self.save()
@@ -210,10 +211,8 @@ class Editor:
         return str(path)
 
 
-def _first_tensor(value: Any) -> list[int]:
-    """The way to the first item of nested tuples."""
-    way = []
+def _first_tensor(value: Any) -> Any:
+    """The first item of nested tuples."""
     while isinstance(value, tuple | list) and value:
         value = value[0]
-        way.append(0)
-    return way
+    return value

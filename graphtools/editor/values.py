@@ -11,7 +11,7 @@ import torch.fx
 from graphtools.drafting.building import active, build_module
 from graphtools.drafting.draft import Draft
 from graphtools.drafting.plan import OUTPUT, Plan
-from graphtools.drafting.samples import sample
+from graphtools.drafting.samples import samples
 from graphtools.drafting.shapes import Shapes
 from graphtools.errors import DraftError
 from graphtools.graph import ListArg, Node, Ref, freeze
@@ -30,7 +30,7 @@ def values_of(draft: Draft) -> dict[str, Any]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = build_module(plan, draft.sources).eval()
-        tensors = {node.name: sample(node.spec) for node in inputs if node.spec is not None}
+        tensors = samples(plan)
         keeping = _Keeping(module)
         with torch.no_grad():
             keeping.run(*tensors.values())
@@ -38,7 +38,7 @@ def values_of(draft: Draft) -> dict[str, Any]:
 
 
 class _Keeping(torch.fx.Interpreter):
-    """Keeps what each node of the draft gave. In-place operations change what was kept, as they change the value."""
+    """Keeps what each node of the draft gave, as it was then: a later operation may change a tensor in place."""
 
     def __init__(self, module: torch.fx.GraphModule) -> None:
         super().__init__(module)
@@ -47,8 +47,12 @@ class _Keeping(torch.fx.Interpreter):
     def run_node(self, n: torch.fx.Node) -> Any:
         result = super().run_node(n)
         if "draft" in n.meta:
-            self.values[n.meta["draft"]] = result
+            self.values[n.meta["draft"]] = torch.fx.node.map_aggregate(result, _copied)
         return result
+
+
+def _copied(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, torch.Tensor) else value
 
 
 def _computable(plan: Plan, shapes: Shapes) -> Plan:

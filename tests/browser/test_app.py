@@ -26,7 +26,7 @@ def url(tmp_path_factory):
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("app") / "server.log"
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GRAPHTOOLS_DRAFTS": str(log.parent / "drafts")}
     with log.open("w") as stream:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT)
     try:

@@ -16,6 +16,7 @@ export function buildBar(/** @type {Editor} */ editor) {
   const undo = button("Undo", "Ctrl+Z", () => editor.undo());
   const redo = button("Redo", "Ctrl+Shift+Z", () => editor.redo());
   const values = button("Values", "V", () => editor.toggleValues());
+  const code = button("Code", "K", () => editor.toggleCode());
   const problems = make("button", { class: "problems", onclick: () => nextProblem(editor) });
   const cost = make("span", { class: "facts muted" });
   const element = make(
@@ -28,7 +29,8 @@ export function buildBar(/** @type {Editor} */ editor) {
     button("Arrange", "L", () => editor.arrange()),
     button("Fit", "F", () => editor.fit()),
     values,
-    button("Keys", "?", () => editor.toggleHelp()),
+    code,
+    make("button", { onclick: () => editor.toggleHelp(), title: t("Keys"), "aria-label": t("Keys") }, "?"),
     make("span", { class: "space" }),
     cost,
     problems,
@@ -52,6 +54,7 @@ export function buildBar(/** @type {Editor} */ editor) {
       one.title = words ? `${t(name)}: ${words}` : t("Nothing to {do}", { do: t(name).toLowerCase() });
     }
     values.setAttribute("aria-pressed", String(editor.withValues));
+    code.setAttribute("aria-pressed", String(editor.form?.withCode ?? false));
     const count = draft.problems.length;
     problems.textContent = count ? (count === 1 ? t("1 problem") : t("{n} problems", { n: count })) : t("No problems");
     problems.classList.toggle("bad", count > 0);

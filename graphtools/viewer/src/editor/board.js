@@ -9,6 +9,7 @@ import { t } from "./words.js";
 /** @typedef {import("./level.js").Edge} Edge */
 /** @typedef {import("../camera.js").Camera} Camera */
 
+const LANE = 16; // pixels between an edge and the boxes that it passes
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Board {
@@ -160,7 +161,9 @@ export class Board {
   routeEdges(/** @type {Set<string> | null} */ keys = null) {
     for (const { edge, path, wide } of this.drawn) {
       if (keys && !keys.has(edge.from) && !keys.has(edge.to)) continue;
-      const way = curve(this.portAt(edge.from, "out", edge.out), this.portAt(edge.to, "in", edge.in));
+      const from = this.portAt(edge.from, "out", edge.out);
+      const to = this.portAt(edge.to, "in", edge.in);
+      const way = curve(from, to, this.passing(edge, from, to));
       path.setAttribute("d", way);
       wide.setAttribute("d", way);
     }
@@ -173,6 +176,22 @@ export class Board {
     const [x, y] = this.positions[key] ?? [0, 0];
     const count = (side === "in" ? box?.ins.length : box?.outs.length) ?? 1;
     return [x + (width * (at + 1)) / (count + 1), side === "in" ? y : y + height];
+  }
+
+  /** Where an edge passes beside boxes that stand in its way: x of that lane; null where nothing does. */
+  passing(/** @type {Edge} */ edge, /** @type {[number, number]} */ from, /** @type {[number, number]} */ to) {
+    if (to[1] - from[1] < 60) return null;
+    const rects = this.level.boxes
+      .filter(({ key }) => key !== edge.from && key !== edge.to)
+      .map(({ key }) => ({ at: this.positions[key] ?? [0, 0], ...this.sizeOf(key) }))
+      .filter(({ at, height }) => at[1] < to[1] - 8 && at[1] + height > from[1] + 8)
+      .map(({ at, width }) => [at[0] - LANE, at[0] + width + LANE]);
+    const isFree = (/** @type {number} */ x) => rects.every(([left, right]) => x <= left || x >= right);
+    const middle = (from[0] + to[0]) / 2;
+    if (!rects.length || [from[0], to[0]].every(isFree)) return null;
+    const far = (/** @type {number} */ x) => Math.abs(x - middle);
+    const lanes = rects.flat().filter(isFree);
+    return lanes.reduce((best, x) => (far(x) < far(best) ? x : best), lanes[0] ?? middle);
   }
 
   /** The edge that passes a point of the picture, if one does. @returns {Edge | null} */
@@ -228,8 +247,19 @@ export class Board {
   }
 }
 
-/** A curve from an output down to an input; upwards it goes around. */
-export function curve(/** @type {[number, number]} */ [x, y], /** @type {[number, number]} */ [toX, toY]) {
+/** A curve from an output down to an input; through `lane`, an x, where something is in the way; upwards around. */
+export function curve(
+  /** @type {[number, number]} */ [x, y],
+  /** @type {[number, number]} */ [toX, toY],
+  /** @type {number | null} */ lane = null,
+) {
+  if (lane !== null) {
+    const bend = Math.min(34, (toY - y) / 3);
+    return (
+      `M${x},${y} C${x},${y + bend} ${lane},${y} ${lane},${y + bend * 1.5} ` +
+      `L${lane},${toY - bend * 1.5} C${lane},${toY} ${toX},${toY - bend} ${toX},${toY}`
+    );
+  }
   const reach = Math.max(24, Math.min(90, Math.abs(toY - y) / 2, toY > y ? 90 : 160));
   return `M${x},${y} C${x},${y + reach} ${toX},${toY - reach} ${toX},${toY}`;
 }

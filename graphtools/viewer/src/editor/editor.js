@@ -83,7 +83,7 @@ export class Editor {
   async start() {
     await this.draft.take(await this.draft.ask("picture", {}));
     this.fit();
-    this.focus();
+    if (!this.search.isOpen) this.focus(); // else somebody was faster
   }
 
   destroy() {
@@ -262,6 +262,13 @@ export class Editor {
         drawLook(/** @type {HTMLElement} */ (this.board.elementOf(key)?.querySelector(".look")), looks[key] ?? null);
       }
     }, VALUES_MS);
+  }
+
+  toggleCode() {
+    this.form.withCode = !this.form.withCode;
+    this.root.classList.toggle("with-code", this.form.withCode);
+    this.bar.update();
+    void this.form.show(this.single()?.key ?? "");
   }
 
   // -- changes -------------------------------------------------------------------------------------------------------
@@ -448,7 +455,7 @@ export class Editor {
   async copy(cut = false) {
     const nodes = this.nodes();
     if (!nodes.length) return;
-    const done = await this.draft.run({ do: "copy", nodes });
+    const done = await this.draft.run({ do: "copy", nodes, scope: this.scope });
     if (!done) return;
     localStorage.setItem(CLIP, JSON.stringify({ clip: done.clip, positions: done.positions }));
     this.tell(t("Copied: {n}", { n: nodes.length }));
@@ -489,11 +496,8 @@ export class Editor {
     for (let n = 1; `${this.scope ? `${this.scope}.` : ""}${free}` in this.draft.groups; n++) free = `block${n}`;
     const bounds = this.board.bounds(this.selected);
     askWord(this.search, t("Name of the group"), free, async (name) => {
-      const done = await this.draft.run({ do: "group", nodes, name });
-      if (!done) return;
-      const key = `${this.scope ? `${this.scope}.` : ""}${name}/`;
-      if (bounds) await this.draft.run({ do: "place", positions: { [key]: [bounds.x, bounds.y] } });
-      this.select([key]);
+      const at = bounds ? [bounds.x, bounds.y] : null;
+      if (await this.draft.run({ do: "group", nodes, name, at })) this.selectNew(nodes);
     });
   }
 

@@ -11,6 +11,7 @@ import { t } from "./words.js";
 /** @typedef {import("./draft.js").Problem} Problem */
 
 const PICTURE_WIDTH = 268;
+const VALUE_MS = 250;
 const INK = { value: "#2f72c4", gradient: "#b0309a", axis: "#94a2b6", text: "#5d6b80" };
 
 /** A number of bytes for people. */
@@ -35,6 +36,9 @@ export class Form {
     this.element = make("aside", { class: "inspector form", "aria-label": t("Properties") });
     parent.append(this.element);
     this.name = "";
+    this.withCode = false;
+    this.shown = ""; // the node whose fields are on the page
+    this.wanted = false; // its first field is to have the focus once it is
     this.turn = 0;
     this.drawn = "";
   }
@@ -44,8 +48,10 @@ export class Form {
     const turn = ++this.turn;
     const node = this.draft.nodes.get(name);
     this.name = name;
+    if (this.withCode) return this.showCode(turn);
     if (!node) {
-      this.drawn = "";
+      this.drawn = this.shown = "";
+      this.wanted = false;
       return this.element.replaceChildren(...this.overview());
     }
     const form = await this.draft.ask("form", { node: name });
@@ -91,10 +97,14 @@ export class Form {
           : "",
       ),
     );
-    if (focused) this.focusField(focused);
+    this.shown = node.name;
+    if (focused || this.wanted) this.focusField(this.wanted ? "" : (focused ?? ""));
   }
 
+  /** Gives the focus to a field, or the first; once they are there. */
   focusField(/** @type {string} */ name = "") {
+    this.wanted = this.shown !== this.name;
+    if (this.wanted) return;
     const wanted = name ? `[data-field="${CSS.escape(name)}"]` : "[data-field]:not([data-field='name'])";
     const found = this.element.querySelector(wanted) ?? this.element.querySelector("[data-field]");
     if (found instanceof HTMLElement) found.focus();
@@ -213,6 +223,9 @@ export class Form {
   async showValue(/** @type {DraftNode} */ node, /** @type {number} */ turn) {
     const slot = this.value;
     if (!slot || node.kind === "output") return slot?.replaceChildren();
+    // After the changes that come at once: a value of the whole model may take a second.
+    await new Promise((later) => setTimeout(later, VALUE_MS));
+    if (turn !== this.turn) return;
     let seen;
     try {
       seen = await this.draft.ask("value", { node: node.name });
@@ -237,6 +250,37 @@ export class Form {
       ),
     );
     picture.show(seen, PICTURE_WIDTH, INK, node.name);
+  }
+
+  /** The source that the draft comes out as; of an opened model also what changes in its own. */
+  async showCode(/** @type {number} */ turn) {
+    this.drawn = this.shown = "";
+    const ask = (/** @type {string} */ op) =>
+      this.draft.ask(op, {}).catch((error) => (error instanceof Error ? error.message : String(error)));
+    const code = await ask("code");
+    if (turn !== this.turn) return;
+    const copy = (/** @type {string} */ text) =>
+      make("button", { onclick: () => void navigator.clipboard?.writeText(text) }, t("Copy"));
+    const patch = make("div", {});
+    const open = async () => {
+      const text = await ask("patch");
+      patch.replaceChildren(copy(text), make("pre", { class: "value" }, text));
+    };
+    this.element.replaceChildren(
+      make("header", {}, make("h2", {}, t("Code"))),
+      make(
+        "div",
+        { class: "panel-body", tabindex: "0" },
+        copy(code),
+        make("pre", { class: "value code-of" }, code),
+        make(
+          "details",
+          { ontoggle: () => void open() },
+          make("summary", {}, t("Changes as a patch of the opened model")),
+          patch,
+        ),
+      ),
+    );
   }
 
   overview() {

@@ -21,6 +21,7 @@ export const KEYS = /** @type {[string, string][]} */ ([
   ["Ctrl+A, Esc", "select all, nothing"],
   ["L, F", "arrange, fit"],
   ["V", "small pictures of the values"],
+  ["K", "the code"],
   ["Ctrl+Enter", "run: the debugger on this draft"],
   ["Ctrl+S", "save a file"],
   ["?", "these keys"],
@@ -110,6 +111,8 @@ function alone(/** @type {Editor} */ editor, /** @type {string} */ key) {
       return () => editor.fit();
     case "v":
       return () => editor.toggleValues();
+    case "k":
+      return () => editor.toggleCode();
     case "?":
       return () => editor.toggleHelp();
   }

@@ -106,7 +106,7 @@ function nodeBox(/** @type {DraftNode} */ node, /** @type {Pick<DraftState, "pro
   return {
     key: node.name,
     kind: "node",
-    title: node.name,
+    title: node.path ? node.path.slice(node.path.lastIndexOf(".") + 1) : node.name,
     type: node.kind === "call" ? node.title : node.kind,
     detail: node.settings ?? "",
     category: node.category,

@@ -1,0 +1,459 @@
+"""Drafts built in the app as people do it, with the mouse and with the keyboard, run, trained and found again."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("streamlit", reason="streamlit is not installed")
+from test_app import app, url  # noqa: E402, F401  the same server and tabs
+
+expect = playwright.expect
+
+
+class Builder:
+    """The editor in a tab of the app."""
+
+    def __init__(self, tab):
+        self.tab, self.page = tab, tab.page
+
+    def open(self):
+        self.page.get_by_role("link", name="Build").click()
+        self.ready()
+        return self
+
+    def ready(self):
+        self.page.locator(".editor-host[data-ready]").wait_for(timeout=60_000)
+        expect(self.problems()).to_be_visible(timeout=30_000)
+
+    def new(self):
+        host = self.page.locator(".editor-host")
+        before = host.get_attribute("data-shown")
+        self.tab.press("New")
+        expect(host).not_to_have_attribute("data-shown", before, timeout=30_000)
+        self.ready()
+        expect(self.page.locator(".hint")).to_be_visible(timeout=30_000)
+        return self
+
+    def from_model(self, key):
+        """A draft of the model that is open in the debugger; waits for a box of it."""
+        self.tab.press("From the model")
+        self.box(key).wait_for(timeout=60_000)
+        return self
+
+    def problems(self):
+        return self.page.locator("button.problems")
+
+    def box(self, key):
+        return self.page.locator(f'.box[data-key="{key}"]')
+
+    def focus(self):
+        self.page.locator(".board").focus()
+
+    def key(self, *keys):
+        self.focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def search(self, word):
+        """Types into the open search and takes the first that is found."""
+        field = self.page.locator(".search input")
+        field.wait_for()
+        field.fill(word)
+        first = self.page.locator(".search li").first
+        expect(first.locator("span").first).to_have_text(re.compile(word, re.IGNORECASE), timeout=20_000)
+        field.press("Enter")
+
+    def word(self, word):
+        """Types into the small field for a name or a type."""
+        field = self.page.locator(".search input")
+        field.wait_for()
+        field.fill(word)
+        expect(self.page.locator(".search li").first).to_contain_text(word)
+        field.press("Enter")
+
+    def set(self, field, value):
+        """Fills a field of the form of what is selected."""
+        box = self.page.locator(f'.form [data-field="{field}"]')
+        box.fill(value)
+        box.press("Enter")
+        expect(self.page.locator(f'.form [data-field="{field}"]')).to_have_value(value)
+
+    def middle(self, locator):
+        box = locator.bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def drag(self, start, end):
+        mouse = self.page.mouse
+        mouse.move(*start)
+        mouse.down()
+        mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+        mouse.move(*end)
+        mouse.move(*end)
+        mouse.up()
+
+    def port(self, key, side, at=0):
+        return self.middle(self.box(key).locator(f'.port[data-side="{side}"][data-at="{at}"]'))
+
+    def connect(self, source, target, at=0):
+        """Drags from the output of one box to an input of another."""
+        self.drag(self.port(source, "out"), self.port(target, "in", at))
+
+    def add_behind(self, source, word, key):
+        """Drags from a port onto empty space, and chooses what is to stand there."""
+        x, y = self.port(source, "out")
+        self.drag((x, y), (x + 4, y + 60))
+        self.search(word)
+        self.box(key).wait_for(timeout=20_000)
+
+    def add_at(self, x, y, word, key):
+        """Double-clicks on empty space."""
+        board = self.page.locator(".board").bounding_box()
+        self.page.mouse.dblclick(board["x"] + x, board["y"] + y)
+        self.search(word)
+        self.box(key).wait_for(timeout=20_000)
+
+    def input(self, spec):
+        self.key("i")
+        self.word(spec)
+        self.box("x").wait_for(timeout=20_000)
+
+    def type_of(self, key):
+        return self.box(key).locator(".type")
+
+    def is_sound(self):
+        expect(self.problems()).to_have_text("No problems", timeout=20_000)
+
+    def state(self):
+        """What the browser knows of the draft, without how many pictures it has seen."""
+        return self.page.locator(".editor-host").evaluate(
+            "el => { const d = el.graphtools.editor.draft;"
+            " return JSON.stringify([[...d.nodes.values()], d.groups, d.problems, d.totals]) }"
+        )
+
+
+@pytest.fixture
+def builder(app):  # noqa: F811
+    def start(**settings):
+        return Builder(app(**settings)).open().new()
+
+    return start
+
+
+def test_the_two_layer_net_with_the_mouse(builder):
+    b = builder()
+    b.input("f32[B, 1, 8, 8]")
+    b.add_behind("x", "Flatten", "flatten")
+    b.add_behind("flatten", "Linear", "linear")
+    expect(b.type_of("linear")).to_have_text("f32[B, 64]")
+    b.add_behind("linear", "ReLU", "relu")
+    b.add_behind("relu", "Linear", "linear_1")
+    b.set("out_features", "10")
+    expect(b.type_of("linear_1")).to_have_text("f32[B, 10]")
+    b.box("linear_1").click(button="right")
+    b.page.get_by_role("menuitem", name="Make it the output").click()
+    b.is_sound()
+    b.tab.picture("build-two-layer")
+    b.tab.press("Run")
+    b.tab.wait_for_graph()
+    expect(b.page.get_by_text(re.compile(r"4,810 parameters"))).to_be_visible(timeout=60_000)
+
+
+def test_the_two_layer_net_with_the_keyboard_alone(builder):
+    b = builder()
+    b.input("f32[B, 1, 8, 8]")
+    for word, key in (("flatten", "flatten"), ("linear", "linear"), ("relu", "relu"), ("linear", "linear_1")):
+        b.key(" ")
+        b.search(word)
+        b.box(key).wait_for()
+    b.key("Enter")  # into the form
+    expect(b.page.locator('.form [data-field="in_features"]')).to_be_focused()
+    b.page.keyboard.press("Tab")
+    b.page.keyboard.type("10")
+    b.page.keyboard.press("Enter")
+    expect(b.type_of("linear_1")).to_have_text("f32[B, 10]")
+    b.page.keyboard.press("Escape")
+    b.key("o")
+    b.box("output").wait_for()
+    b.is_sound()
+    b.key("ArrowRight", "ArrowRight")  # nudges what is selected
+    b.key("Control+ArrowUp")
+    expect(b.box("relu")).to_have_attribute("aria-selected", "true")
+    b.key("F2")
+    b.word("act")
+    b.box("act").wait_for()
+    b.key("Control+Enter")
+    b.tab.wait_for_graph()
+
+
+def test_a_residual_block_with_the_mouse(builder):
+    b = builder()
+    b.input("f32[B, 16, 8, 8]")
+    b.add_behind("x", "Conv2d", "conv2d")
+    b.set("padding", "1")
+    b.add_behind("conv2d", "ReLU", "relu")
+    b.add_behind("relu", "Conv2d", "conv2d_1")
+    b.set("padding", "1")
+    b.add_behind("conv2d_1", "add", "add")
+    expect(b.problems()).to_have_class(re.compile("bad"))  # the second value of the sum is open
+    b.connect("x", "add", 1)
+    expect(b.type_of("add")).to_have_text("f32[B, 16, 8, 8]")
+    b.key("o")
+    b.is_sound()
+    b.key("l")
+    b.page.wait_for_timeout(500)
+    b.tab.picture("build-residual")
+
+
+def test_a_transformer_block_with_the_keyboard_alone(builder):
+    b = builder()
+    b.input("f32[B, T, 64]")
+
+    def add(word, key):
+        b.key(" ")
+        b.search(word)
+        b.box(key).wait_for()
+
+    def select(key):
+        """Walks to a box by the arrow keys."""
+        for _ in range(40):
+            if b.box(key).get_attribute("aria-selected") == "true":
+                return
+            b.key("Control+ArrowUp")
+        raise AssertionError(f"{key} was not reached")
+
+    add("LayerNorm", "layer_norm")
+    add("MultiheadAttention", "multihead_attention")
+    expect(b.type_of("multihead_attention")).to_contain_text("f32[B, T, 64]")
+    add("add", "add")
+    select("x")
+    b.key("c")  # x to the second value of the sum
+    b.search("add: other")
+    expect(b.type_of("add")).to_have_text("f32[B, T, 64]")
+    for _ in range(20):
+        if b.box("add").get_attribute("aria-selected") == "true":
+            break
+        b.key("Control+ArrowDown")
+    add("LayerNorm", "layer_norm_1")
+    add("Linear", "linear")
+    add("GELU", "gelu")
+    add("Linear", "linear_1")
+    add("add", "add_1")
+    b.key("o")
+    select("add")
+    b.key("c")
+    b.search("add_1: other")
+    expect(b.type_of("add_1")).to_have_text("f32[B, T, 64]")
+    b.is_sound()
+
+
+def test_dropout_goes_into_resnet18_and_its_head_is_replaced(app, url):  # noqa: F811
+    tab = app(f"{url}/?open=torchvision:resnet18&mode=forward")
+    expect(tab.page.get_by_text(re.compile("11,689,512 parameters"))).to_be_visible(timeout=60_000)
+    b = Builder(tab).open().from_model("fc")
+    expect(b.type_of("fc")).to_have_text("f32[B, 1000]")
+    b.box("flatten").click(button="right")
+    b.page.get_by_role("menuitem", name="Insert after it").click()
+    b.search("Dropout")
+    b.box("dropout").wait_for()
+    b.is_sound()
+    b.box("fc").click()
+    expect(b.page.locator(".form")).to_contain_text("kept, of fc")
+    b.set("out_features", "5")
+    expect(b.type_of("fc")).to_have_text("f32[B, 5]")
+    b.is_sound()
+    b.box("layer1/").dblclick()
+    b.box("layer1.0/").dblclick()
+    expect(b.box("layer1_0_conv1")).to_be_visible()
+    b.tab.picture("build-resnet-block")
+    b.key("u", "u")
+    expect(b.box("fc")).to_be_visible()
+    b.key("k")
+    expect(b.page.locator(".code-of")).to_contain_text("class BasicBlock(nn.Module):", timeout=20_000)
+    expect(b.page.locator(".code-of")).to_contain_text("nn.Dropout(")
+    expect(b.page.locator(".code-of")).to_contain_text("nn.Linear(512, 5)")
+
+
+def test_a_group_is_made_opened_and_used_again(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    b.add_behind("x", "Linear", "linear")
+    b.set("out_features", "8")
+    b.add_behind("linear", "ReLU", "relu")
+    b.box("linear").click()
+    b.box("relu").click(modifiers=["Shift"])
+    b.key("Control+g")
+    b.word("layer")
+    b.box("layer/").wait_for()
+    expect(b.box("layer/")).to_contain_text("2 operations")
+    b.key("Enter")
+    expect(b.box("linear")).to_be_visible()
+    expect(b.page.locator("nav.crumbs")).to_contain_text("layer")
+    b.key("u")
+    b.box("layer/").wait_for()
+    b.box("layer/").click()
+    b.key("Control+d")
+    b.box("layer_1/").wait_for()
+    b.connect("layer/", "layer_1/", 0)
+    b.box("layer_1/").click()
+    b.key("o")
+    b.is_sound()
+    b.key("k")
+    expect(b.page.locator(".code-of")).to_contain_text("class Layer", timeout=20_000)
+
+
+def test_fifty_edits_are_undone_and_done_again(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    b.key(" ")
+    b.search("relu")
+    b.box("relu").wait_for()
+    first = b.state()
+    for _ in range(49):
+        b.key("Control+d")
+    expect(b.page.locator(".box")).to_have_count(51, timeout=60_000)
+    last = b.state()
+    for _ in range(49):
+        b.key("Control+z")
+    expect(b.page.locator(".box")).to_have_count(2, timeout=60_000)
+    assert b.state() == first
+    for _ in range(49):
+        b.key("Control+Shift+z")
+    expect(b.page.locator(".box")).to_have_count(51, timeout=60_000)
+    assert b.state() == last
+
+
+def test_nodes_are_copied_into_another_draft(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    b.add_behind("x", "Linear", "linear")
+    b.set("out_features", "3")
+    b.add_behind("linear", "Tanh", "tanh")
+    b.key("Control+a", "Control+c")
+    expect(b.page.locator(".notice").first).to_contain_text("Copied")
+    b.new()
+    b.key("Control+v")
+    b.box("tanh").wait_for()
+    b.input("f32[B, 8]")
+    b.connect("x", "linear")
+    expect(b.type_of("tanh")).to_have_text("f32[B, 3]")
+
+
+def test_a_mismatch_shows_on_its_edge_and_is_mended_by_one_click(builder):
+    b = builder()
+    b.input("f32[B, 1, 8, 8]")
+    b.add_behind("x", "Conv2d", "conv2d")
+    b.add_behind("conv2d", "Linear", "linear")
+    b.set("in_features", "100")
+    expect(b.problems()).to_have_text(re.compile("problem"))
+    expect(b.page.locator(".line.bad")).to_have_count(1)
+    expect(b.page.locator(".form .bad-card")).to_contain_text("'linear' expects 100 input features")
+    b.tab.picture("build-mismatch")
+    b.page.get_by_role("button", name="Insert Flatten and set in_features=576").click()
+    b.box("flatten").wait_for()
+    expect(b.type_of("linear")).to_have_text("f32[B, 64]")
+    expect(b.page.locator(".line.bad")).to_have_count(0)
+
+
+def test_an_edge_is_cut_moved_and_dropped_on(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    b.add_behind("x", "Linear", "linear")
+    b.add_behind("linear", "ReLU", "relu")
+    b.box("x").click()
+    b.page.locator(".board").press("Escape")
+    b.add_at(620, 120, "Tanh", "tanh")
+    (x, y), (x2, y2) = b.port("linear", "out"), b.port("relu", "in")
+    b.drag(b.middle(b.box("tanh")), ((x + x2) / 2, (y + y2) / 2))  # onto the edge
+    expect(b.page.locator(".box.selected")).to_have_count(1)
+    expect(b.type_of("relu")).to_have_text("f32[B, 64]")
+    nodes = b.page.locator(".editor-host").evaluate(
+        "async el => { for (let i = 0; i < 50; i++) { const n = el.graphtools.editor.draft.nodes;"
+        " if (n.get('relu').in[0].from?.[0] === 'tanh') return n.get('tanh').in[0].from[0];"
+        " await new Promise(r => setTimeout(r, 100)); } return null }"
+    )
+    assert nodes == "linear"
+    b.box("tanh").click()
+    b.key("Delete")  # the chain heals
+    expect(b.box("tanh")).to_have_count(0)
+    expect(b.type_of("relu")).to_have_text("f32[B, 64]")
+    x, y = b.port("relu", "in")
+    b.drag((x, y), (x + 220, y + 30))  # off its end
+    expect(b.type_of("relu")).to_have_count(0)
+    expect(b.problems()).to_have_text(re.compile("problem"))
+
+
+def test_bypass_disable_and_values(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    b.add_behind("x", "Linear", "linear")
+    b.add_behind("linear", "ReLU", "relu")
+    b.key("b")
+    expect(b.box("relu")).to_have_class(re.compile("bypassed"))
+    b.key("b")
+    expect(b.box("relu")).not_to_have_class(re.compile("bypassed"))
+    expect(b.page.locator(".form .value-of")).to_contain_text("mean", timeout=20_000)
+    b.key("v")
+    expect(b.box("relu").locator(".look canvas")).to_be_visible(timeout=20_000)
+
+
+def test_work_is_found_again_after_a_reload_and_after_the_process_died(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    b.add_behind("x", "Linear", "linear")
+    before = b.state()
+    b.page.wait_for_timeout(500)
+    b.page.reload()
+    b.ready()
+    b.box("linear").wait_for(timeout=30_000)
+    assert b.state() == before
+    b.key("Control+z")  # the past is there too
+    expect(b.box("linear")).to_have_count(0)
+    b.key("Control+Shift+z")
+    b.box("linear").wait_for()
+    b.page.wait_for_timeout(500)
+    b.tab.press("Settings")
+    b.tab.complaints.clear()
+
+
+def test_lenet_is_built_by_hand_and_learns_the_digits(builder):
+    b = builder()
+    b.input("f32[B, 1, 8, 8]")
+    b.add_behind("x", "Conv2d", "conv2d")
+    b.set("out_channels", "16")
+    b.set("padding", "1")
+    b.add_behind("conv2d", "ReLU", "relu")
+    b.add_behind("relu", "MaxPool2d", "max_pool2d")
+    b.key("f")
+    b.add_behind("max_pool2d", "Conv2d", "conv2d_1")
+    b.set("out_channels", "32")
+    b.set("padding", "1")
+    b.add_behind("conv2d_1", "ReLU", "relu_1")
+    b.key("f")
+    b.add_behind("relu_1", "MaxPool2d", "max_pool2d_1")
+    b.add_behind("max_pool2d_1", "Flatten", "flatten")
+    b.key("f")
+    b.add_behind("flatten", "Linear", "linear")
+    b.add_behind("linear", "ReLU", "relu_2")
+    b.key("f")
+    b.add_behind("relu_2", "Linear", "linear_1")
+    b.set("out_features", "10")
+    b.key("o")
+    b.box("output").wait_for()
+    b.is_sound()
+    b.key("l")
+    b.page.wait_for_timeout(500)
+    b.tab.picture("build-lenet")
+    b.page.locator(".editor").get_by_role("button", name="Train").click()
+    page = b.page
+    expect(page.get_by_role("heading", name=re.compile("^Train draft"))).to_be_visible(timeout=60_000)
+    epochs = page.get_by_label("Epochs", exact=True)
+    epochs.fill("40")
+    epochs.press("Tab")
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_role("heading", name=re.compile("^Done "))).to_be_visible(timeout=180_000)
+    said = page.get_by_text(re.compile(r"test accuracy [\d.]+ %")).first.inner_text()
+    assert float(re.search(r"test accuracy ([\d.]+)", said)[1]) > 95
