@@ -33,7 +33,7 @@ LAYERS = [
     {"derivatives"},
     {"drafting"},
     {"codegen", "palette", "rewriting"},
-    {"pretrained"},
+    {"pretrained", "projects"},
     {"loading", "example_loss", "example_step", "editing", "training", "comparing"},
     {"visible", "conditions", "changes", "breakpoints", "debugger", "typed", "watching", "explaining"},
     {"summaries", "answering"},

@@ -68,6 +68,13 @@ exit codes:
   2  it never began: no such model, data or option
 """
 
+_NEW = f"""{_INPUTS}
+exit codes:
+  0  the project is written
+  1  the model's run raised, was interrupted or reached a limit; nothing is written
+  2  the name is none, the folder is not empty, or there is no such model; nothing is written
+"""
+
 _COMPARED = """exit codes, as those of diff:
   0  no difference
   1  there are differences
@@ -94,6 +101,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_compare(commands)
     _add_train(commands)
+    _add_new(commands)
     _add_app(commands)
     _add_completion(commands, parser)
     return parser
@@ -315,6 +323,37 @@ def _add_train(commands: Any) -> None:
     record = stops.add_argument("--record", metavar="FILE", help="write the step that it stopped at (step.gt)")
     record.complete = shtab.FILE  # type: ignore[attr-defined]
     command.set_defaults(run=train)
+
+
+def _add_new(commands: Any) -> None:
+    from graphtools.cli.new import new
+
+    command = commands.add_parser(
+        "new",
+        help="write a small training project of plain PyTorch",
+        description="Writes a folder with model, data, loss, training loop, settings and tests, which trains at once "
+        "on scikit-learn's digits and does not need graphtools. With --from it stands around the code of a model, on "
+        "random data of the shapes that the model takes, to be replaced by yours.",
+        epilog=_NEW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_argument("name", metavar="NAME", help="the new folder; it must not be there, or be empty")
+    source = command.add_argument(
+        "--from", dest="source", metavar="MODEL", help=f"{_TARGET}; or a draft (draft.json) or a recording (step.gt)"
+    )
+    source.complete = shtab.FILE  # type: ignore[attr-defined]
+    command.add_argument(
+        "-i", "--input", action="append", default=[], metavar="SPEC", help="an example input, see below"
+    )
+    command.add_argument(
+        "--method",
+        choices=["auto", "fx", "record"],
+        default="auto",
+        help="fx: torch.fx, before any data; record: watch a run; auto: fx, record where fx cannot (default)",
+    )
+    command.add_argument("--limit-seconds", type=_seconds, metavar="S", help="stop the model's run after S seconds")
+    command.set_defaults(run=new)
 
 
 def _add_app(commands: Any) -> None:

@@ -30,6 +30,8 @@ class Answer:
     message: str = ""
     inputs_note: str = ""
     code: str = ""
+    class_name: str = ""
+    examples: dict[str, Any] | None = None
 
 
 def ask(request: dict[str, Any]) -> Answer:
@@ -50,6 +52,11 @@ def ask_for_recording(request: dict[str, Any]) -> Answer:
 def ask_for_code(request: dict[str, Any]) -> Answer:
     """Lets a fresh process trace the model and write its source. Ctrl-C as for `ask`."""
     return _run("graphtools.cli.code_worker", request, stdout=sys.stderr, stdin=subprocess.DEVNULL)
+
+
+def ask_for_project(request: dict[str, Any]) -> Answer:
+    """Lets a fresh process find the code, the class and the examples for a project. Ctrl-C as for `ask`."""
+    return _run("graphtools.cli.project_worker", request, stdout=sys.stderr, stdin=subprocess.DEVNULL)
 
 
 def _run(module: str, request: dict[str, Any], **streams: Any) -> Answer:
@@ -85,6 +92,8 @@ def _read(document: dict[str, Any]) -> Answer:
         document.get("message", ""),
         document.get("inputs_note", ""),
         document.get("code", ""),
+        document.get("class_name", ""),
+        document.get("examples"),
     )
 
 
