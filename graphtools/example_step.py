@@ -24,7 +24,7 @@ def example_step(
     notes: list[str],
     *,
     loss: LossName | None = None,
-    optimizer: OptimizerName = "sgd",
+    optimizer: OptimizerName | None = None,
     lr: float | None = None,
     seed: int = 0,
     limits: Limits = Limits(),
@@ -32,16 +32,28 @@ def example_step(
 ) -> Recording:
     """One recorded training step of `loaded` on its example inputs; `notes` gets a line on the loss and the optimizer.
 
-    The model's own loss counts if `labels` are among its inputs; else see `ExampleLoss`. A module without trainable
-    parameters raises LoadError, and what the step raises comes out with the run so far as its `recording`.
+    A project's own loss and optimizer count, unless others are asked for. The model's own loss counts if `labels` are
+    among its inputs; else see `ExampleLoss`. The optimizer is SGD where nothing says another. A module without
+    trainable parameters raises LoadError, and what the step raises comes out with the run so far as its `recording`.
     """
     model = loaded.model
     if not isinstance(model, nn.Module):
         raise LoadError(f"{loaded.name} is a function and has no parameters to train; leave out --train")
-    chosen, optimizer_note = example_optimizer(model, optimizer, lr)
+    if loaded.optimizer is not None and optimizer is None and lr is None:
+        chosen, optimizer_note = loaded.optimizer, loaded.optimizer_note
+    else:
+        chosen, optimizer_note = example_optimizer(model, optimizer or "sgd", lr)
     given: ExampleLoss | None = None
     batch: Any
     loss_note = "the model's own, from its labels"
+    if loaded.loss_fn is not None and loaded.batch_target is not None and loss is None:
+        inputs = _keyword_inputs(loaded) if loaded.kwargs else loaded.args
+        try:
+            return training_step(
+                model, (inputs, loaded.batch_target), loaded.loss_fn, chosen, limits=limits, limit_bytes=limit_bytes
+            )
+        finally:
+            notes += [f"loss: {loaded.loss_note}", f"optimizer: {optimizer_note}"]
     if "labels" in loaded.kwargs and loss is None:
         batch = _keyword_inputs(loaded)
     else:

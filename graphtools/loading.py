@@ -1,5 +1,6 @@
 """Finds the model that a user names, `model.py`, `model.py:Net`, `torchvision:resnet18`, `package.module:Net`.
 
+A folder is a project, see graphtools.projects, which also has data, a loss and an optimizer of its own.
 `torchvision:resnet18@DEFAULT` has trained weights, which are downloaded; without `@` they are random.
 
 Loading runs the named file or imports the named package: that is what the user asked for. Nothing else is run.
@@ -25,6 +26,8 @@ from graphtools.errors import LoadError
 from graphtools.example_inputs import InputSpec, parse_input
 from graphtools.guessing import guess_inputs, torchvision_inputs
 from graphtools.pretrained import with_weights
+from graphtools.projects import Project, open_project
+from graphtools.projects.running import batch_of, make_data, make_loss, make_model, make_optimizer
 
 _NAMES = ("model", "net")
 _BUILDERS = ("build_model",)
@@ -32,7 +35,11 @@ _BUILDERS = ("build_model",)
 
 @dataclass(slots=True)
 class Loaded:
-    """A model with example inputs. `inputs_note` says where the inputs come from, and says so if they are a guess."""
+    """A model with example inputs. `inputs_note` says where the inputs come from, and says so if they are a guess.
+
+    The model of a project has also, where that was found, the target that belongs to the inputs, the project's loss as
+    a function of output and target, and its optimizer; `loss_note` and `optimizer_note` say what they are.
+    """
 
     model: Callable[..., Any]
     name: str
@@ -42,6 +49,12 @@ class Loaded:
     file: str | None = None
     target: str = ""
     module: ModuleType | None = None
+    project: Project | None = None
+    batch_target: Any = None
+    loss_fn: Callable[..., torch.Tensor] | None = None
+    loss_note: str = ""
+    optimizer: torch.optim.Optimizer | None = None
+    optimizer_note: str = ""
 
 
 def load(target: str, inputs: Sequence[str] = (), device: str = "cpu", seed: int = 0) -> Loaded:
@@ -68,11 +81,16 @@ def load_model(
     path, _, wanted = target.partition(":") if not _is_drive(target) else (target, "", "")
     module: ModuleType | None = None
     model: Callable[..., Any]
+    project: Project | None = None
     if path == "torchvision":
         name, _, weights = wanted.partition("@")
         model = _torchvision_model(name, weights)
     elif path.endswith(".json"):
         return _load_draft(path, device, run_source)
+    elif os.path.isdir(path):
+        project = open_project(path)
+        model, found = make_model(project, wanted)
+        name, module = found.name, sys.modules.get(found.module)
     elif path.endswith(".py") or os.sep in path or os.path.exists(path):
         module = run_file(path)
         model, name = _find_model(module, os.path.basename(path), target, wanted)
@@ -83,7 +101,11 @@ def load_model(
         raise LoadError(_no_target(target))
     if isinstance(model, nn.Module) and any(p.device.type != torch.device(device).type for p in model.parameters()):
         model.to(device)
-    return Loaded(model, name, file=getattr(module, "__file__", None), target=target, module=module)
+    loaded = Loaded(model, name, file=getattr(module, "__file__", None), target=target, module=module, project=project)
+    if project is not None and isinstance(model, nn.Module):
+        loaded.loss_fn, loaded.loss_note = make_loss(project)
+        loaded.optimizer, loaded.optimizer_note = make_optimizer(project, model)
+    return loaded
 
 
 def give_inputs(
@@ -96,9 +118,10 @@ def give_inputs(
 ) -> None:
     """Gives a loaded model its example inputs.
 
-    They are those of the `inputs` texts (see `parse_input`); else the file's `example_input` or `example_inputs`, a
-    value or a function; else a guess, for which the model is run (`limit_s` and `attempt` as in `guess_inputs`). torch
-    is seeded before inputs are drawn. Raises LoadError, also where the inputs are not those that forward takes.
+    They are those of the `inputs` texts (see `parse_input`); else the first examples of a project's data; else the
+    file's `example_input` or `example_inputs`, a value or a function; else a guess, for which the model is run
+    (`limit_s` and `attempt` as in `guess_inputs`). torch is seeded before inputs are drawn. Raises LoadError, also
+    where the inputs are not those that forward takes.
     """
     torch.manual_seed(seed)
     if loaded.args and not inputs:
@@ -106,6 +129,8 @@ def give_inputs(
     own = next((name for name in ("example_input", "example_inputs") if hasattr(loaded.module, name)), None)
     if inputs:
         _give_parsed(loaded, [parse_input(text) for text in inputs])
+    elif loaded.project is not None and _give_examples(loaded, loaded.project):
+        pass
     elif own is not None:
         _give_own(loaded, own)
     else:
@@ -115,10 +140,13 @@ def give_inputs(
             if is_torchvision
             else guess_inputs(loaded.model, loaded.target, limit_s, attempt)
         )
-        loaded.args, loaded.kwargs, loaded.inputs_note = guess.args, guess.kwargs, guess.note
+        # Why a project's own data are not the inputs stays said.
+        note = f"{loaded.inputs_note} {guess.note}".lstrip()
+        loaded.args, loaded.kwargs, loaded.inputs_note = guess.args, guess.kwargs, note
     move = _mover(device)
     loaded.args = tuple(move(arg) for arg in loaded.args)
     loaded.kwargs = {key: move(arg) for key, arg in loaded.kwargs.items()}
+    loaded.batch_target = move(loaded.batch_target)
 
 
 # -- finding the code ---------------------------------------------------------------------------------------------
@@ -320,6 +348,26 @@ def _give_parsed(loaded: Loaded, parsed: list[InputSpec]) -> None:
     loaded.kwargs = {spec.name: spec.make() for spec in parsed if spec.name is not None}
     loaded.inputs_note = "as given: " + ", ".join(str(spec) for spec in parsed)
     _check_fit(loaded, "--input")
+
+
+def _give_examples(loaded: Loaded, project: Project) -> bool:
+    """Gives a batch of the project's data; False, with the reason in the note, where it has none that can be made."""
+    if not project.datasets:
+        return False
+    found = project.datasets[0]
+    try:
+        inputs, loaded.batch_target = batch_of(project, make_data(project))
+    except Exception as error:  # files of data that are not there, most of all
+        said = str(error) if isinstance(error, LoadError) else f"{type(error).__name__}: {error}"
+        loaded.inputs_note = f"The data of the project, {found.call()} in {found.file}, cannot be used: {said}."
+        return False
+    if isinstance(inputs, Mapping):
+        loaded.kwargs = {str(key): value for key, value in inputs.items()}
+    else:
+        loaded.args = inputs if isinstance(inputs, tuple) else (inputs,)
+    loaded.inputs_note = f"the first examples of {found.call()} in {found.file}"
+    _check_fit(loaded, loaded.inputs_note)
+    return True
 
 
 def _give_own(loaded: Loaded, name: str) -> None:

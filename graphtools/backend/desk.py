@@ -204,6 +204,13 @@ def _described(opened: Opened) -> dict[str, Any]:
     return {
         "title": opened.choice.title,
         "notes": [*opened.notes, *(graph.capture.notes if graph else ())],
+        "project": None
+        if opened.project is None
+        else {
+            "files": [[file.path, file.role, file.why] for file in opened.project.files],
+            "used": opened.project.used(),
+            "problems": list(opened.project.problems),
+        },
         "operations": len(graph.operations) if graph else 0,
         "parameters": graph.n_parameters if graph else 0,
         "events": len(recording) if recording is not None else 0,

@@ -19,6 +19,7 @@ from graphtools.errors import GraphtoolsError, LoadError
 from graphtools.example_step import example_pass, example_step
 from graphtools.graph import Failure, Source
 from graphtools.loading import Loaded, give_inputs, load_model
+from graphtools.projects import Project, open_project
 from graphtools.recording import Limits, Recording
 from graphtools.saving import load as load_recording
 
@@ -31,6 +32,8 @@ Tell = Callable[[str], None]
 class Opened:
     """What became of a choice: a recording, whole or up to where the run stopped, or a `problem` and no recording.
 
+    `project` is what was recognized, where a folder was chosen.
+
     `lines` are those of the file in which it stopped; `seconds` is how long all took; `model` is what was run.
     """
 
@@ -41,6 +44,7 @@ class Opened:
     seconds: float = 0.0
     lines: list[str] = field(default_factory=list)
     model: Callable[..., Any] | None = None
+    project: Project | None = None
 
     @property
     def failure(self) -> Failure | None:
@@ -89,6 +93,8 @@ def _open_model(opened: Opened, tell: Tell) -> None:
     choice = opened.choice
     try:
         tell("Loading the model")
+        if os.path.isdir(choice.target.partition(":")[0]):
+            opened.project = open_project(choice.target.partition(":")[0])  # to be seen also where its code fails
         # A draft here is one that was made here: the model that it was made of was run already.
         loaded = load_model(choice.target, choice.inputs, run_source=choice.kind == "draft")
         give_inputs(loaded, choice.inputs, attempt=lambda text: tell(f"Trying inputs: {text}"))
@@ -161,7 +167,10 @@ def _why_not_loaded(choice: Choice, error: BaseException) -> Failure:
         message = str(error) or _INTERRUPTED.get(type(error), "")
     path = os.path.abspath(choice.target.partition(":")[0])
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if os.path.abspath(frame.filename) == path] or frames[-1:]
+    files = [os.path.abspath(frame.filename) for frame in frames]
+    # Of a project all files are the user's own.
+    own = [f for f, file in zip(frames, files, strict=True) if file == path or file.startswith(path + os.sep)]
+    own = own or frames[-1:]
     if not own:
         return Failure(name, message)
     last = own[-1]

@@ -9,7 +9,10 @@ import shtab
 
 import graphtools
 
-_TARGET = "model.py, model.py:Net, torchvision:resnet18 (@DEFAULT for trained weights) or package.module:Net"
+_TARGET = (
+    "model.py, model.py:Net, a project's folder, torchvision:resnet18 (@DEFAULT for trained weights) or "
+    "package.module:Net"
+)
 _INPUTS = """inputs:
   --input takes [NAME=][DTYPE:]SIZES[:LOW..HIGH] and may be repeated, one for each argument of forward:
     --input 1,3,224,224                      a float32 tensor of normal random numbers
@@ -210,8 +213,8 @@ def _add_recording(command: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--train", action="store_true", help="record loss, backward and update too, against a random target"
     )
-    training.add_argument("--loss", choices=["cross_entropy", "mse"], help="default: a guess from the output's shape")
-    training.add_argument("--optimizer", choices=["sgd", "adam", "adamw"], default="sgd", help="default: sgd")
+    training.add_argument("--loss", choices=["cross_entropy", "mse"], help="default: the project's, else a guess")
+    training.add_argument("--optimizer", choices=["sgd", "adam", "adamw"], help="default: the project's, else sgd")
     training.add_argument("--lr", type=float, metavar="RATE", help="default: 0.01 for sgd, else 0.001")
 
 

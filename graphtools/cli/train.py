@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 from graphtools.backend import Backend, BackendError, Launcher, ProcessLimits
 from graphtools.cli import fail
+from graphtools.errors import LoadError
 from graphtools.words import plain
 
 _WIDTH = 24  # of the bar
@@ -21,7 +23,7 @@ def train(arguments: argparse.Namespace) -> int:
     """Runs the command; returns its exit code: 0 for a training that is done, 1 if it stopped, 2 if it never began."""
     try:
         plan = _plan(arguments)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LoadError) as error:
         return fail(str(error))
     if not plan.get("model"):
         return fail("name a model: graphtools train model.py, or `model = ...` in the plan file")
@@ -48,6 +50,26 @@ def _plan(arguments: argparse.Namespace) -> dict[str, Any]:
         if not isinstance(place, dict):
             raise ValueError(f"{table} must be a table of settings, not {place!r}")
         place[field] = value
+    return _with_project(plan)
+
+
+def _with_project(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan with what a project's folder says where the plan says nothing."""
+    folder = str(plan.get("model") or "").partition(":")[0]
+    if not os.path.isdir(folder):
+        return plan
+    from graphtools.projects import open_project
+    from graphtools.projects.planning import plan_of
+
+    project = open_project(folder)
+    print("\n".join(map(plain, str(project).splitlines())), file=sys.stderr)
+    for name, value in plan_of(project).items():
+        if not isinstance(value, dict):
+            plan.setdefault(name, value)
+        elif name == "optimizer" and plan.get(name, {}).get("name", value["name"]) != value["name"]:
+            continue  # another optimizer, to which the project's settings do not belong
+        else:
+            plan[name] = {**value, **plan.get(name, {})}
     return plan
 
 

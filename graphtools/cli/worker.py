@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphtools.cli.child import RUNNING
 from graphtools.watchdog import time_limit
+from graphtools.words import plain
 
 if TYPE_CHECKING:
     from graphtools.graph import Graph
@@ -74,6 +75,8 @@ def prepare(folder: str, request: dict[str, Any], fault: Any) -> tuple[Loaded, f
         from graphtools.loading import give_inputs, load_model
 
         loaded = load_model(target, *given)
+        if loaded.project is not None:
+            print("\n".join(map(plain, str(loaded.project).splitlines())), file=sys.stderr)
         if hasattr(loaded.model, "train"):
             loaded.model.train(request["train"])
         if request.get("method", "record") != "record":
@@ -195,7 +198,10 @@ def _left(target: str, error: SystemExit) -> str:
 def _own_frame(target: str, frames: Sequence[traceback.FrameSummary]) -> traceback.FrameSummary | None:
     """The innermost frame in the file that the user named, else the innermost."""
     path = os.path.abspath(target.partition(":")[0])
-    own = [frame for frame in frames if os.path.abspath(frame.filename) == path] or list(frames[-1:])
+    files = [os.path.abspath(frame.filename) for frame in frames]
+    # Of a project all files are the user's own.
+    own = [f for f, file in zip(frames, files, strict=True) if file == path or file.startswith(path + os.sep)]
+    own = own or list(frames[-1:])
     return own[-1] if own else None
 
 

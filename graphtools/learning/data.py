@@ -15,6 +15,8 @@ import torch
 from torch.utils.data import Dataset, TensorDataset, random_split
 
 from graphtools.errors import LoadError, missing
+from graphtools.projects import Project
+from graphtools.projects.running import FromFolder, make_data
 
 SOURCES = {
     "digits": "scikit-learn's handwritten digits: 1,797 images of 1 × 8 × 8, ten classes",
@@ -35,6 +37,7 @@ class Data:
     test: Dataset[Any] | None
     classes: tuple[str, ...] | None
     note: str
+    collate: Callable[[list[Any]], Any] | None = None
 
 
 def open_data(
@@ -71,8 +74,21 @@ def open_data(
         data = _split(data, test_share, seed)
     if transform is not None:
         test = None if data.test is None else _Transformed(data.test, transform)
-        data = Data(_Transformed(data.train, transform), test, data.classes, data.note)
+        data = Data(_Transformed(data.train, transform), test, data.classes, data.note, data.collate)
     return data
+
+
+def project_data(project: Project, test_share: float, seed: int) -> Data:
+    """The data of a project, by running its code. Raises LoadError, and what the code raises."""
+    parts = make_data(project)
+    if not hasattr(parts.train, "__len__") or not hasattr(parts.train, "__getitem__"):
+        raise LoadError("the project's training set has no length, and an epoch needs one: give --data")
+    train = FromFolder(project, parts.train)
+    test = None if parts.test is None else FromFolder(project, parts.test)
+    note = f"{project.datasets[0].call()} of the project: {len(train):,} examples"
+    note += f" and {len(test):,} to test" if test is not None else ""
+    data = Data(train, test, parts.classes, note, parts.collate)
+    return _split(data, test_share, seed) if test is None and test_share > 0 else data
 
 
 class _Transformed(Dataset[Any]):
@@ -122,7 +138,7 @@ def _split(data: Data, test_share: float, seed: int) -> Data:
         raise LoadError(f"{count} examples are too few to keep {test_share:.0%} for testing")
     generator = torch.Generator().manual_seed(seed)
     train, test = random_split(data.train, [count - tested, tested], generator)
-    return Data(train, test, data.classes, f"{data.note}; {tested:,} of them kept for testing")
+    return Data(train, test, data.classes, f"{data.note}; {tested:,} of them kept for testing", data.collate)
 
 
 def _digits() -> Data:

@@ -14,6 +14,7 @@ from graphtools.errors import GraphtoolsError
 
 LOSSES = ("cross_entropy", "nll", "mse", "l1", "smooth_l1", "bce_with_logits")
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
+OWN = "project"  # the data or the loss that the project has, where the model is that of a project's folder
 SCHEDULERS = ("none", "cosine", "step", "exponential", "linear", "one_cycle")
 
 
@@ -23,7 +24,7 @@ class PlanError(GraphtoolsError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DataPlan:
-    """Where the data come from, as `open_data` reads it."""
+    """Where the data come from, as `open_data` reads it, or `project` for those of the project."""
 
     source: str = "digits"
     transforms: tuple[str, ...] = ()
@@ -33,7 +34,7 @@ class DataPlan:
 
 @dataclass(frozen=True, slots=True)
 class LossPlan:
-    """A loss by its name in torch.nn.functional."""
+    """A loss by its name in torch.nn.functional, or `project` for that of the project."""
 
     name: str = "cross_entropy"
 
@@ -111,7 +112,7 @@ class Plan:
         return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
 
 
-_CHOICES = {"loss.name": LOSSES, "optimizer.name": OPTIMIZERS, "scheduler.name": SCHEDULERS}
+_CHOICES = {"loss.name": (*LOSSES, OWN), "optimizer.name": OPTIMIZERS, "scheduler.name": SCHEDULERS}
 _AT_LEAST = {"epochs": 1, "batch_size": 1, "checkpoints.every": 1, "checkpoints.keep": 1, "optimizer.lr": 0}
 _AT_LEAST |= {"transfer.head": 0, "seed": 0, "data.test_share": 0, "breaks.step": 0}
 

@@ -8,6 +8,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from torch.utils.data import DataLoader
 
 from graphtools.errors import LoadError
 from graphtools.learning.checkpoints import SUFFIX, checkpoints_in, keep_last, load_checkpoint, save_checkpoint
-from graphtools.learning.data import Data, open_data
-from graphtools.learning.plan import Plan
+from graphtools.learning.data import Data, open_data, project_data
+from graphtools.learning.plan import OWN, Plan
 from graphtools.learning.transfer import freeze, frozen_norms, groups, load_weights, replace_head
 from graphtools.loading import load_model
+from graphtools.projects import Project
+from graphtools.projects.running import make_loss, split_batch
 from graphtools.recording import Recording
+from graphtools.structure import replace_leaves, tensors
 from graphtools.training import training_step
 
 LOSSES: dict[str, Callable[..., torch.Tensor]] = {
@@ -61,26 +65,23 @@ class Trainer:
         """Loads the model and the data. Raises LoadError, PlanError and what the model's file raises."""
         self.plan = plan
         self.notes: list[str] = []
+        self.project: Project | None = None
         self.device = _device(plan.device)
         if model is None:
-            loaded = load_model(plan.model, device="cpu", seed=plan.seed).model
-            if not isinstance(loaded, nn.Module):
+            loaded = load_model(plan.model, device="cpu", seed=plan.seed)
+            if not isinstance(loaded.model, nn.Module):
                 raise LoadError(f"{plan.model} is a function and has no parameters to train")
-            model = loaded
+            model, self.project = loaded.model, loaded.project
         self.model = self._prepared(model)
-        self.data = data or open_data(
-            plan.data.source,
-            transforms=plan.data.transforms,
-            test_share=plan.data.test_share,
-            seed=plan.seed,
-            download=plan.data.download,
-        )
+        self.data = data or self._data()
         self.notes.append(f"data: {self.data.note}")
-        self.loss_fn = LOSSES[plan.loss.name]
+        self.loss_fn = self._loss_fn()
         self.optimizer = self._optimizer()
         self.generator = torch.Generator().manual_seed(plan.seed)
+        # An example of a project may be a batch already.
+        self._batch_size = None if self.project is not None and self.project.batch_size == 0 else plan.batch_size
         self.loader: DataLoader[Any] = DataLoader(
-            self.data.train, plan.batch_size, shuffle=True, generator=self.generator
+            self.data.train, self._batch_size, shuffle=True, generator=self.generator, collate_fn=self.data.collate
         )
         self.n_batches = len(self.loader)
         if not self.n_batches:
@@ -123,6 +124,32 @@ class Trainer:
         if not any(p.requires_grad for p in model.parameters()):
             raise LoadError(f"{type(model).__name__} has no trainable parameters")
         return model.to(self.device)
+
+    def _data(self) -> Data:
+        plan = self.plan.data
+        if plan.source == OWN:
+            return project_data(self._own("data"), plan.test_share, self.plan.seed)
+        return open_data(
+            plan.source,
+            transforms=plan.transforms,
+            test_share=plan.test_share,
+            seed=self.plan.seed,
+            download=plan.download,
+        )
+
+    def _loss_fn(self) -> Callable[..., torch.Tensor]:
+        if self.plan.loss.name != OWN:
+            return LOSSES[self.plan.loss.name]
+        found, note = make_loss(self._own("loss"))
+        if found is None:
+            raise LoadError("no loss was recognized in the project; choose one: --loss cross_entropy")
+        self.notes.append(f"loss: {note}")
+        return found.to(self.device) if isinstance(found, nn.Module) else found
+
+    def _own(self, what: str) -> Project:
+        if self.project is None:
+            raise LoadError(f"{what} of the project were asked for, and {self.plan.model or 'the model'} is no folder")
+        return self.project
 
     def _optimizer(self) -> torch.optim.Optimizer:
         plan = self.plan.optimizer
@@ -215,9 +242,9 @@ class Trainer:
         seen: list[torch.Tensor] = []
 
         def loss_fn(given: Any, target: torch.Tensor) -> torch.Tensor:
-            output = _main_output(given)
+            output = self._output(given)
             loss = self.loss_fn(output, target)
-            seen[:] = [loss, output, target]
+            seen[:] = [loss, _first(output), target]
             return loss
 
         try:
@@ -241,9 +268,9 @@ class Trainer:
         self.model.eval()
         try:
             with torch.no_grad():
-                for batch in DataLoader(test, max(64, self.plan.batch_size)):
+                for batch in DataLoader(test, self._test_size(), collate_fn=self.data.collate):
                     loss, output, target = self._loss(self._moved(batch))
-                    n = len(target)
+                    n = len(target) if target.dim() else 1
                     total, count = total + float(loss) * n, count + n
                     if self._counts(output, target):
                         right += float((output.argmax(1) == target).sum())
@@ -252,6 +279,12 @@ class Trainer:
             _set_random_state(kept)
         accuracy = right / count if count and self._counts(output, target) else None
         return {"test_loss": total / count if count else None, "test_accuracy": accuracy}
+
+    def _test_size(self) -> int | None:
+        """Examples in a batch of the test; a project's model may take batches of its own size alone."""
+        if self._batch_size is None or self.project is not None:
+            return self._batch_size
+        return max(64, self._batch_size)
 
     def _next(self) -> tuple[Any, dict[str, Any]]:
         """The next batch, on the device; and what a step changes besides the parameters, as it was before."""
@@ -283,7 +316,11 @@ class Trainer:
         _set_random_state(before["random"])
         self._held = batch, before
 
-    def _moved(self, batch: Any) -> tuple[Any, torch.Tensor]:
+    def _moved(self, batch: Any) -> tuple[Any, Any]:
+        if self.plan.data.source == OWN:
+            inputs, target = split_batch(batch)
+            move = partial(_to, device=self.device)
+            return replace_leaves(inputs, move), move(target)
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             raise LoadError(f"an example must be (input, target); this Dataset gives {type(batch).__name__}")
         x, y = batch
@@ -291,8 +328,12 @@ class Trainer:
 
     def _loss(self, batch: tuple[Any, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         x, target = batch
-        output = _main_output(self.model(x))
-        return self.loss_fn(output, target), output, target
+        output = self._output(_called(self.model, x))
+        return self.loss_fn(output, target), _first(output), target
+
+    def _output(self, given: Any) -> Any:
+        """What the loss is of: for a project's own loss all that the model gives, else its main result."""
+        return given if self.plan.loss.name == OWN else _main_output(given)
 
     def _norm(self) -> float | None:
         grads = [p.grad for p in self.model.parameters() if p.grad is not None and not p.grad.is_sparse]
@@ -316,7 +357,9 @@ class Trainer:
         return ""
 
     def _counts(self, output: torch.Tensor, target: torch.Tensor) -> bool:
-        return self.plan.loss.name in _COUNTED and output.dim() == 2 and target.dim() == 1
+        if self.plan.loss.name == OWN and (target.is_floating_point() or output.shape[:1] != target.shape[:1]):
+            return False
+        return self.plan.loss.name in (*_COUNTED, OWN) and output.dim() == 2 and target.dim() == 1
 
     def _accuracy(self, output: torch.Tensor, target: torch.Tensor) -> float | None:
         return float((output.detach().argmax(1) == target).float().mean()) if self._counts(output, target) else None
@@ -401,6 +444,21 @@ class Trainer:
             self.load(found[-1])
         else:
             self.notes.append(f"no checkpoint in {self.plan.checkpoints.folder} yet: it begins anew")
+
+
+def _to(leaf: Any, device: torch.device) -> Any:
+    return leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf
+
+
+def _called(model: nn.Module, x: Any) -> Any:
+    if isinstance(x, Mapping):
+        return model(**x)
+    return model(*x) if isinstance(x, tuple | list) else model(x)
+
+
+def _first(output: Any) -> torch.Tensor:
+    """The first tensor of a result, of which an accuracy may be measured."""
+    return output if isinstance(output, torch.Tensor) else next(tensor for _, tensor in tensors(output))
 
 
 def _main_output(output: Any) -> torch.Tensor:

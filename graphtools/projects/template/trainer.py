@@ -26,7 +26,10 @@ class Trainer:
         self.train_loader = DataLoader(
             train_set, batch_size=batch_size, shuffle=True, generator=self.order
         )
-        self.test_loader = DataLoader(test_set, batch_size=batch_size)
+        # It has a generator too, so that testing does not change the training.
+        self.test_loader = DataLoader(
+            test_set, batch_size=batch_size, generator=torch.Generator()
+        )
         self.epoch = 0
 
     def train_epoch(self):
