@@ -9,6 +9,7 @@ from pathlib import Path
 import session
 import streamlit as st
 from texts import t
+from training import BROKE, DONE, PAUSED
 from view import View
 
 from graphtools.backend import BackendError
@@ -36,6 +37,7 @@ def branches(view: View) -> None:
             label_visibility="collapsed",
             width=420,
         )
+        _going_on(view)
         if view.shown:
             with st.popover(t("Compare with the original")):
                 st.code(_differences(view.revision, view), language=None)
@@ -54,6 +56,24 @@ def step_bar(step: View) -> None:
         st.html(f'<div class="gt"><b>{escape(step.title)}</b></div>', width="stretch")
         st.page_link("views/train.py", label=t("Back to the training"))
         st.button(t("Show the model instead"), on_click=session.tab().leave_step)
+
+
+def _going_on(view: View) -> None:
+    """Draws, for a step of the training that waits, the way on from the shown branch."""
+    tab = session.tab()
+    training = tab.training
+    if tab.step is not view or training is None or training.state not in (PAUSED, BROKE, DONE):
+        return
+    label = t("Go on from this branch") if view.shown else t("Go on from the original")
+    if not st.button(label, key="press_go_on", type="primary" if view.shown else "secondary"):
+        return
+    try:
+        with st.spinner(t("Going on from the changed step")):
+            training.go_on_from(view.recording, view.branches[view.shown - 1].name if view.shown else "").result()
+    except BackendError as error:
+        st.html(f'<div class="gt gt-failure" role="alert"><pre>{escape(str(error))}</pre></div>')
+        return
+    st.switch_page("views/train.py")
 
 
 def _ended(view: View) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ class Training:
     status: dict[str, Any] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
     epochs: list[dict[str, Any]] = field(default_factory=list)
+    changed: list[tuple[int, str]] = field(default_factory=list)
     starting: Task | None = None
     _backend: Backend | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,6 +70,10 @@ class Training:
         """Asks for the recording of the next step, or of the one at which a condition broke in."""
         return self.backend.start("record_step")
 
+    def go_on_from(self, recording: int, name: str) -> Task:
+        """Asks that the step recorded last count as this branch of it, by its number, and that the training go on."""
+        return self.backend.start("go_on_from", recording=recording, name=name, resume=True)
+
     def close(self) -> None:
         """Ends the process; the last checkpoint stays."""
         if self._backend is not None:
@@ -87,8 +92,17 @@ class Training:
         if said is None:
             return
         with self._lock:
-            self.steps += said.get("steps", ())
-            self.epochs += said.get("epochs", ())
+            _add(self.steps, said.get("steps", ()))
+            _add(self.epochs, said.get("epochs", ()))
+            self.changed = [(int(step), str(name)) for step, name in said.get("changed", ())]
             self.status.update(said.get("status", {}))
             self.state = said.get("state", self.state)
             self.why = said.get("why", self.why if "state" not in said else "")
+
+
+def _add(known: list[dict[str, Any]], new: Iterable[dict[str, Any]]) -> None:
+    """Adds what was told; a step that was done again takes the place of what it was."""
+    for one in new:
+        while known and known[-1]["step"] >= one["step"]:
+            known.pop()
+        known.append(one)

@@ -18,6 +18,7 @@ from graphtools import compat
 from graphtools.capture.assemble import make_recording
 from graphtools.capture.eager import Recorder
 from graphtools.capture.edits import Edit, Served, What
+from graphtools.capture.ends import end_of
 from graphtools.capture.program import Program
 from graphtools.catalog import named
 from graphtools.errors import EditError
@@ -89,10 +90,11 @@ def edit(recording: Recording, of: Node | str, to: Any, what: What = "value") ->
         served = Served(results, node.name, overwriting)
     with program.rewound(start, inputs, gradient_edits) as given:
         recorder = Recorder(program.model, edits=edits, served=served)
-        _run(program, recorder, given)
+        error = _run(program, recorder, given)
+        end = end_of(program) if error is None and program.optimizer is not None else None
     branch = make_recording(recorder, program.name, program, notes=(f"{what} of {node.name} was edited",))
     branch._build = _with_sources(branch._build, recording)
-    branch._edits = edits
+    branch._edits, branch._end = edits, end
     if node.kind == "call":
         if node.name not in recorder.edited and branch.failure is None:
             raise EditError(f"the program did not repeat itself: {node.name} did not run again, so it was not changed")
@@ -119,14 +121,15 @@ def _with_sources(build: Callable[[], Content], original: Recording) -> Callable
     return built
 
 
-def _run(program: Program, recorder: Recorder, given: Any) -> None:
+def _run(program: Program, recorder: Recorder, given: Any) -> BaseException | None:
     recorder.replaced = {id(tensor): name for name, (tensor, _) in program.state_at_start.items()}
-    program.run(recorder, given)
+    error = program.run(recorder, given)
     if recorder.strays:
         raise EditError(
             f"the program holds {recorder.strays[0]} itself, not through its module (in a closure or a list), so it "
             "cannot be put back to what it was when the run began"
         )
+    return error
 
 
 def _check_repeatable(recording: Recording, program: Program) -> None:

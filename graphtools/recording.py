@@ -159,6 +159,7 @@ class Recording:
         self._program = program  # how to run it again; see graphtools.editing
         self._shared: dict[int, list[Kept]] = {}  # see graphtools.capture.guard
         self._edits: Mapping[str, Any] = {}  # what was changed in this run
+        self._end: Any = None  # of a changed training step: what it left behind; see graphtools.capture.ends
         self.error = error
         self.duration_s = duration_s
 

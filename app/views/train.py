@@ -104,6 +104,7 @@ def _headline(training: Training) -> None:
             text += " · " + t("test loss {loss}", loss=f"{last['test_loss']:.4g}")
         st.progress(min(1.0, done / total), text=text)
     notes = [str(note) for note in training.about.get("notes", ())]
+    notes += [t("Step {step} went on as changed: {change}", step=f"{n:,}", change=name) for n, name in training.changed]
     if notes:
         st.html('<div class="gt muted">' + "".join(f"<p>{escape(note)}</p>" for note in notes) + "</div>")
 

@@ -51,6 +51,7 @@ class Desk:
             "train": self._train,
             "record_step": self._record_step,
             "draft": self._draft,
+            "go_on_from": self._go_on_from,
             "models": lambda args, tell: (_torchvision_models(), []),
             "table": lambda args, tell: (format_graph(self._recording(args).graph, width=140), []),
         }
@@ -156,6 +157,13 @@ class Desk:
         if self._editor is None:
             raise LoadError("no draft is open here")
         return self._editor.answer(args["ask"], args["args"]), []
+
+    def _go_on_from(self, args: Args, tell: Tell) -> Reply:
+        if self._job is None:
+            raise LoadError("no training runs here")
+        tell({"doing": "Going on from the changed step"})
+        self._job.go_on_from(self._recording(args), str(args["name"]), bool(args["resume"]))
+        return None, []
 
     def _compare(self, args: Args, tell: Tell) -> Reply:
         return str(compare(self.recordings[args["a"]], self.recordings[args["b"]])), []

@@ -16,7 +16,8 @@ _REPORT_S = 0.4  # between two reports
 
 
 class TrainingJob:
-    """Runs a Trainer while `is_running`. `say` gets reports: `state`, `why`, and what has happened since the last one.
+    """Runs a Trainer while `is_running`. `say` gets reports: `state`, `why`, the steps that a person has `changed`, and
+    what has happened since the last one; a step that is told again replaces the one of that number.
 
     The state is "running", "paused", "broke" (a condition of the plan, or an error in a step), "stopped" or "done".
     """
@@ -28,6 +29,7 @@ class TrainingJob:
         self._asked = ""
         self._steps: list[Step] = []
         self._epochs: list[dict[str, Any]] = []
+        self._changed: dict[int, str] = {}
         self._told_at = 0.0
         if self.trainer.is_done:
             self.state, self.why = "done", "The checkpoint that it goes on from is that of a training that was done."
@@ -74,6 +76,19 @@ class TrainingJob:
         self._change("done" if self.trainer.is_done else "paused")
         return recording, number
 
+    def go_on_from(self, branch: Recording, name: str, resume: bool) -> None:
+        """Has the step that was recorded last count as this branch of it; the training goes on if it should `resume`.
+
+        `name` says what was changed, "" for the original. Raises EditError where that cannot be.
+        """
+        metrics = self.trainer.go_on_from(branch)
+        number = int(metrics["step"] or 0)
+        self._changed.pop(number, None)
+        if name:
+            self._changed[number] = name
+        self._note(metrics)
+        self._change("done" if self.trainer.is_done else "running" if resume else "paused")
+
     def report(self) -> None:
         """Tells what is new."""
         trainer, self._told_at = self.trainer, time.monotonic()
@@ -86,7 +101,8 @@ class TrainingJob:
             "epochs": trainer.plan.epochs,
             "seconds_left": trainer.seconds_left,
         }
-        said = {"state": self.state, "why": self.why, "status": status}
+        changed = [[step, name] for step, name in self._changed.items()]
+        said = {"state": self.state, "why": self.why, "status": status, "changed": changed}
         self._say({"training": {**said, "steps": [_finite(s) for s in steps], "epochs": [_finite(e) for e in epochs]}})
 
     def _obey(self, word: str) -> None:

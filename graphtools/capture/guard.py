@@ -30,18 +30,21 @@ def guard(recording: Recording, shared: dict[int, list[Kept]]) -> None:
             _guarded.add(recording)
 
 
+def save_shared(written: Iterable[torch.Tensor]) -> None:
+    """Copies what living recordings share with tensors that are about to be written."""
+    with compat.without_torch_function(), torch.no_grad():
+        keys = {key for key in map(compat.storage_key, written) if key is not None}
+        with _lock:
+            living = list(_guarded)
+        for recording in living:
+            for key in keys & recording._shared.keys():
+                _save(recording._shared.pop(key))
+
+
 class _Guard:
     def before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        if not _guarded:
-            return
-        with compat.without_torch_function(), torch.no_grad():
-            found = {compat.storage_key(tensor) for tensor in all_that_is_written(optimizer)}
-            keys = {key for key in found if key is not None}
-            with _lock:
-                living = list(_guarded)
-            for recording in living:
-                for key in keys & recording._shared.keys():
-                    _save(recording._shared.pop(key))
+        if _guarded:
+            save_shared(all_that_is_written(optimizer))
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         pass

@@ -14,6 +14,7 @@ from torch import nn
 
 from graphtools import compat
 from graphtools.capture.eager import Recorder
+from graphtools.capture.ends import copied
 from graphtools.capture.preserve import preserved
 from graphtools.errors import EditError
 from graphtools.structure import replace_leaves, tensors
@@ -40,6 +41,7 @@ class Program:
     host_state: Any = None
     attributes: tuple[tuple[nn.Module, dict[str, Any]], ...] = ()
     repeats: bool | None = None  # True once it was seen to give the same again
+    told: Callable[[], Any] | None = None  # what whoever made the program wants to know of each run of it
 
     def __post_init__(self) -> None:
         self.versions = self._versions()
@@ -47,21 +49,21 @@ class Program:
         self.host_state = compat.host_random_state()
         copies: dict[int, Any] = {}
         self.attributes = tuple((module, _attributes(module, copies)) for module in self._modules())
-        self.state_at_start = {name: (tensor, compat.version(tensor)) for name, tensor in self._state().items()}
+        self.state_at_start = {name: (tensor, compat.version(tensor)) for name, tensor in self.state().items()}
         if self.optimizer is not None:
             self.optimizer_settings = tuple(
                 copy.deepcopy({key: item for key, item in group.items() if key != "params"})
                 for group in self.optimizer.param_groups
             )
             self.optimizer_state = {
-                id(parameter): {key: _copied(item) for key, item in state.items()}
+                id(parameter): {key: copied(item) for key, item in state.items()}
                 for parameter, state in self.optimizer.state.items()
             }
 
     def _modules(self) -> list[nn.Module]:
         return list(self.model.modules()) if isinstance(self.model, nn.Module) else []
 
-    def _state(self) -> dict[str, torch.Tensor]:
+    def state(self) -> dict[str, torch.Tensor]:
         """Parameters and buffers by all their full names."""
         if not isinstance(self.model, nn.Module):
             return {}
@@ -72,6 +74,19 @@ class Program:
 
     def _versions(self) -> tuple[int | None, ...]:
         return tuple(compat.version(tensor) for _, tensor in tensors(self.inputs))
+
+    def attributes_now(self) -> tuple[dict[str, Any], ...]:
+        """What the user's code keeps on each module at present."""
+        copies: dict[int, Any] = {}
+        return tuple(_attributes(module, copies) for module, _ in self.attributes)
+
+    def set_attributes(self, attributes: tuple[Mapping[str, Any], ...]) -> None:
+        """Puts back what `attributes_now` gave."""
+        copies: dict[int, Any] = {}
+        for (module, _), kept in zip(self.attributes, attributes, strict=True):
+            for name in set(_attributes(module, {})) - set(kept):
+                del vars(module)[name]
+            vars(module).update({key: _containers_copied(item, copies) for key, item in kept.items()})
 
     def check_inputs(self) -> None:
         """Raises EditError if an input was overwritten since the run began."""
@@ -108,12 +123,8 @@ class Program:
                     new.register_hook(gradient_edits[name])
             fresh[id(tensor)] = new
         rng_state, host_state = compat.rng_state(), compat.host_random_state()
-        copies: dict[int, Any] = {}
         with preserved(self.model):
-            for module, attributes in self.attributes:
-                for name in set(_attributes(module, {})) - set(attributes):
-                    del vars(module)[name]
-                vars(module).update({key: _containers_copied(item, copies) for key, item in attributes.items()})
+            self.set_attributes(tuple(attributes for _, attributes in self.attributes))
             for path, (tensor, _) in self.state_at_start.items():
                 owner, _, name = path.rpartition(".")
                 module = self.model.get_submodule(owner)
@@ -147,7 +158,7 @@ class Program:
                     known = self.optimizer_state.get(id(parameter))
                     if known is not None:
                         optimizer.state[fresh.get(id(parameter), parameter)] = {
-                            key: _copied(item) for key, item in known.items()
+                            key: copied(item) for key, item in known.items()
                         }
             yield
         finally:
@@ -181,10 +192,6 @@ def _containers_copied(item: Any, copies: dict[int, Any]) -> Any:
         parts.extend(_containers_copied(part, copies) for part in item)
         return parts
     return set(item) if type(item) is set else item
-
-
-def _copied(item: Any) -> Any:
-    return item.detach().clone() if isinstance(item, torch.Tensor) else copy.deepcopy(item)
 
 
 def _with(inputs: Any, replaced: Mapping[Any, torch.Tensor]) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
-import random
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,13 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from graphtools.errors import LoadError
+from graphtools.capture.ends import End, end_of, take_over
+from graphtools.capture.program import Program
+from graphtools.errors import EditError, LoadError
 from graphtools.learning.checkpoints import SUFFIX, checkpoints_in, keep_last, load_checkpoint, save_checkpoint
 from graphtools.learning.data import Data, open_data, project_data
 from graphtools.learning.plan import OWN, Plan
+from graphtools.learning.randomness import plain_random, random_state, set_random_state
 from graphtools.learning.transfer import freeze, frozen_norms, groups, load_weights, replace_head
 from graphtools.loading import load_model
 from graphtools.projects import Project
@@ -50,6 +53,19 @@ _MEASURE_SHARE = 0.005  # of the time that measuring may take: 15 ms of a resnet
 _MEMORY = 0.9  # how much of the running mean of the loss a step keeps
 
 Step = dict[str, float | int | None]
+
+
+@dataclass(slots=True)
+class _Looked:
+    """The step that was recorded last: its program, what follows a step as it was before this one, and which of its
+    runs the training stands on, the original or a branch. `end` is what the original left, None if it failed."""
+
+    program: Program
+    follows: dict[str, Any]
+    original: Recording
+    end: End | None = None
+    stands_on: Recording | None = None
+    metrics: Step = field(default_factory=dict)
 
 
 class Trainer:
@@ -92,6 +108,7 @@ class Trainer:
         self._batches: Iterator[Any] | None = None
         self._epoch_start = self.generator.get_state()
         self._held: tuple[Any, dict[str, Any]] | None = None
+        self._looked: _Looked | None = None
         self._passed = False  # the condition has been looked at; the step runs in any case
         self._mean_loss: float | None = None
         self._frozen_norms = frozen_norms(self.model)
@@ -197,6 +214,7 @@ class Trainer:
         """Runs the next step; returns its metrics. None if a condition of the plan holds for it: then `why` says which,
         the step is undone, and the next call runs it. Raises what the model raises, with the step undone.
         """
+        self._looked = None
         batch, before = self._next()
         is_measured = time.monotonic() >= self._measure_next
         try:
@@ -235,10 +253,12 @@ class Trainer:
 
     def record_step(self) -> tuple[Recording, Step]:
         """Runs the next step recorded: the recording, and its metrics. The training goes on from there as if it had not
-        been looked at, bit for bit. Raises what the model raises, with the run so far as its `recording`, and the step
-        undone.
+        been looked at, bit for bit, or from a branch of it, see `go_on_from`. Raises what the model raises, with the
+        run so far as its `recording`, and the step undone.
         """
+        self._looked = None
         batch, before = self._next()
+        follows = self._what_follows()
         seen: list[torch.Tensor] = []
 
         def loss_fn(given: Any, target: torch.Tensor) -> torch.Tensor:
@@ -247,23 +267,83 @@ class Trainer:
             seen[:] = [loss, _first(output), target]
             return loss
 
+        def told() -> tuple[torch.Tensor, ...]:
+            found = tuple(tensor.detach() for tensor in seen)
+            seen.clear()  # with it goes the autograd graph
+            return found
+
         try:
             recording = training_step(self.model, batch, loss_fn, self.optimizer)
-        except BaseException:
+        except BaseException as error:
             self._undo(batch, before)
+            so_far = getattr(error, "recording", None)
+            if isinstance(so_far, Recording) and so_far._program is not None:
+                so_far._program.told = told
+                self._looked = _Looked(so_far._program, follows, so_far)
             raise
-        loss, output, target = (tensor.detach() for tensor in seen)
-        metrics = self._metrics(loss, self._accuracy(output, target), self._norm())
+        program = recording._program
+        program.told = told
+        end = end_of(program)
+        metrics = self._metrics_of(end.told)
         self.why = ""
         self._advance(metrics)
+        self._looked = _Looked(program, follows, recording, end, recording, metrics)
         return recording, metrics
+
+    def go_on_from(self, branch: Recording) -> Step:
+        """Has the step that was recorded last count as one of its branches, made by `graphtools.edit`: the metrics.
+
+        Parameters, buffers, optimizer state and random numbers are then those that the branch left; what follows a
+        step (scheduler, test at the end of an epoch, checkpoint) is done again. So the training is, bit for bit, the
+        loop in which a person made this change by hand at this step. A step that failed can go on from a branch that
+        does not. Given the recording itself, it goes back to that. Possible until the next step runs; raises EditError
+        otherwise, and for a branch that failed.
+        """
+        looked = self._looked
+        if looked is None or branch._program is not looked.program:
+            raise EditError(
+                "the training can only go on from a branch of the step that it has recorded last, before another one "
+                "runs: record the next step, change it, and go on from that"
+            )
+        if branch.failure is not None or (branch is not looked.original and branch._end is None):
+            kind = branch.failure.type if branch.failure else "an error"
+            raise EditError(f"the changed step stopped early, with {kind}: there is no end of it to go on from")
+        if branch is looked.stands_on:
+            return looked.metrics
+        if looked.stands_on is looked.original and looked.end is not None:
+            looked.end = looked.end.copied()  # so far it is what lives, which is about to be overwritten
+        end = looked.end if branch is looked.original else branch._end
+        assert end is not None  # a failed original was refused above
+        take_over(looked.program, end)
+        self._put_back(looked.follows)
+        self._held, self.why = None, ""
+        metrics = self._metrics_of(end.told)
+        self._advance(metrics)
+        looked.stands_on, looked.metrics = branch, metrics
+        self._looked = looked
+        return metrics
+
+    def _what_follows(self) -> dict[str, Any]:
+        """What changes after a step, as it is now."""
+        names = ("epoch", "batch", "n_steps", "_mean_loss", "_epoch_start")
+        scheduler = None if self.scheduler is None else copy.deepcopy(self.scheduler.state_dict())
+        return {"own": {name: getattr(self, name) for name in names}, "scheduler": scheduler}
+
+    def _put_back(self, follows: dict[str, Any]) -> None:
+        vars(self).update(follows["own"])
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(copy.deepcopy(follows["scheduler"]))
+
+    def _metrics_of(self, told: tuple[torch.Tensor, ...]) -> Step:
+        loss, output, target = told
+        return self._metrics(loss, self._accuracy(output, target), self._norm())
 
     def evaluate(self) -> dict[str, float | None]:
         """Mean loss, and accuracy of class numbers, over the test set, in eval mode. Leaves random numbers alone."""
         test = self.data.test
         if test is None:
             return {"test_loss": None, "test_accuracy": None}
-        kept, was_training = _random_state(), self.model.training
+        kept, was_training = random_state(), self.model.training
         total = right = count = 0.0
         self.model.eval()
         try:
@@ -276,7 +356,7 @@ class Trainer:
                         right += float((output.argmax(1) == target).sum())
         finally:
             self.model.train(was_training)
-            _set_random_state(kept)
+            set_random_state(kept)
         accuracy = right / count if count and self._counts(output, target) else None
         return {"test_loss": total / count if count else None, "test_accuracy": accuracy}
 
@@ -292,7 +372,7 @@ class Trainer:
             (batch, before), self._held = self._held, None
             return batch, before
         # What a break needs to undo a step costs a little; where nothing can break in, it is not kept.
-        drawn = _random_state() if self._can_break else None
+        drawn = random_state() if self._can_break else None
         if self._batches is None:
             self._epoch_start = self.generator.get_state()
             self._batches = iter(self.loader)
@@ -303,7 +383,7 @@ class Trainer:
         if drawn is None:
             return batch, {}
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
-        return batch, {"buffers": buffers, "random": _random_state(), "drawn": drawn}
+        return batch, {"buffers": buffers, "random": random_state(), "drawn": drawn}
 
     def _undo(self, batch: Any, before: dict[str, Any]) -> None:
         if not before:
@@ -313,7 +393,7 @@ class Trainer:
             for name, buffer in self.model.named_buffers():
                 if name in before["buffers"]:
                     buffer.copy_(before["buffers"][name])
-        _set_random_state(before["random"])
+        set_random_state(before["random"])
         self._held = batch, before
 
     def _moved(self, batch: Any) -> tuple[Any, Any]:
@@ -395,7 +475,7 @@ class Trainer:
             folder.mkdir(parents=True, exist_ok=True)
         # The batch of a step that was undone is drawn again.
         held = self._held[1] if self._held is not None else {}
-        random_state = _plain_random(held.get("drawn") or _random_state())
+        random_numbers = plain_random(held.get("drawn") or random_state())
         state = {
             "plan": self.plan.to_json(),
             "model": self.model.state_dict(),
@@ -403,7 +483,7 @@ class Trainer:
             "scheduler": None if self.scheduler is None else _plain_state(self.scheduler.state_dict()),
             "place": {"epoch": self.epoch, "batch": self.batch, "step": self.n_steps, "mean_loss": self._mean_loss},
             "generator": self._epoch_start,
-            "random": random_state,
+            "random": random_numbers,
         }
         file = Path(path) if path is not None else folder / f"step-{self.n_steps:08d}{SUFFIX}"
         save_checkpoint(file, state)
@@ -424,6 +504,7 @@ class Trainer:
             raise LoadError(f"{os.fspath(path)} is of another model, or of another optimizer: {error}") from None
         self.epoch, self.batch, self.n_steps = place["epoch"], place["batch"], place["step"]
         self._mean_loss, self._held, self._passed, self._batches = place["mean_loss"], None, False, None
+        self._looked = None
         self._steps_before, self._started = self.n_steps, time.monotonic()
         self.generator.set_state(start)
         self._epoch_start = start
@@ -435,7 +516,7 @@ class Trainer:
             self.model.train()
             for norm in self._frozen_norms:
                 norm.eval()
-        _set_random_state(kept)
+        set_random_state(kept)
         self.notes.append(f"resumed: {os.fspath(path)}, at step {self.n_steps:,}")
 
     def _resume(self) -> None:
@@ -496,35 +577,3 @@ def _ratio(parameters: list[nn.Parameter], old: list[torch.Tensor]) -> float | N
         change = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(changes)))
         size = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(old)))
     return float(change / size) if float(size) else None
-
-
-def _random_state() -> dict[str, Any]:
-    """All states of random numbers: torch's on the CPU and each GPU, Python's, and numpy's if it was imported."""
-    state: dict[str, Any] = {"torch": torch.get_rng_state(), "python": random.getstate()}
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        state["cuda"] = torch.cuda.get_rng_state_all()
-    if "numpy" in sys.modules:
-        state["numpy"] = sys.modules["numpy"].random.get_state()
-    return state
-
-
-def _plain_random(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of tensors and plain values, for a checkpoint."""
-    version, numbers, gauss = state["python"]
-    plain = {**state, "python": (version, torch.tensor(numbers, dtype=torch.int64), gauss)}
-    if "numpy" in state:
-        name, keys, *rest = state["numpy"]
-        plain["numpy"] = (name, torch.from_numpy(keys.astype("int64")), *rest)
-    return plain
-
-
-def _set_random_state(state: Mapping[str, Any]) -> None:
-    torch.set_rng_state(state["torch"])
-    version, numbers, gauss = state["python"]
-    random.setstate((version, tuple(numbers.tolist()) if isinstance(numbers, torch.Tensor) else numbers, gauss))
-    if "cuda" in state:
-        torch.cuda.set_rng_state_all(state["cuda"])
-    if "numpy" in state and "numpy" in sys.modules:
-        name, keys, *rest = state["numpy"]
-        keys = keys.numpy().astype("uint32") if isinstance(keys, torch.Tensor) else keys
-        sys.modules["numpy"].random.set_state((name, keys, *rest))

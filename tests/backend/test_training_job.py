@@ -23,13 +23,13 @@ class Heard:
     """What a training said."""
 
     def __init__(self):
-        self.steps, self.epochs, self.state, self.why = [], [], "", ""
+        self.steps, self.epochs, self.state, self.why, self.changed = [], [], "", "", []
 
     def __call__(self, message):
         said = message["training"]
         self.steps += said["steps"]
         self.epochs += said["epochs"]
-        self.state, self.why = said["state"], said["why"]
+        self.state, self.why, self.changed = said["state"], said["why"], said["changed"]
 
     def wait(self, *states):
         end = time.monotonic() + 60
@@ -89,6 +89,42 @@ def test_it_is_paused_looked_into_and_goes_on(train):
     heard.wait("stopped")
     steps = [one["step"] for one in heard.steps]
     assert steps == list(range(1, len(steps) + 1))
+
+
+def test_it_goes_on_from_a_branch(train, tmp_path):
+    plan = {"epochs": 1, "breaks": {"step": 7}, "checkpoints": {"folder": str(tmp_path / "run")}}
+    backend, heard, document = train(**plan)
+    heard.wait("broke")
+    number = backend.ask("record_step")["recording"]
+    change = {"parameter": "1.weight", "name": "1.weight", "what": "value", "text": "t * 0.5"}
+    branch = backend.ask("edit", recording=number, change=change)["recording"]
+    backend.ask("go_on_from", recording=branch, name="1.weight = t * 0.5", resume=False)
+    assert heard.state == "paused"
+    assert heard.changed == [[7, "1.weight = t * 0.5"]]
+    assert [one["step"] for one in heard.steps] == [1, 2, 3, 4, 5, 6, 7, 7]  # the second is what counts
+    assert heard.steps[-1]["loss"] != heard.steps[-2]["loss"]
+    backend.ask("go_on_from", recording=number, name="", resume=False)
+    assert (heard.changed, heard.steps[-1]) == ([], heard.steps[-3])
+    backend.ask("go_on_from", recording=branch, name="1.weight = t * 0.5", resume=True)
+    heard.wait("done")
+    here = Trainer(read_plan({**document, "checkpoints": {}, "breaks": {}}))
+    while not here.is_done:
+        if here.n_steps == 6:
+            with torch.no_grad():
+                here.model[1].weight.mul_(0.5)
+        here.step()
+    saved = load_checkpoint(checkpoints_in(tmp_path / "run")[-1])["model"]
+    assert all(torch.equal(value, saved[name]) for name, value in here.model.state_dict().items())
+
+
+def test_it_cannot_go_on_from_a_branch_of_an_earlier_step(train):
+    backend, heard, _ = train(breaks={"step": 7})
+    heard.wait("broke")
+    number = backend.ask("record_step")["recording"]
+    backend.tell({"train": "resume"})
+    heard.wait("done")
+    with pytest.raises(BackendError, match="only go on from a branch of the step that it has recorded last"):
+        backend.ask("go_on_from", recording=number, name="", resume=True)
 
 
 def test_a_condition_stops_it_before_the_step(train):

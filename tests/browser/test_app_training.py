@@ -86,6 +86,32 @@ def test_a_step_is_looked_into_and_the_training_goes_on(trained):
     heading(tab, "Stopped")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_training_goes_on_from_a_changed_step(trained, scheme):
+    tab = trained(scheme=scheme, width=1440 if scheme == "light" else 1024, height=900 if scheme == "light" else 768)
+    fill(tab, "Epochs", "1")
+    fill(tab, "at step (0: never)", "9")
+    tab.page.get_by_role("button", name="Train", exact=True).click()
+    heading(tab, "Stopped to look")
+    tab.press("Look into this step")
+    expect(tab.page.get_by_text("Step 9 of the training")).to_be_visible(timeout=60_000)
+    tab.wait_for_graph()
+    tab.focus()
+    for _ in range(3):
+        tab.page.keyboard.press("ArrowRight")
+    tab.page.get_by_role("tab", name="Edit").click()
+    tab.page.get_by_role("textbox", name="New value, in Python").fill("t * 0")
+    tab.press("Run with this change")
+    expect(tab.page.get_by_label("Branch")).to_have_value(re.compile(r"^Branch 1: .* = t \* 0$"), timeout=30_000)
+    tab.page.wait_for_timeout(1000)
+    tab.picture(f"train-branch-{scheme}")
+    tab.press("Go on from this branch")
+    heading(tab, "Done")
+    expect(tab.page.get_by_text(re.compile(r"^Step 9 went on as changed: .* = t \* 0$"))).to_be_visible()
+    expect(tab.page.get_by_text("epoch 1 of 1, step 45 of 45")).to_be_visible()
+    tab.picture(f"train-changed-{scheme}")
+
+
 def test_a_condition_stops_it_to_look(trained):
     tab = trained()
     fill(tab, "at step (0: never)", "9")

@@ -134,6 +134,16 @@ def test_steps_that_were_recorded_change_nothing(noisy):
             recording, metrics = trainer.record_step()
             assert float(recording.value("cross_entropy")) == metrics["loss"]
             assert {event.phase for event in recording.events} == {"forward", "backward", "update"}
+            names = [
+                "linear",
+                "add",
+                "batch_norm",
+                "relu",
+                "dropout",
+                "linear_1",
+                "cross_entropy",
+            ]  # and nothing of ours
+            assert [node.name for node in recording.graph.operations] == names
         else:
             trainer.step()
     assert same(trainer, by_hand(noisy))
