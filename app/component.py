@@ -50,9 +50,11 @@ def _picture_of(revision: str) -> None:
     data: dict[str, Any] = {
         "revision": revision,
         "opened": view.name,
+        "keep": view.title if tab.step is not None else f"{tab.choice.kind}\n{tab.choice.target}",
         "position": view.position,
         "theme": "dark" if st.context.theme.type == "dark" else "light",
         "canEdit": tab.choice.kind != "recording" and may_run_code(),
+        "canType": may_run_code(),
         "replies": view.replies,
     }
     session.write_address()

@@ -50,7 +50,7 @@ async function ready(revision, state) {
 }
 
 async function mountInto(parent, state, next) {
-  const { mount, remoteHost } = await host.viewer;
+  const { keeper, mount, remoteHost } = await host.viewer;
   // Streamlit may mount the component anew, where an element is inserted above: then the last one is taken over.
   const left = standing(state) ?? (host.current ? standing(host.current) : undefined);
   const kept = left?.opened === next.opened ? left : undefined;
@@ -60,14 +60,20 @@ async function mountInto(parent, state, next) {
   const el = old.cloneNode(false); // a fresh element: the viewer's shadow root stays on the old one
   old.replaceWith(el);
   const { payload, run } = host.shown.get(next.revision);
-  state.remote = remoteHost((question) => ask(state, next.revision, question), { edit: next.canEdit });
+  state.remote = remoteHost((question) => ask(state, next.revision, question), {
+    edit: next.canEdit,
+    expressions: next.canType,
+  });
+  const typed = keeper(next.keep);
   state.mounted = mount(el, payload, {
     theme: next.theme,
     run,
     host: state.remote.host,
     arrangement: kept?.arrangement,
+    kept: typed.load(),
     position: kept?.position ?? next.position, // a branch stands where the original did
   });
+  state.mounted.on("kept", typed.save);
   state.opened = next.opened;
   el.graphtools = state.mounted;
   state.tell = () => {

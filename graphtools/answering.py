@@ -29,13 +29,14 @@ class Answers:
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
+        self._held: dict[str, Any] = {}  # the events of each condition asked for
         self._ops: dict[str, Callable[[Args], Any]] = {
             "tensor": lambda args: self.summaries.tensor(args["key"], most_pictures=_PICTURES),
             "picture": lambda args: self.summaries.picture(args["key"], args["index"], bool(args["color"])),
             "metrics": lambda args: self._metrics,
             "thumbnails": lambda args: self.summaries.thumbnails(),
             "watch": lambda args: watch(self.recording, args["position"], args["texts"]),
-            "where": lambda args: events_where(self.recording, args["condition"]),
+            "where": lambda args: self._where(args["condition"]),
             "explain": lambda args: explanation(self._passes, self._rows, self._node(args["row"]), args.get("event")),
         }
 
@@ -73,6 +74,12 @@ class Answers:
     @cached_property
     def _passes(self) -> Passes:
         return Passes(self.recording)
+
+    def _where(self, condition: str) -> Any:
+        # A viewer asks again until it has heard, and this may take seconds.
+        if condition not in self._held:
+            self._held[condition] = events_where(self.recording, condition)
+        return self._held[condition]
 
     @cached_property
     def _metrics(self) -> Any:

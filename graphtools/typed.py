@@ -13,6 +13,7 @@ from graphtools.debugger import Debugger
 from graphtools.errors import missing
 from graphtools.graph import Source
 from graphtools.recording import Phase
+from graphtools.visible import PositionError
 
 _PLACE = re.compile(r"[\w./\\-]+:\d+|\d+|\*")
 _NOW = ("value", "grad")  # of the current event
@@ -62,8 +63,8 @@ def evaluate(text: str, debugger: Debugger) -> Any:
     """What the text stands for at the current position: a node, scope or parameter by its name, else Python.
 
     The Python may use `value` and `grad` of the current event, `event`, `node`, `torch`, `debugger`, nodes by name and
-    whatever has a path: `layer1.0.conv1.mean() - fc.bias.mean()`. It is run, so it must come from the person at the
-    prompt.
+    whatever has a path: `layer1.0.conv1.mean() - fc.bias.mean()`. `relu.grad` is the gradient that has arrived there;
+    PositionError if none has. It is run, so it must come from the person at the prompt.
     """
     names = known_names(debugger)
     known = {"event": debugger.event, "node": debugger.node, "torch": torch, "debugger": debugger}
@@ -79,6 +80,13 @@ def evaluate(text: str, debugger: Debugger) -> Any:
     return eval(text, known)
 
 
+def _gradient(path: str, debugger: Debugger) -> torch.Tensor:
+    found = debugger.grad(path)
+    if found is None:
+        raise PositionError(f"no gradient has arrived at {path!r} up to event {debugger.position + 1}")
+    return found  # type: ignore[no-any-return]
+
+
 def _without_paths(text: str, names: set[str], known: dict[str, Any], debugger: Debugger) -> str:
     """The text with a plain name for each path in it, whose value goes into `known` under that name."""
 
@@ -89,6 +97,9 @@ def _without_paths(text: str, names: set[str], known: dict[str, Any], debugger: 
         for end in range(len(words), 0, -1):
             path, rest = "".join(words[:end]), words[end:]
             if path in names:
+                if rest and rest[0] == ".grad":
+                    known[f"_path_{len(known)}"] = _gradient(path, debugger)
+                    return f"_path_{len(known) - 1}" + "".join(rest[1:])
                 if rest and not hasattr(torch.Tensor, rest[0][1:]):
                     raise missing("node or scope", found[0], names)
                 if end == 1:

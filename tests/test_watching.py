@@ -29,6 +29,15 @@ def test_what_is_watched_is_as_of_the_position(recording):
     assert float(after[1]["shown"]) == float(recording.value("relu").max())
 
 
+def test_a_gradient_is_there_from_the_event_at_which_it_arrives(recording):
+    last = len(recording) - 1
+    shown = [watch(recording, index, ["relu.grad", "last.weight.grad.norm()"]) for index in range(last + 1)]
+    assert [one["state"] for one in shown[0]] == ["later", "later"]
+    assert "no gradient has arrived at 'relu' up to event 1" in shown[0][0]["shown"]
+    assert shown[last][0]["shown"].startswith("tensor[5, 4]")
+    assert float(shown[last][1]["shown"]) == float(recording.grad("last.weight").norm())
+
+
 def test_a_parameter_changes_with_its_update(recording):
     shown = {watch(recording, index, ["first.weight.sum()"])[0]["shown"] for index in range(len(recording))}
     assert len(shown) == 2

@@ -9,6 +9,9 @@
  * @property {() => Promise<Record<string, any>>} metrics numbers by row for the overlays, and `nonfinite` events
  * @property {() => Promise<(any | null)[]>} thumbnails a small picture of each row
  * @property {((what: any) => Promise<any>) | null} edit null where nothing can be changed
+ * @property {((texts: string[], position: number) => Promise<any>) | null} watch what expressions stand for; see
+ *   graphtools.watching. null where there is no Python
+ * @property {((condition: string) => Promise<any>) | null} where the events at which a condition holds
  */
 
 /**
@@ -29,6 +32,8 @@ export function embeddedHost(data) {
     metrics: async () => data.metrics ?? {},
     thumbnails: async () => data.thumbnails ?? [],
     edit: null,
+    watch: null,
+    where: null,
   };
 }
 
@@ -42,10 +47,11 @@ function nextId() {
 /**
  * A host that sends each question with a number of its own, and again until it is answered.
  * @param {(question: {id: number, op: string, args: any}) => void} send
- * @param {{edit?: boolean, resendMs?: number}} [options]
+ * @param {{edit?: boolean, expressions?: boolean, resendMs?: number}} [options] whether values can be changed, and Python
+ *   typed; by default Python can be where values can
  * @returns {{host: Host, answer: (reply: {id: number, result?: any, error?: string}) => void, stop: () => void}}
  */
-export function remoteHost(send, { edit = false, resendMs = 4000 } = {}) {
+export function remoteHost(send, { edit = false, expressions = edit, resendMs = 4000 } = {}) {
   const open = /** @type {Map<number, {question: any, resolve: (x: any) => void, reject: (x: Error) => void}>} */ (
     new Map()
   );
@@ -64,6 +70,8 @@ export function remoteHost(send, { edit = false, resendMs = 4000 } = {}) {
       metrics: () => ask("metrics", {}),
       thumbnails: () => ask("thumbnails", {}),
       edit: edit ? (what) => ask("edit", what) : null,
+      watch: expressions ? (texts, position) => ask("watch", { texts, position }) : null,
+      where: expressions ? (condition) => ask("where", { condition }) : null,
     },
     answer: ({ id, result, error }) => {
       const waiting = open.get(id);

@@ -32,6 +32,7 @@ export const RUN_KEYS = /** @type {[string, string][]} */ ([
   ["Space", "play, pause"],
   ["Home End", "first event, last event"],
   ["B", "set or remove a breakpoint at the current event, or at another selected box"],
+  ["W", "watch the selected box"],
   ["N", "first NaN or infinity"],
   ["right click", "what can be done with a box"],
 ]);
@@ -224,6 +225,7 @@ function walkKey(
     stepping.toggleBreakpoint(
       viewer.selected === stepping.item ? stepping.position : stepping.eventsOf(viewer.selected).forward,
     );
+  else if (name.toLowerCase() === "w") stepping.watch(viewer.selected);
   else if (name.toLowerCase() === "n") void stepping.gotoNonfinite();
   else return false;
   return true;

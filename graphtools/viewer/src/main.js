@@ -1,6 +1,7 @@
 // The one ES module of the viewer, for every host: `mount` for pages, the default export for anywidget and Streamlit.
 
 import { remoteHost } from "./host.js";
+import { keeper } from "./keeping.js";
 import { mountPair } from "./pair.js";
 import { startPages } from "./page.js";
 import { showDocument } from "./show.js";
@@ -23,22 +24,22 @@ export function mount(el, payload, options = {}) {
       name === null ? viewer.select(-1) : item(name) > 0 && viewer.reveal(item(name)),
     /** Opens or closes a scope. */
     setOpen: (/** @type {string} */ scope, /** @type {boolean} */ open) => viewer.folding.setOpen(item(scope), open),
-    /** Calls `listener` on "select" ({name, operation} or null), "toggle" ({scope, open}), "position" ({position}) and
-     * "breakpoints" ({events}); gives a function that stops it. */
+    /** Calls `listener` on "select" ({name, operation} or null), "toggle" ({scope, open}), "position" ({position}),
+     * "breakpoints" ({events}) and "kept" (what the option `kept` takes); gives a function that stops it. */
     on: (
-      /** @type {"select" | "toggle" | "position" | "breakpoints"} */ event,
+      /** @type {"select" | "toggle" | "position" | "breakpoints" | "kept"} */ event,
       /** @type {(detail: any) => void} */ listener,
     ) => viewer.on(event, listener),
     /** Goes to an event of the run. */
     goto: (/** @type {number} */ index) => viewer.stepping?.goto(index),
     /** The index of the current event; -1 without a run. */
     position: () => viewer.stepping?.position ?? -1,
-    /** Sets the events at which `Run` stops. */
+    /** Sets the events at which `Run` stops, besides those of conditions. */
     setBreakpoints: (/** @type {number[]} */ events) => {
-      if (!viewer.stepping) return;
-      viewer.stepping.walk.breakpoints = new Set(events);
-      viewer.stepping.show(false);
+      viewer.stepping?.setBreakpoints(events);
     },
+    /** What a person watches, where the walk stops and what is half typed, for the same viewer after a reload. */
+    kept: () => viewer.kept(),
     /** What is open and what is on the screen, for a viewer of another run of the same model. */
     arrangement: () => viewer.arrangement(),
     destroy: () => viewer.destroy(),
@@ -89,11 +90,15 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
   const answered = (/** @type {any} */ reply) => remote.answer(reply);
   /** @type {ReturnType<typeof mount>} */
   let mounted;
-  const start = (/** @type {import("./viewer.js").Arrangement | undefined} */ arrangement = undefined) => {
+  const start = (
+    /** @type {import("./viewer.js").Arrangement | undefined} */ arrangement = undefined,
+    /** @type {import("./viewer.js").Kept | undefined} */ kept = undefined,
+  ) => {
     const run = model.get("run");
     const position = model.get("position") ?? 0;
     mounted = mount(place, model.get("payload"), {
       arrangement,
+      kept,
       ...(run ? { run, host: remote.host, position } : {}),
     });
     mounted.on("position", ({ position: now }) => {
@@ -107,8 +112,9 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
     clearTimeout(waiting);
     waiting = setTimeout(() => {
       const arrangement = mounted.arrangement();
+      const kept = mounted.kept();
       mounted.destroy();
-      start(arrangement);
+      start(arrangement, kept);
     }, 0);
   };
   const moved = () => {
@@ -131,7 +137,7 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
   };
 }
 
-export { mountPair, remoteHost };
+export { keeper, mountPair, remoteHost };
 export default { render };
 
 if (typeof document !== "undefined") startPages(document, mount);

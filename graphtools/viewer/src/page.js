@@ -1,6 +1,7 @@
 // Starts the viewer in a page that graphtools wrote: its data stands in a script element that is marked for it.
 
 import { embeddedHost } from "./host.js";
+import { keeper } from "./keeping.js";
 import { mountPair } from "./pair.js";
 
 /**
@@ -29,7 +30,11 @@ function one(
   /** @type {any} */ { payload, run, held, options },
   /** @type {typeof import("./main.js").mount} */ mount,
 ) {
-  return mount(el, payload, run ? { ...options, run, host: embeddedHost(held) } : options);
+  if (!run) return mount(el, payload, options);
+  const kept = keeper(`${location.pathname}\n${el.id}`);
+  const mounted = mount(el, payload, { ...options, run, host: embeddedHost(held), kept: kept.load() });
+  mounted.on("kept", kept.save);
+  return mounted;
 }
 
 function pairOf(/** @type {HTMLElement} */ el, /** @type {any} */ { a, b, pairing }) {

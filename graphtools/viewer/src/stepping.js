@@ -1,12 +1,16 @@
 // Walking through a recorded run in the viewer: the position, what follows it on the screen, play, breakpoints.
 
+import { Breakpoints } from "./breakpoints.js";
 import { standIn } from "./fold.js";
+import { t } from "./language.js";
 import { Inspector } from "./panel/inspector.js";
+import { Watching } from "./panel/watching.js";
 import { thumbnailOf } from "./images.js";
 import { Moments } from "./moment.js";
 import { Timeline } from "./timeline.js";
 import { Walk } from "./walk.js";
 import { WalkBar } from "./walkbar.js";
+import { watchedHere } from "./watched.js";
 import { lastWord } from "./words.js";
 
 /** @typedef {import("./viewer.js").Viewer} Viewer */
@@ -16,6 +20,7 @@ import { lastWord } from "./words.js";
 const PLAY_MS = 20000; // a whole run plays in about this time,
 const SLOWEST_MS = 600; // each event at most
 const FASTEST_MS = 25; // and at least so long
+const MOST_NAMES = 12; // that are offered while one is typed
 
 export class Stepping {
   /** @param {Viewer} viewer @param {Run} run @param {Host} host */
@@ -24,6 +29,7 @@ export class Stepping {
     this.run = run;
     this.host = host;
     this.walk = new Walk(run);
+    this.stops = new Breakpoints();
     this.moments = new Moments(viewer.model, viewer.tree, run);
     this.nonfinite = /** @type {Set<number>} */ (new Set());
     this.pictures = /** @type {(any | null)[]} */ ([]);
@@ -51,6 +57,18 @@ export class Stepping {
       goto: (index) => this.goto(index),
       edit: host.edit,
       close: () => viewer.canvas.focus(),
+    });
+    const { inspector } = this;
+    const here = { model: viewer.model, run, look: (/** @type {string} */ key) => inspector.looks.tensor(key) };
+    this.watching = new Watching(inspector.element, this.stops, run.events.length, {
+      watch: host.watch ?? ((texts, position) => watchedHere(here, texts, position)),
+      python: host.watch !== null,
+      where: host.where,
+      goto: (index) => this.goto(index),
+      describe: (index) => this.describe(index),
+      names: (start) => this.names(start),
+      changed: () => this.stopsChanged(),
+      keep: () => viewer.keep(),
     });
     this.timeline = new Timeline(root, run, {
       goto: (index) => this.goto(index),
@@ -120,6 +138,7 @@ export class Stepping {
     this.bar.show(this.position, this.playing !== 0);
     this.timeline?.show(this.position);
     this.timeline?.setMarks(this.walk.breakpoints, this.nonfinite);
+    this.watching?.show(this.position);
     if (item >= 0) viewer.follow(item);
     else this.inspector?.show(viewer.selected, this.position);
     viewer.redraw();
@@ -165,11 +184,32 @@ export class Stepping {
 
   toggleBreakpoint(/** @type {number} */ event) {
     if (event < 0) return;
-    const set = this.walk.toggleBreakpoint(event);
+    const set = this.stops.toggle(event);
     this.viewer.outline.say(`${set ? "Breakpoint at" : "No breakpoint at"} ${event + 1}: ${this.describe(event)}`);
-    this.timeline?.setMarks(this.walk.breakpoints, this.nonfinite);
-    this.viewer.redraw();
-    this.viewer.emit("breakpoints", { events: [...this.walk.breakpoints].sort((a, b) => a - b) });
+    this.stopsChanged();
+  }
+
+  setBreakpoints(/** @type {number[]} */ events) {
+    this.stops.events = new Set(events.filter((event) => event >= 0 && event < this.run.events.length));
+    this.stopsChanged();
+  }
+
+  /** Shows other breakpoints everywhere, and tells the host. */
+  stopsChanged() {
+    const { viewer, walk, watching } = this;
+    walk.breakpoints = this.stops.all;
+    this.timeline?.setMarks(walk.breakpoints, this.nonfinite);
+    watching?.show(this.position);
+    viewer.redraw();
+    viewer.emit("breakpoints", { events: [...walk.breakpoints].sort((a, b) => a - b) });
+    viewer.keep();
+  }
+
+  /** Operations and parameters whose names begin so, for the list under the field. */
+  names(/** @type {string} */ start) {
+    if (!start) return [];
+    const all = [...this.viewer.model.nodes.map((node) => node.name), ...this.run.parameters.map((one) => one.name)];
+    return [...new Set(all)].filter((name) => name.startsWith(start) && name !== start).slice(0, MOST_NAMES);
   }
 
   /** What can be done with a box. @returns {import("./menu.js").Entry[]} */
@@ -177,7 +217,8 @@ export class Stepping {
     const { viewer, walk } = this;
     const { forward, backward } = this.eventsOf(item);
     const broken = walk.breakpoints.has(forward);
-    const group = viewer.tree.items[item].node < 0;
+    const { node } = viewer.tree.items[item];
+    const group = node < 0;
     const all = [
       forward >= 0 && { text: "Run to here", act: () => this.goto(forward) },
       backward >= 0 && { text: "Run to its gradient", act: () => this.goto(backward) },
@@ -190,6 +231,8 @@ export class Stepping {
         text: walk.breakpoints.has(backward) ? "Remove breakpoint on its gradient" : "Break at its gradient",
         act: () => this.toggleBreakpoint(backward),
       },
+      !group && this.canWatch(item) && { text: t("Watch"), key: "W", act: () => this.watch(item) },
+      !group && this.run.grads.has(node) && { text: t("Watch its gradient"), act: () => this.watch(item, ".grad") },
       !group && { text: "Explain", act: () => this.open(item, "why") },
       !group && this.host.edit !== null && { text: "Edit…", act: () => this.open(item, "edit") },
     ];
@@ -204,6 +247,17 @@ export class Stepping {
       { text: set ? "Remove breakpoint" : "Break here", act: () => this.toggleBreakpoint(index) },
       { text: "First NaN or infinity", key: "N", act: () => void this.gotoNonfinite() },
     ];
+  }
+
+  canWatch(/** @type {number} */ item) {
+    const { node } = this.viewer.tree.items[item] ?? { node: -1 };
+    return node >= 0 && this.viewer.model.nodes[node].kind !== "output";
+  }
+
+  /** Watches what an operation gives, or with ".grad" the gradient that arrives there. */
+  watch(/** @type {number} */ item, suffix = "") {
+    if (!this.canWatch(item)) return;
+    this.watching?.add(this.viewer.model.nodes[this.viewer.tree.items[item].node].name + suffix);
   }
 
   open(/** @type {number} */ item, /** @type {string} */ tab) {
@@ -241,6 +295,7 @@ export class Stepping {
   destroy() {
     this.pause();
     this.timeline?.destroy();
+    this.watching?.destroy();
     this.inspector?.destroy();
   }
 }

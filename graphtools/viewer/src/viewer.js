@@ -36,8 +36,10 @@ import { compactNumber } from "./words.js";
  * @property {number[]} [alone] rows that what it is compared with does not have
  * @property {number} [position] index of the event to stand at
  * @property {Arrangement} [arrangement] what is open and on the screen; what it does not know stays as usual
+ * @property {Kept} [kept] what `kept()` of a viewer of the same thing gave
  *
  * @typedef {{open: string[], view: import("./camera.js").View}} Arrangement
+ * @typedef {{watching?: any}} Kept what a person watches, where the walk stops, what is half typed; as JSON
  */
 
 const NOTHING = { incoming: new Set(), outgoing: new Set() };
@@ -124,6 +126,7 @@ export class Viewer {
       this.camera.set(arrangement.view);
       this.folding.restore(() => this.camera.set(arrangement.view));
     }
+    if (options.kept?.watching) this.stepping?.watching?.restore(options.kept.watching);
     this.unlisten = listen(this);
     // The focus that the page gives by itself needs no mark; one that Tab moves does.
     this.root.addEventListener("keydown", (event) => event.key === "Tab" && this.root.classList.add("by-keyboard"));
@@ -370,6 +373,16 @@ export class Viewer {
       item < 0 ? "Graph" : this.tree.items[item].id,
       item < 0 ? graphEntries(this) : boxEntries(this, item),
     );
+  }
+
+  /** @returns {Kept} */
+  kept() {
+    return { watching: this.stepping?.watching?.kept() };
+  }
+
+  /** Tells the host that there is something else to keep. */
+  keep() {
+    if (this.stepping?.watching) this.emit("kept", this.kept());
   }
 
   // -- for the host ----------------------------------------------------------------------------------------------------

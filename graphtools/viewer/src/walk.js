@@ -97,13 +97,6 @@ export class Walk {
     return this.goto(before ?? 0);
   }
 
-  /** Sets a breakpoint at an event or takes it away; says whether it is set now. */
-  toggleBreakpoint(/** @type {number} */ event) {
-    if (this.breakpoints.delete(event)) return false;
-    this.breakpoints.add(event);
-    return true;
-  }
-
   /** The pass that holds an event: its first event and the index after its last. */
   segment(/** @type {number} */ position) {
     const { segments, events } = this.run;

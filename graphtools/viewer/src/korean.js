@@ -1,0 +1,3 @@
+// The viewer's words in Korean, by their English.
+
+export const KOREAN = /** @type {Record<string, string>} */ ({});
