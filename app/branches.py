@@ -8,6 +8,7 @@ from pathlib import Path
 
 import session
 import streamlit as st
+from beside import SIDE_BY_SIDE, is_wanted, left_chooser
 from texts import t
 from training import BROKE, DONE, PAUSED
 from view import View
@@ -48,6 +49,9 @@ def branches(view: View) -> None:
                     "text/html",
                     on_click="ignore",
                 )
+            if not is_wanted():
+                st.button(t("Side by side"), on_click=session.set_value, args=("view", SIDE_BY_SIDE))
+        left_chooser(view)
 
 
 def step_bar(step: View) -> None:

@@ -1,4 +1,4 @@
-"""The Streamlit host of the viewer: mounts its ES module, sends it the run, and answers what it asks.
+"""The Streamlit host of the viewer: mounts its ES module, sends it the document, and answers what it asks.
 
 Two components share the work, because Streamlit sends a component again whenever its data change. The store holds the
 viewer, the graph and the run, which change once for each recording shown; the picture gets the answers to what it
@@ -15,6 +15,7 @@ import session
 import streamlit as st
 from permission import may_run_code
 from session import triggered
+from settings import settings
 from view import View
 
 from graphtools.viewer.page import bundle
@@ -33,7 +34,7 @@ _picture = st.components.v2.component(
 
 
 def viewer(view: View) -> None:
-    """Draws the shown recording with its graph, timeline and inspector."""
+    """Draws the shown recording with its graph, timeline and inspector, or two side by side."""
     with st.container(key="graph_store"):
         _store(key="graph_store_component", data={"revision": view.revision, "document": view.document})
     _picture_of(view.revision)
@@ -49,11 +50,12 @@ def _picture_of(revision: str) -> None:
         return
     data: dict[str, Any] = {
         "revision": revision,
-        "opened": view.name,
+        "opened": view.opened,
         "keep": view.title if tab.step is not None else f"{tab.choice.kind}\n{tab.choice.target}",
         "position": view.position,
         "theme": "dark" if st.context.theme.type == "dark" else "light",
-        "canEdit": tab.choice.kind != "recording" and may_run_code(),
+        "language": settings().language,
+        "canEdit": tab.choice.kind != "recording" and not view.beside and may_run_code(),
         "canType": may_run_code(),
         "replies": view.replies,
     }

@@ -1,4 +1,4 @@
-// Shows the run that store.js holds. Questions go to Python together, and again until they are answered.
+// Shows the document that store.js holds. Questions go to Python together, and again until they are answered.
 
 const host = (globalThis.graphtoolsHost ??= { shown: new Map(), waiting: new Set() });
 const mounts = new WeakMap(); // Streamlit calls this again on every rerun; the viewer stays
@@ -13,7 +13,7 @@ async function show(parent, wanted, report) {
   state.report = report;
   for (const reply of wanted.replies) {
     state.asked.delete(reply.id);
-    state.remote?.answer(reply);
+    state.mounted?.answer(reply);
   }
   if (state.mounted && state.shown === key(wanted) && wanted.position !== state.mounted.position()) state.tell();
   if (state.busy) return;
@@ -31,7 +31,7 @@ async function show(parent, wanted, report) {
 }
 
 function key(wanted) {
-  return `${wanted.theme}\n${wanted.revision}`;
+  return `${wanted.theme}\n${wanted.language}\n${wanted.revision}`;
 }
 
 async function ready(revision, state) {
@@ -50,28 +50,25 @@ async function ready(revision, state) {
 }
 
 async function mountInto(parent, state, next) {
-  const { keeper, mount, remoteHost } = await host.viewer;
+  const viewer = await host.viewer;
   // Streamlit may mount the component anew, where an element is inserted above: then the last one is taken over.
   const left = standing(state) ?? (host.current ? standing(host.current) : undefined);
-  const kept = left?.opened === next.opened ? left : undefined;
+  const same = left?.opened === next.opened ? left : undefined;
   close(state);
   host.current = state;
   const old = parent.querySelector(".graph-host");
   const el = old.cloneNode(false); // a fresh element: the viewer's shadow root stays on the old one
   old.replaceWith(el);
-  const { payload, run } = host.shown.get(next.revision);
-  state.remote = remoteHost((question) => ask(state, next.revision, question), {
+  const typed = viewer.keeper(next.keep);
+  state.mounted = viewer.show(el, host.shown.get(next.revision), {
+    send: (question) => ask(state, next.revision, question),
     edit: next.canEdit,
     expressions: next.canType,
-  });
-  const typed = keeper(next.keep);
-  state.mounted = mount(el, payload, {
     theme: next.theme,
-    run,
-    host: state.remote.host,
-    arrangement: kept?.arrangement,
+    language: next.language,
     kept: typed.load(),
-    position: kept?.position ?? next.position, // a branch stands where the original did
+    arrangement: same?.arrangement,
+    position: same?.position ?? next.position, // a branch stands where the original did
   });
   state.mounted.on("kept", typed.save);
   state.opened = next.opened;
@@ -117,7 +114,6 @@ function close(state) {
   clearTimeout(state.telling);
   clearTimeout(state.sending);
   state.asked.clear();
-  state.remote?.stop();
   state.mounted?.destroy();
 }
 

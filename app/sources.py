@@ -8,6 +8,7 @@ from pathlib import Path
 
 import session
 import streamlit as st
+from beside import SIDE_BY_SIDE
 from lessons import example_choice, names, text
 from permission import OPERATOR_SAYS, may_run_code
 from settings import settings
@@ -18,6 +19,7 @@ from graphtools.backend import Backend, Choice
 
 KINDS = ("Example", "torchvision", "File")
 MODES = ("Training step", "Forward")
+VIEWS = ("Graph", SIDE_BY_SIDE, "Table")
 _SIDES = (64, 96, 128, 224, 256, 299, 384, 512)
 
 
@@ -182,7 +184,12 @@ def downloads(view: View) -> None:
     tab = session.tab()
     session.set_default("view", "Graph")
     st.segmented_control(
-        t("View"), ["Graph", "Table"], key="view", required=True, label_visibility="collapsed", format_func=t
+        t("View"),
+        VIEWS,
+        key="view",
+        required=True,
+        label_visibility="collapsed",
+        format_func=t,
     )
     name = view.title.removesuffix(".py").removesuffix(".gt")
     with st.popover(t("Download"), width="stretch"):

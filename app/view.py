@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from graphtools.backend import Backend, BackendError, Task
+
+Beside = Literal["", "before", "original"]
 
 EDIT_WAIT_S = 1.0  # how long an edit may take before its progress is shown
 
@@ -32,7 +34,8 @@ class Edit:
 class View:
     """The recording number `original` of a process, with its `branches`; `shown` counts from 1 among these, 0 is the
     original. `document` is what the viewer draws, `replies` answer what it asked last. `name` differs from that of
-    anything else that is looked at in the same tab.
+    anything else that is looked at in the same tab. `beside` says what stands to the left of the shown recording: the
+    graph before any data, or for a branch the original; `refused` has why there was none, by branch and kind.
     """
 
     backend: Backend
@@ -45,11 +48,20 @@ class View:
     shown: int = 0
     replies: list[dict[str, Any]] = field(default_factory=list)
     editing: Edit | None = None
+    beside: Beside = ""
+    pairing: Task | None = None
+    refused: dict[tuple[int, str], str] = field(default_factory=dict)
+    _wanted: Beside = ""
 
     @property
     def revision(self) -> str:
         """A text that differs from that of anything else shown in this tab."""
-        return f"{self.name}\n{self.shown}"
+        return f"{self.name}\n{self.shown}\n{self.beside}"
+
+    @property
+    def opened(self) -> str:
+        """A text that is the same for what the viewer may take over its camera and folding from."""
+        return f"{self.name}\n{self.beside}"
 
     @property
     def recording(self) -> int:
@@ -67,7 +79,43 @@ class View:
         task = self.backend.start("document", recording=recording)
         task.result()
         self.document = task.blobs[0].decode()
-        self.shown, self.replies = number, []
+        self.shown, self.replies, self.beside, self.pairing = number, [], "", None
+
+    # -- side by side -------------------------------------------------------------------------------------------------
+
+    def set_beside(self, beside: Beside, titles: tuple[str, str] = ("a", "b")) -> None:
+        """Begins to put something beside the shown recording, or by "" ends it. Raises BackendError."""
+        if beside == (self._wanted if self.pairing is not None else self.beside):
+            return
+        if self.pairing is not None:
+            self.pairing.cancel()
+            self.pairing = None
+        if not beside:
+            self.show_branch(self.shown)
+        elif beside == "before":
+            self.pairing = self.backend.start("before", recording=self.recording)
+        else:
+            self.pairing = self.backend.start("beside", a=self.original, b=self.recording, titles=titles)
+        self._wanted = beside
+
+    def paired(self, wait_s: float = 0.0) -> bool:
+        """Takes over what `set_beside` began once it is there, waiting at most so long; True if nothing is under way.
+
+        Raises BackendError if there will be none; then the recording is shown alone.
+        """
+        task = self.pairing
+        if task is None:
+            return True
+        if not task.wait(wait_s):
+            return False
+        self.pairing = None
+        first = task.result()
+        self.beside, self.document, self.replies = self._wanted, task.blobs[0].decode(), []
+        if isinstance(first, int) and first >= 0:
+            self.position = first
+        return True
+
+    # -- questions ----------------------------------------------------------------------------------------------------
 
     def answer(self, questions: list[dict[str, Any]]) -> bool:
         """Answers what the viewer asks; the replies are sent with the next run. True if an edit made a new branch."""
@@ -94,8 +142,9 @@ class View:
         return True
 
     def _ask(self, question: dict[str, Any]) -> Any:
-        args = {"question": question["op"], "args": question["args"]}
-        return self.backend.ask("answer", recording=self.recording, **args)
+        is_left = self.beside == "original" and question.get("side") == "a"
+        recording = self.original if is_left else self.recording
+        return self.backend.ask("answer", recording=recording, question=question["op"], args=question["args"])
 
     def _reply(self, number: int, make: Callable[[], Any]) -> None:
         reply: dict[str, Any] = {"id": number}

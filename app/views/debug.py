@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import session
 import streamlit as st
+from beside import alone, is_wanted, side_by_side
 from branches import branches, step_bar
 from component import viewer
 from failure import problem_page
@@ -48,6 +49,10 @@ def page() -> None:
             if tab.step is not None:
                 step_bar(tab.step)
             branches(view)
+        if is_wanted():
+            side_by_side(view)
+            return
+        alone(view)
         if session.value_of("view") == "Table":
             st.code(_table(view.revision, view), language=None, height=760)
         else:

@@ -11,14 +11,15 @@ from typing import Any
 from graphtools.answering import Answers
 from graphtools.backend.choice import Choice
 from graphtools.backend.opening import Opened, open_choice
-from graphtools.backend.sides import sides_of
 from graphtools.backend.training_job import TrainingJob
+from graphtools.capture.api import trace
 from graphtools.comparing import compare
 from graphtools.editor import Editor
-from graphtools.errors import LoadError, missing
+from graphtools.errors import CaptureError, LoadError, missing
 from graphtools.payload import graph_payload, run_payload
 from graphtools.recording import Recording
 from graphtools.table import format_graph
+from graphtools.viewer.pair_page import lone_document, pair_document
 
 Args = Mapping[str, Any]
 Tell = Callable[[dict[str, Any]], None]
@@ -42,7 +43,8 @@ class Desk:
         self._editor: Editor | None = None
         self._ops: dict[str, Callable[[Args, Tell], Reply]] = {
             "open": self._open,
-            "sides": self._sides,
+            "before": self._before,
+            "beside": self._beside,
             "document": lambda args, tell: (None, [self.document(args["recording"])]),
             "answer": self._answer,
             "edit": self._edit,
@@ -91,14 +93,23 @@ class Desk:
         self.recordings.append(recording)
         return len(self.recordings) - 1
 
-    def _sides(self, args: Args, tell: Tell) -> Reply:
-        """What is known of the model before any data, and after the run: sentences, and the graph before as a blob."""
+    def _before(self, args: Args, tell: Tell) -> Reply:
+        """The graph that torch.fx has before any data, beside the recording, for the viewer; runs nothing."""
         tell({"doing": "Tracing the model before any data"})
-        if self._model is None:
-            raise LoadError("a saved recording has no model to trace; open the model's file")
-        found = sides_of(self._model, self._recording(args))
-        blobs = [] if found.defined is None else [_json({"payload": graph_payload(found.defined)})]
-        return {"before": found.before, "after": found.after}, blobs
+        recording = self._recording(args)
+        try:
+            if self._model is None:
+                raise CaptureError("a saved recording has no code to trace; open the model's file")
+            document = pair_document(compare(trace(self._model, method="fx"), recording))
+        except CaptureError as error:
+            document = lone_document(recording, error.reason)
+        return None, [_json(document)]
+
+    def _beside(self, args: Args, tell: Tell) -> Reply:
+        """Two recordings for the viewer; answers the event of the first at which they differ first, -1 for none."""
+        tell({"doing": "Comparing"})
+        document = pair_document(compare(self.recordings[args["a"]], self.recordings[args["b"]]), tuple(args["titles"]))
+        return document["pairing"]["first"], [_json(document)]
 
     def _open(self, args: Args, tell: Tell) -> Reply:
         opened = open_choice(Choice.from_json(args["choice"]), lambda doing: tell({"doing": doing}))

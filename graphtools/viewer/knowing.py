@@ -1,11 +1,10 @@
 """What a graph that was derived from code knows of a model, and what a recording of a run knows, in plain words.
 
-A sentence is English with blanks and what goes into them, so that a host can say it in another language.
+A sentence is English with blanks and what goes into them, so that the viewer can say it in another language.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from graphtools.graph import Graph, enclosing_scopes, module_path
@@ -20,9 +19,12 @@ def known(shown: Graph | Recording) -> tuple[Sentence, ...]:
     return tuple(_of_run(shown) if isinstance(shown, Recording) else _of_code(shown))
 
 
-def told(sentences: Iterable[Sentence]) -> list[str]:
-    """The sentences in English."""
-    return [text.format(**blanks) for text, blanks in sentences]
+def untraceable(reason: str) -> tuple[Sentence, ...]:
+    """Why there is no graph from the code alone, and who knows instead."""
+    return (
+        ("There is no such graph: {reason}.", {"reason": reason.rstrip(".")}),
+        ("What the code does depends on values, or on Python that torch.fx cannot follow: only a run can tell.", {}),
+    )
 
 
 def _of_code(graph: Graph) -> list[Sentence]:

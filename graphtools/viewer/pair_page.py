@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from graphtools.graph import Graph
 from graphtools.payload import drawn_nodes, graph_payload
 from graphtools.recording import Recording
-from graphtools.viewer.knowing import known, told
+from graphtools.viewer.knowing import Sentence, known, untraceable
 from graphtools.viewer.page import page_html, write_whole
 from graphtools.viewer.run_page import held_looks, run_document
 
@@ -50,28 +49,35 @@ def pair_data(comparison: Comparison, titles: tuple[str, str] = ("a", "b")) -> d
     return data
 
 
-def pair_document(
-    comparison: Comparison,
-    titles: tuple[str, str] = ("a", "b"),
-    notes: tuple[Sequence[str], Sequence[str]] | None = None,
-) -> dict[str, Any]:
+def pair_document(comparison: Comparison, titles: tuple[str, str] = ("a", "b")) -> dict[str, Any]:
     """Both sides for a host that answers questions itself, as JSON without tensors: `a`, `b` and the `pairing`.
 
     Each side has its `payload`, of a recording the `run`, a `title`, `notes` to read above it, which rows are `alone`,
     and between two recordings the `differences` by row, for which all values are read. Of a graph beside a recording,
-    the notes say what each knows and when, unless `notes` gives others.
+    the notes say what each knows and when. Sentences are English with blanks and what goes into them.
     """
     mixed = isinstance(comparison.a, Recording) != isinstance(comparison.b, Recording)
     shown = comparison.a, comparison.b
     if mixed and titles == ("a", "b"):
         titles = _title(comparison.a), _title(comparison.b)
-    if notes is None:
-        notes = (told(known(shown[0])), told(known(shown[1]))) if mixed else ((), ())
+    notes = (known(shown[0]), known(shown[1])) if mixed else ((), ())
     sides = [
         {**_document(one), "title": title, "notes": list(words), **_differences(comparison, which, valued=not mixed)}
         for which, (one, title, words) in enumerate(zip(shown, titles, notes, strict=True))
     ]
     return {"a": sides[0], "b": sides[1], "pairing": _pairing(comparison, mixed)}
+
+
+def lone_document(recording: Recording, reason: str) -> dict[str, Any]:
+    """As `pair_document`, of a recording beside the graph that there is not: in its place stands `reason`."""
+    why: dict[str, Any] = {"payload": None, "title": _BEFORE, "notes": list(untraceable(reason))}
+    run = {**_document(recording), "title": _title(recording), "notes": list(known(recording))}
+    nothing: dict[str, Any] = {"differences": None, "alone": []}
+    pairing = {"rows": [], "events": [], "summary": "", "first": -1}
+    return {"a": {**why, **nothing}, "b": {**run, **nothing}, "pairing": pairing}
+
+
+_BEFORE = "Define and run: before any data"
 
 
 def _title(shown: Graph | Recording) -> str:
@@ -80,7 +86,7 @@ def _title(shown: Graph | Recording) -> str:
     if shown.capture.method != "fx":
         return "Graph"
     has_shapes = any(node.spec is not None for node in shown.operations)
-    return "Define and run: before the run" if has_shapes else "Define and run: before any data"
+    return "Define and run: before the run" if has_shapes else _BEFORE
 
 
 def _document(shown: Graph | Recording) -> dict[str, Any]:
@@ -136,7 +142,7 @@ def _pairing(comparison: Comparison, mixed: bool) -> dict[str, Any]:
     return {"rows": matched_rows, "events": events, "summary": summary, "first": at}
 
 
-def _shared(comparison: Comparison) -> str:
+def _shared(comparison: Comparison) -> list[Sentence]:
     """How many operations a graph and a recording share, and which only one of them has."""
     alone: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
     shared = 0
@@ -148,11 +154,11 @@ def _shared(comparison: Comparison) -> str:
             shared += 1
         else:
             alone[pair.a is None][side.node.target.rpartition(".")[2]] += 1
-    sentences = [f"{shared} operations on both sides."]
+    sentences: list[Sentence] = [("{n} operations on both sides.", {"n": shared})]
     for counted, shown in zip(alone, (comparison.a, comparison.b), strict=True):
-        where = "in the run" if isinstance(shown, Recording) else "in the code"
+        only = "Only in the run: {n} ({names})." if isinstance(shown, Recording) else "Only in the code: {n} ({names})."
         if counted:
             names = ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in counted.most_common(_MOST_KINDS))
-            more = " and others" if len(counted) > _MOST_KINDS else ""
-            sentences.append(f"Only {where}: {counted.total()} ({names}{more}).")
-    return " ".join(sentences)
+            names += ", …" if len(counted) > _MOST_KINDS else ""
+            sentences.append((only, {"n": counted.total(), "names": names}))
+    return sentences

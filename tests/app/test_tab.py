@@ -103,6 +103,29 @@ def test_an_edit_that_is_none_changes_nothing_and_says_why(tab, view, text, what
     assert view.branches == []
 
 
+def test_what_stands_beside_a_recording_is_asked_about_on_its_own_side(tab, view):
+    view.answer([ask("edit", row=row(view, "relu"), name="relu", what="value", text="t * 0")])
+    wait(view)
+    key = f"v.{row(view, 'relu')}.0"
+    view.set_beside("original", ("original", "branch"))
+    view.set_beside("original", ("original", "branch"))  # as every rerun of the page does
+    assert view.paired(60)
+    document = json.loads(view.document)
+    assert document["pairing"]["first"] == view.position
+    view.answer([{**ask("tensor", key=key), "side": "a"}, {**ask("tensor", key=key), "side": "b", "id": 8}])
+    left, right = (reply["result"]["max"] for reply in view.replies)
+    assert left > 0
+    assert right == 0
+    view.show_branch(0)
+    view.set_beside("before")
+    assert view.paired(60)
+    assert json.loads(view.document)["a"]["title"] == "Define and run: before any data"
+    view.answer([{**ask("tensor", key=key), "side": "b"}])
+    assert view.replies[0]["result"]["max"] == left
+    view.set_beside("")
+    assert "pairing" not in json.loads(view.document)
+
+
 def test_another_choice_leaves_the_branches_behind(tab, view):
     view.answer([ask("edit", row=row(view, "relu"), name="relu", what="operation", text="F.gelu")])
     wait(view)

@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+import beside
 import curves
 import lessons
 import plan_form
@@ -25,6 +26,7 @@ def interface_texts():
     """What is given to `t(...)` in the app, what the model's process says that it does, and lists of words."""
     found = {*sources.KINDS, *sources.MODES, *(title for _, title in sidebar.PAGES)}
     found |= {*plan_form._SOURCE_TITLES.values(), *(label for label, _ in plan_form._WHERE.values())}
+    found |= {*beside._LEFT, beside.SIDE_BY_SIDE}
     found |= {*(chart[0] for chart in curves._CHARTS), *plan_form.SCHEDULERS}
     for file in (ROOT / "app").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -34,9 +36,6 @@ def interface_texts():
         for node in ast.walk(ast.parse((ROOT / "graphtools" / "backend" / name).read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "tell":
                 found.update(literals(node.args[0]))
-    sides = ast.parse((ROOT / "graphtools" / "backend" / "sides.py").read_text())
-    sentences = [n for n in ast.walk(sides) if isinstance(n, ast.Tuple) and isinstance(n.elts[-1], ast.Dict)]
-    found.update(sentence.elts[0].value for sentence in sentences)
     return found - {"doing", "Trying inputs: "}
 
 

@@ -1,5 +1,6 @@
 """A model's process: whatever the model's code does to it, the other side hears of it and goes on."""
 
+import json
 import os
 import sys
 import time
@@ -254,11 +255,13 @@ def test_two_hundred_models_leave_nothing_behind(launcher, tmp_path):
 def test_what_is_known_before_any_data_stands_beside_what_a_run_knows(start):
     backend, task = start(LINEAR)
     task.result()
-    sides = backend.start("sides", recording=0)
-    known = sides.result()
-    assert known["before"][0] == ["Known before any data: {n} operations, from the code alone. Nothing ran.", {"n": 1}]
-    assert known["after"][0][1] == {"n": 2}
-    assert sides.blobs[0].startswith(b'{"payload":')
+    beside = backend.start("before", recording=0)
+    beside.result()
+    document = json.loads(beside.blobs[0])
+    sentence = ["Known before any data: {n} operations, from the code alone. Nothing ran.", {"n": 1}]
+    assert document["a"]["notes"][0] == sentence
+    assert document["b"]["notes"][0][1] == {"n": 2}
+    assert (len(document["pairing"]["rows"]), "run" in document["a"], "run" in document["b"]) == (2, False, True)
 
 
 def test_where_only_a_run_can_tell_the_reason_is_said_and_calls_are_counted(start):
@@ -278,8 +281,11 @@ example_input = torch.zeros(1, 2)
 """
     backend, task = start(HEAD + text)
     task.result()
-    sides = backend.start("sides", recording=0)
-    known = sides.result()
-    assert known["before"][0][0] == "There is no such graph: {reason}."
-    assert known["after"][-1][1]["names"].startswith("cell ×")
-    assert sides.blobs == []
+    beside = backend.start("before", recording=0)
+    beside.result()
+    document = json.loads(beside.blobs[0])
+    assert document["a"]["payload"] is None
+    assert document["a"]["notes"][0][0] == "There is no such graph: {reason}."
+    assert "while x.abs().sum() < 9" in document["a"]["notes"][0][1]["reason"]
+    called = [blanks["names"] for text, blanks in document["b"]["notes"] if text.startswith("Called more than once")]
+    assert called[0].startswith("cell ×")

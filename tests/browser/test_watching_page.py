@@ -1,4 +1,4 @@
-"""The watch list and the list of breakpoints in a page without Python: tensors by their names, as the page holds them."""
+"""The watch list and the list of breakpoints in a page without Python: what it holds, by the names of tensors."""
 
 from __future__ import annotations
 

@@ -116,8 +116,8 @@ function bar(
     `${compactNumber(operations)} operations`,
     parameters ? `${compactNumber(parameters)} parameters` : "",
   ];
-  const button = (/** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ act) =>
-    make("button", { onclick: act, title: `${text} (${key})` }, text, make("kbd", {}, key));
+  const button = (/** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ act, where = "") =>
+    make("button", { class: where, onclick: act, title: `${text} (${key})` }, text, make("kbd", {}, key));
   const save = [
     { text: "Save picture as PNG", act: actions.savePng },
     { text: "Save picture as SVG", act: actions.saveSvg },
@@ -131,10 +131,11 @@ function bar(
     null,
     ...save,
   ];
-  const menu = (/** @type {string} */ text, /** @type {import("./menu.js").Entry[]} */ entries) =>
+  const menu = (/** @type {string} */ text, /** @type {import("./menu.js").Entry[]} */ entries, where = "") =>
     make(
       "button",
       {
+        class: where,
         "aria-haspopup": "menu",
         onclick: (event) => {
           const { left, bottom } = event.currentTarget.getBoundingClientRect();
@@ -178,13 +179,14 @@ function bar(
     ...name,
     space,
     color,
-    button("Fit", "F", actions.fit),
-    button("Open all", "E", actions.openAll),
-    button("Close all", "C", actions.closeAll),
+    button("Fit", "F", actions.fit, "wide"),
+    button("Open all", "E", actions.openAll, "wide"),
+    button("Close all", "C", actions.closeAll, "wide"),
     button("Find", "/", actions.find),
-    button("Theme", "T", actions.theme),
-    button("Keys", "?", actions.help),
-    menu("Save", save),
+    button("Theme", "T", actions.theme, "wide"),
+    button("Keys", "?", actions.help, "wide"),
+    menu("Save", save, "wide"),
+    menu("View", view, "narrow"),
   );
 }
 

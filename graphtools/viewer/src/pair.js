@@ -2,28 +2,33 @@
 
 import { make } from "./dom.js";
 import { standIn } from "./fold.js";
+import { setLanguage, t } from "./language.js";
 import { Viewer } from "./viewer.js";
 import css from "./pair.css";
 
 /**
  * @typedef {object} Side What one of the two shows.
- * @property {any} payload
+ * @property {any} payload null where there is no graph: then the notes say why
  * @property {any} [run]
  * @property {import("./host.js").Host} [host]
  * @property {string} title
- * @property {string[]} [notes] sentences that stand above it: what it knows, and since when
+ * @property {Sentence[]} [notes] sentences that stand above it: what it knows, and since when
  * @property {(number | null)[] | null} [differences] by row: how far its value is from that of the other; null for none
  * @property {number[]} alone rows that the other does not have
  *
  * @typedef {object} Pairing Which row and which event of one stands for which of the other.
  * @property {[number, number][]} rows
  * @property {[number, number][]} events
- * @property {string} summary the first difference, in words
+ * @property {string | Sentence[]} summary the first difference, in words, or what both have
  * @property {number} first the event of the first difference in the first of the two; -1 for none
  *
+ * @typedef {[string, Record<string, string | number>]} Sentence English with blanks, and what goes into them
+ *
  * @typedef {object} PairOptions
+ * @property {string} [language]
  * @property {"light" | "dark" | "auto"} [theme]
  * @property {number} [position] event of the first side that has a run; without it the first difference
+ * @property {import("./viewer.js").Kept} [kept] what is watched in both
  * @property {import("./viewer.js").Arrangement[]} [arrangements] of both, what is open and on the screen
  */
 
@@ -35,28 +40,35 @@ import css from "./pair.css";
  * @param {PairOptions} [options]
  */
 export function mountPair(el, a, b, pairing, options = {}) {
+  if (options.language) setLanguage(options.language);
   const shadow = el.shadowRoot ?? el.attachShadow({ mode: "open" });
   const places = [make("div", { class: "place" }), make("div", { class: "place" })];
-  const words = make("p", { class: "summary" }, pairing.summary);
-  const sides = [a, b].map((side, i) => make("section", { class: "side" }, notesOf(side), places[i]));
+  const summary = typeof pairing.summary === "string" ? pairing.summary : pairing.summary.map(said).join(" ");
+  const words = summary ? make("p", { class: "summary" }, summary) : null;
+  const sides = [a, b].map((side, i) => make("section", { class: "side" }, headOf(side, i), places[i]));
   const theme = options.theme ?? "auto";
   shadow.replaceChildren(
     make("style", {}, css),
     make("div", { class: "pair", "data-theme": theme }, words, make("div", { class: "sides" }, ...sides)),
   );
-  const viewers = [a, b].map(
+  [a, b].forEach((side, i) => side.payload || places[i].append(nothing(side)));
+  const shown = [a, b].map(
     (side, i) =>
+      side.payload &&
       new Viewer(places[i], side.payload, {
         theme,
-        title: side.title,
+        title: t(side.title),
         run: side.run,
         host: side.host,
         differences: side.differences ?? undefined,
         alone: side.alone,
         arrangement: options.arrangements?.[i],
+        kept: options.kept,
       }),
   );
-  const unlink = [link(viewers[0], viewers[1], pairing, 0), link(viewers[1], viewers[0], pairing, 1)];
+  const viewers = /** @type {Viewer[]} */ (shown.filter(Boolean));
+  const [left, right] = shown;
+  const unlink = left && right ? [link(left, right, pairing, 0), link(right, left, pairing, 1)] : [];
   const leader = viewers.find((viewer) => viewer.stepping);
   if (options.position !== undefined) leader?.stepping?.goto(options.position);
   else if (pairing.first >= 0) viewers[0].stepping?.goto(pairing.first);
@@ -66,9 +78,9 @@ export function mountPair(el, a, b, pairing, options = {}) {
     /** The event of the first side that has a run; -1 if none has. */
     position: () => leader?.stepping?.position ?? -1,
     /** What is open and on the screen in both. */
-    arrangements: () => viewers.map((viewer) => viewer.arrangement()),
-    /** Calls `listener` when the position of the first side that has a run is another; gives a function that stops it. */
-    on: (/** @type {"position"} */ event, /** @type {(detail: any) => void} */ listener) =>
+    arrangements: () => shown.map((viewer) => viewer?.arrangement()),
+    /** Calls `listener` on "position" and "kept" of the first side that has a run; gives a function that stops it. */
+    on: (/** @type {"position" | "kept"} */ event, /** @type {(detail: any) => void} */ listener) =>
       (leader ?? viewers[0]).on(event, listener, true),
     destroy: () => {
       for (const stop of unlink) stop();
@@ -78,13 +90,28 @@ export function mountPair(el, a, b, pairing, options = {}) {
   };
 }
 
-function notesOf(/** @type {Side} */ { notes, title }) {
-  if (!notes?.length) return null;
-  const [first, ...more] = notes;
+function said(/** @type {Sentence} */ [text, blanks]) {
+  return t(text, blanks);
+}
+
+/** What stands in the place of a graph that there is not. */
+function nothing(/** @type {Side} */ { notes, title }) {
+  const sentences = (notes ?? []).map((sentence) => make("p", {}, said(sentence)));
+  return make("div", { class: "nothing", role: "note" }, make("h2", {}, t(title)), ...sentences);
+}
+
+/** What stands above a side: what it knows; of one of two runs the name that the summary calls it by, and its title. */
+function headOf(/** @type {Side} */ { payload, notes, title }, /** @type {number} */ i) {
+  if (!payload) return null;
+  if (!notes?.length) {
+    const name = "ab"[i];
+    return make("p", { class: "title" }, make("strong", {}, name), title === name ? "" : ` ${t(title)}`);
+  }
+  const [first, ...more] = notes.map(said);
   return make(
     "details",
     { class: "notes", open: true },
-    make("summary", {}, make("strong", {}, title), " ", first),
+    make("summary", {}, make("strong", {}, t(title)), " ", first),
     make("ul", {}, ...more.map((text) => make("li", {}, text))),
   );
 }
@@ -124,6 +151,7 @@ function link(
     one.on("select", (detail) => {
       if (detail) point(one.itemNamed(detail.name));
     }),
+    one.on("kept", ({ watching }) => quiet(() => other.stepping?.watching?.follow(watching))),
     one.on("toggle", ({ scope, open }) => {
       const item = other.itemNamed(scope);
       if (item > 0) quiet(() => other.folding.setOpen(item, open));

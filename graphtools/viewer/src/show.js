@@ -15,6 +15,9 @@ import { mountPair } from "./pair.js";
  * @property {boolean} [edit] values can be changed; only where one run is shown
  * @property {"light" | "dark" | "auto"} [theme]
  * @property {number} [position] event to stand at
+ * @property {boolean} [expressions] Python can be typed; by default where values can be changed
+ * @property {string} [language] of the viewer's own words: "en" or "ko"
+ * @property {import("./viewer.js").Kept} [kept] what a viewer of the same thing reported as "kept"
  * @property {any} [arrangement] what `arrangement()` of a viewer of the same thing gave
  */
 
@@ -24,18 +27,25 @@ import { mountPair } from "./pair.js";
  * @param {ShowOptions} options
  * @param {typeof import("./main.js").mount} mount
  */
-export function showDocument(el, document, { send, edit = false, theme, position, arrangement }, mount) {
+export function showDocument(el, document, options, mount) {
+  const { send, edit = false, expressions = edit, theme, language, position, arrangement, kept } = options;
   if (!document.pairing) {
-    const remote = remoteHost(send, { edit });
+    const remote = remoteHost(send, { edit, expressions });
     const { payload, run } = document;
-    const mounted = mount(el, payload, { theme, run, host: remote.host, position, arrangement });
+    const mounted = mount(el, payload, { theme, language, run, host: remote.host, position, arrangement, kept });
     return { ...mounted, answer: remote.answer, destroy: both(remote.stop, mounted.destroy) };
   }
   const remotes = /** @type {("a" | "b")[]} */ (["a", "b"]).map((side) =>
-    remoteHost((question) => send({ ...question, side })),
+    remoteHost((question) => send({ ...question, side }), { expressions }),
   );
   const sides = [document.a, document.b].map((given, i) => (given.run ? { ...given, host: remotes[i].host } : given));
-  const pair = mountPair(el, sides[0], sides[1], document.pairing, { theme, position, arrangements: arrangement });
+  const pair = mountPair(el, sides[0], sides[1], document.pairing, {
+    theme,
+    language,
+    position,
+    arrangements: arrangement,
+    kept,
+  });
   return {
     ...pair,
     arrangement: pair.arrangements,

@@ -10,6 +10,7 @@ import { standIn } from "./fold.js";
 import { Folding } from "./folding.js";
 import { Inspector } from "./panel/inspector.js";
 import { listen } from "./interact.js";
+import { setLanguage } from "./language.js";
 import { canvasMeasure } from "./measure.js";
 import { Menu } from "./menu.js";
 import { boxEntries, graphEntries } from "./menus.js";
@@ -36,6 +37,7 @@ import { compactNumber } from "./words.js";
  * @property {number[]} [alone] rows that what it is compared with does not have
  * @property {number} [position] index of the event to stand at
  * @property {Arrangement} [arrangement] what is open and on the screen; what it does not know stays as usual
+ * @property {string} [language] of the viewer's own words: "en" or "ko"
  * @property {Kept} [kept] what `kept()` of a viewer of the same thing gave
  *
  * @typedef {{open: string[], view: import("./camera.js").View}} Arrangement
@@ -47,6 +49,7 @@ const NOTHING = { incoming: new Set(), outgoing: new Set() };
 export class Viewer {
   /** @param {HTMLElement} el @param {any} payload @param {Options} options */
   constructor(el, payload, options = {}) {
+    if (options.language) setLanguage(options.language);
     this.model = readPayload(payload);
     this.tree = buildTree(this.model);
     this.measure = canvasMeasure();

@@ -297,6 +297,15 @@ export class Watching {
     if (this.actions.where) this.findAgain();
   }
 
+  /** Watches what another viewer watches; its breakpoints are events of another run. */
+  follow(/** @type {ReturnType<Watching["kept"]>} */ { texts, open }) {
+    if (open === this.element.open && String(texts) === String(this.texts)) return;
+    this.texts = [...texts];
+    this.element.open = open;
+    this.draw();
+    this.look();
+  }
+
   destroy() {
     clearTimeout(this.waiting);
     this.turn++;
