@@ -69,13 +69,21 @@ def test_expressions_and_conditions_are_kept_over_a_reload_and_a_branch(tab):
     expect(page.locator(".watching .bad-card")).to_contain_text("no such thing")
     page.get_by_label("Break where, in Python").fill("")
     page.get_by_label("Watch, in Python").fill("half typ")
+    page.locator(".graph-host").evaluate("host => host.graphtools.select('linear_1')")
+    page.get_by_role("tab", name="Edit").click()
+    page.get_by_label("What to change").select_option("parameter 2.weight")
+    page.get_by_role("textbox", name="New value, in Python").fill("t * 3 +")
+    page.keyboard.press("Shift+Tab")
     tab.picture("app-watching")
 
+    page.wait_for_timeout(1500)  # the position is told a moment after the last step
     page.reload()
     tab.wait_for_graph()
     expect(stops.locator("li")).to_have_count(1, timeout=20_000)
     expect(stops).to_contain_text("×2")
     expect(page.get_by_label("Watch, in Python")).to_have_value("half typ")
+    expect(page.get_by_role("textbox", name="New value, in Python")).to_have_value("t * 3 +")
+    expect(page.get_by_label("What to change")).to_have_value("parameter 2.weight")
     last_event(tab)
     expect(number).to_have_text(before)
 

@@ -57,6 +57,7 @@ export class Stepping {
       goto: (index) => this.goto(index),
       edit: host.edit,
       close: () => viewer.canvas.focus(),
+      keep: () => viewer.keep(),
     });
     const { inspector } = this;
     const here = { model: viewer.model, run, look: (/** @type {string} */ key) => inspector.looks.tensor(key) };

@@ -41,7 +41,8 @@ import { compactNumber } from "./words.js";
  * @property {Kept} [kept] what `kept()` of a viewer of the same thing gave
  *
  * @typedef {{open: string[], view: import("./camera.js").View}} Arrangement
- * @typedef {{watching?: any}} Kept what a person watches, where the walk stops, what is half typed; as JSON
+ * @typedef {{watching?: any, panel?: any, selected?: string}} Kept what a person watches, where the walk stops, what is
+ *   selected and what is half typed; as JSON
  */
 
 const NOTHING = { incoming: new Set(), outgoing: new Set() };
@@ -62,6 +63,7 @@ export class Viewer {
     this.themeChoice = options.theme ?? "auto";
     this.theme = themeNamed("light");
     this.marked = /** @type {{incoming: Set<number>, outgoing: Set<number>}} */ (NOTHING);
+    this.keptSelection = false;
     this.following = false; // it does what another viewer did, and tells nobody
     this.coloring = new Coloring(this, options.differences, options.alone);
     const run = options.run && options.host ? readRun(options.run, this.model) : null;
@@ -102,6 +104,7 @@ export class Viewer {
           goto: () => undefined,
           edit: null,
           close: () => this.select(-1),
+          keep: () => undefined,
         });
     if (this.details) this.details.element.hidden = true;
     this.outline = new Outline(this.root, this.tree, {
@@ -129,12 +132,12 @@ export class Viewer {
       this.camera.set(arrangement.view);
       this.folding.restore(() => this.camera.set(arrangement.view));
     }
-    if (options.kept?.watching) this.stepping?.watching?.restore(options.kept.watching);
     this.unlisten = listen(this);
     // The focus that the page gives by itself needs no mark; one that Tab moves does.
     this.root.addEventListener("keydown", (event) => event.key === "Tab" && this.root.classList.add("by-keyboard"));
     if (options.differences) void this.coloring.choose("difference");
     if (options.position) this.stepping?.goto(options.position);
+    if (options.kept) this.restore(options.kept);
     if (options.focus) this.canvas.focus();
   }
 
@@ -183,6 +186,7 @@ export class Viewer {
     this.redraw();
     const found = this.tree.items[item];
     this.emit("select", found ? { name: found.id, operation: found.node >= 0 } : null);
+    this.keep();
   }
 
   /** Selects what flows along a line: the box that gives it, and which of its results. */
@@ -220,6 +224,7 @@ export class Viewer {
     this.showCard();
     this.mark();
     this.outline.mark(standIn(this.tree, this.visible.open, item));
+    if (this.keptSelection) this.keep();
     const box = this.scene.ofItem.get(standIn(this.tree, this.visible.open, item));
     if (box) this.camera.glide(this.camera.showing(box));
     this.redraw();
@@ -380,12 +385,26 @@ export class Viewer {
 
   /** @returns {Kept} */
   kept() {
-    return { watching: this.stepping?.watching?.kept() };
+    const { stepping } = this;
+    // The current event's box is selected in any case.
+    const chosen =
+      this.selected >= 0 && this.selected !== stepping?.item ? this.tree.items[this.selected].id : undefined;
+    return { watching: stepping?.watching?.kept(), panel: stepping?.inspector?.kept(), selected: chosen };
+  }
+
+  restore(/** @type {Kept} */ { watching, panel, selected }) {
+    if (watching) this.stepping?.watching?.restore(watching);
+    if (panel) this.stepping?.inspector?.restore(panel);
+    const item = selected === undefined ? -1 : this.itemNamed(selected);
+    if (item > 0) this.select(item, false);
   }
 
   /** Tells the host that there is something else to keep. */
   keep() {
-    if (this.stepping?.watching) this.emit("kept", this.kept());
+    if (!this.stepping?.watching) return;
+    const kept = this.kept();
+    this.keptSelection = kept.selected !== undefined;
+    this.emit("kept", kept);
   }
 
   // -- for the host ----------------------------------------------------------------------------------------------------

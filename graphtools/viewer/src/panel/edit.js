@@ -4,6 +4,9 @@ import { make } from "../dom.js";
 
 /** @typedef {{row: number, name: string, parameter?: string, what: "value" | "gradient" | "operation", text: string}} Edit */
 
+/** @typedef {Map<string, {of: string, text: string}>} Drafts */
+
+const MOST_DRAFTS = 20;
 const EXAMPLES = {
   value: ["t * 0", "t.clamp(max=1)", "torch.randn_like(t)"],
   gradient: ["t * 0", "t * 10", "t.clamp(-1, 1)"],
@@ -13,9 +16,11 @@ const EXAMPLES = {
 /**
  * @param {{row: number, name: string, parameters: string[], canGradient: boolean, canOperation: boolean}} at
  * @param {(edit: Edit) => Promise<void>} edit
+ * @param {Drafts} drafts what was typed and not run, by the name of the node
+ * @param {() => void} keep called when there is more to keep
  * @returns {HTMLElement[]}
  */
-export function editBody(at, edit) {
+export function editBody(at, edit, drafts, keep) {
   const whats = ["value", ...(at.canGradient ? ["gradient"] : []), ...(at.canOperation ? ["operation"] : [])];
   const of = /** @type {HTMLSelectElement} */ (
     make(
@@ -34,18 +39,34 @@ export function editBody(at, edit) {
       value: EXAMPLES.value[0],
     })
   );
+  const draft = drafts.get(at.name);
+  if (draft && [...of.options].some((option) => option.value === draft.of)) {
+    of.value = draft.of;
+    text.value = draft.text;
+  }
+  const note = () => {
+    drafts.delete(at.name); // the one changed last is dropped last
+    drafts.set(at.name, { of: of.value, text: text.value });
+    if (drafts.size > MOST_DRAFTS) drafts.delete(/** @type {string} */ (drafts.keys().next().value));
+    keep();
+  };
+  text.addEventListener("input", note);
   const examples = make("p", { class: "muted small" });
   const said = make("p", { class: "muted small", role: "status" });
   const what = () => /** @type {keyof typeof EXAMPLES} */ (of.value.startsWith("parameter") ? "value" : of.value);
   const offer = () => {
     const buttons = EXAMPLES[what()].flatMap((example) => [
-      make("button", { type: "button", class: "plain link mono", onclick: () => (text.value = example) }, example),
+      make("button", { type: "button", class: "plain link mono", onclick: () => fill(example) }, example),
       ", ",
     ]);
     examples.replaceChildren("For example ", ...buttons.slice(0, -1));
   };
+  const fill = (/** @type {string} */ example) => {
+    text.value = example;
+    note();
+  };
   of.addEventListener("change", () => {
-    text.value = EXAMPLES[what()][0];
+    fill(EXAMPLES[what()][0]);
     offer();
   });
   offer();
@@ -62,6 +83,8 @@ export function editBody(at, edit) {
     try {
       await edit({ row: at.row, name: at.name, parameter, what: what(), text: text.value });
       said.textContent = "Done: the branch is shown.";
+      drafts.delete(at.name);
+      keep();
     } catch (error) {
       said.className = "warning bad-card";
       said.textContent = error instanceof Error ? error.message : String(error);

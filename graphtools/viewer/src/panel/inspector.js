@@ -26,6 +26,7 @@ import { whyBody } from "./why.js";
  * @property {(event: number) => void} goto
  * @property {null | ((edit: import("./edit.js").Edit) => Promise<void>)} edit
  * @property {() => void} close
+ * @property {() => void} keep there is something else to keep over a reload
  */
 
 const TITLES = /** @type {Record<Tab, string>} */ ({
@@ -66,6 +67,7 @@ export class Inspector {
     this.width = WIDTH.usual;
     this.position = 0;
     this.byHand = /** @type {Map<number, boolean>} */ (new Map()); // parameters that a person opened or closed
+    this.drafts = /** @type {import("./edit.js").Drafts} */ (new Map());
     this.alerts = new Set(); // what has been announced already
     this.turn = 0;
     this.chosen = /** @type {Record<string, Tab>} */ ({});
@@ -148,6 +150,7 @@ export class Inspector {
   chooseTab(/** @type {string} */ name) {
     this.chosen[this.phase] = /** @type {Tab} */ (name);
     this.refresh();
+    this.actions.keep();
   }
 
   /** The phase that chooses the first tab: of the current event if it stands at this box, else by what has happened. */
@@ -305,7 +308,7 @@ export class Inspector {
         canGradient: run.grads.has(item.node),
         canOperation: node.kind === "call",
       };
-      return editBody(at, this.actions.edit);
+      return editBody(at, this.actions.edit, this.drafts, this.actions.keep);
     }
     return this.detailsOf(item);
   }
@@ -322,6 +325,17 @@ export class Inspector {
       }
     }
     return this.details.group(item, this.actions.isOpen(item.index), us);
+  }
+
+  /** What a person chose and typed, for after a reload. */
+  kept() {
+    return { chosen: this.chosen, drafts: [...this.drafts] };
+  }
+
+  restore(/** @type {ReturnType<Inspector["kept"]>} */ kept) {
+    this.chosen = { ...kept.chosen };
+    this.drafts = new Map(kept.drafts);
+    this.refresh();
   }
 
   destroy() {

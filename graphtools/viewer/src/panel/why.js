@@ -1,6 +1,7 @@
 // Why a value and its gradient are what they are: the rule with its factors, what arrived from whom, where it began.
 
 import { make } from "../dom.js";
+import { t } from "../language.js";
 import { percent } from "./numbers.js";
 
 /**
@@ -87,26 +88,28 @@ function originCard(/** @type {any} */ origin, /** @type {(entry: any) => HTMLEl
   const others = origin.others
     ? `${origin.others} more ${origin.others === 1 ? "place does" : "places do"} the same on other ways.`
     : "";
-  const steps = origin.steps.length > 1 ? origin.steps : [];
+  const told = origin.steps.length > 1 ? origin.steps : [];
+  const steps = told.map((/** @type {any} */ step) =>
+    make(
+      "li",
+      {},
+      name(step),
+      ` ${step.text}`,
+      step.source ? make("span", { class: "muted" }, ` ${step.source}`) : null,
+    ),
+  );
+  // Of a long way only both ends are told.
+  if (origin.between) {
+    const after = steps.length / 2;
+    const left = make("li", { class: "muted left-out" }, t("{n} more steps", { n: origin.between }));
+    steps[after].setAttribute("value", String(after + origin.between + 1));
+    steps.splice(after, 0, left);
+  }
   return make(
     "section",
     { class: "warning bad-card origin" },
     make("p", {}, make("strong", {}, `${TROUBLES[origin.trouble] ?? origin.trouble} ${origin.side}: `), origin.reason),
-    steps.length
-      ? make(
-          "ol",
-          {},
-          ...steps.map((/** @type {any} */ step) =>
-            make(
-              "li",
-              {},
-              name(step),
-              ` ${step.text}`,
-              step.source ? make("span", { class: "muted" }, ` ${step.source}`) : null,
-            ),
-          ),
-        )
-      : null,
+    steps.length ? make("ol", {}, ...steps) : null,
     others ? make("p", { class: "small" }, others) : null,
   );
 }
