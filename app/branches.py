@@ -9,6 +9,7 @@ from pathlib import Path
 import session
 import streamlit as st
 from beside import SIDE_BY_SIDE, is_wanted, left_chooser
+from settings import settings
 from texts import t
 from training import BROKE, DONE, PAUSED
 from view import View
@@ -110,7 +111,9 @@ def _chosen(key: str) -> None:
 
 def _side_by_side(view: View) -> bytes:
     titles = [t("original"), view.branches[view.shown - 1].name]
-    path = view.backend.ask("export", kind="compared.html", a=view.original, b=view.recording, titles=titles)
+    path = view.backend.ask(
+        "export", kind="compared.html", a=view.original, b=view.recording, titles=titles, language=settings().language
+    )
     return Path(path).read_bytes()
 
 

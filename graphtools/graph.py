@@ -445,20 +445,22 @@ class Graph:
 
         return to_pyvis(self, depth, height, dark)
 
-    def to_html(self, file: str | os.PathLike[str] | None = None, title: str | None = None) -> str | FilePath:
+    def to_html(
+        self, file: str | os.PathLike[str] | None = None, title: str | None = None, language: str = "en"
+    ) -> str | FilePath:
         """One HTML page that shows the graph interactively and needs no network.
 
-        Gives the page as text, or the path of `file` if that is given. Raises OSError.
+        Gives the page as text, or the path of `file` if that is given. `language` is "en" or "ko". Raises OSError.
         """
         from graphtools.viewer.page import to_html
 
-        return to_html(self, file, title)
+        return to_html(self, file, title, language)
 
-    def show(self) -> Any:
+    def show(self, language: str = "en") -> Any:
         """Shows the graph in a notebook, interactively."""
         from graphtools.viewer.notebook import show
 
-        return show(self)
+        return show(self, language=language)
 
     def _repr_html_(self) -> str:
         from graphtools.viewer.notebook import repr_html

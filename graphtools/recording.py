@@ -332,21 +332,24 @@ class Recording:
 
         save(self, file)
 
-    def to_html(self, file: str | os.PathLike[str] | None = None, title: str | None = None) -> str | FilePath:
+    def to_html(
+        self, file: str | os.PathLike[str] | None = None, title: str | None = None, language: str = "en"
+    ) -> str | FilePath:
         """One HTML page that walks through the run, with numbers, histogram and pictures of every value and gradient.
 
-        It needs neither Python nor a network. Gives the page as text, or the path of `file` if that is given. Reads
-        every tensor; see `graphtools.viewer.run_page`. Raises OSError.
+        It needs neither Python nor a network. Gives the page as text, or the path of `file` if that is given. The words
+        around the graph are in `language`, "en" or "ko". Reads every tensor; see `graphtools.viewer.run_page`. Raises
+        OSError.
         """
         from graphtools.viewer.run_page import recording_html
 
-        return recording_html(self, file, title)
+        return recording_html(self, file, title, language)
 
-    def show(self, height: int = 760) -> Any:
+    def show(self, height: int = 760, language: str = "en") -> Any:
         """Shows the recording in a notebook, interactively: see `graphtools.viewer.notebook.show_recording`."""
         from graphtools.viewer.notebook import show_recording
 
-        return show_recording(self, height)
+        return show_recording(self, height, language)
 
     def _read(self, name: str, kept: Kept) -> Any:
         if kept.recipe is not None:

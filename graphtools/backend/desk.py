@@ -185,13 +185,13 @@ class Desk:
         path = os.path.join(self.folder, f"export.{args['kind']}")
         if args["kind"] == "compared.html":
             pair = compare(self.recordings[args["a"]], self.recordings[args["b"]])
-            pair.to_html(path, titles=tuple(args["titles"]))
+            pair.to_html(path, tuple(args["titles"]), args.get("language", "en"))
             return path, []
         recording = self._recording(args)
         graph = recording.graph
         text = {"json": graph.to_json, "dot": graph.to_dot, "mmd": graph.to_mermaid}
         write: dict[str, Callable[[], Any]] = {
-            "html": partial(recording.to_html, path),
+            "html": partial(recording.to_html, path, language=args.get("language", "en")),
             "gt": partial(recording.save, path),
             **{kind: partial(_write, path, make) for kind, make in text.items()},
         }

@@ -184,13 +184,19 @@ class Comparison:
         """True if each has all that the other has, and every value is the same, bit for bit."""
         return all(pair.is_equal for pair in self.pairs)
 
-    def to_html(self, file: str | os.PathLike[str] | None = None, titles: tuple[str, str] = ("a", "b")) -> str | Path:
+    def to_html(
+        self,
+        file: str | os.PathLike[str] | None = None,
+        titles: tuple[str, str] = ("a", "b"),
+        language: str = "en",
+    ) -> str | Path:
         """One HTML page with both side by side, walked together and colored by their differences; see
-        `graphtools.viewer.pair_page`. Gives the page as text, or the path of `file` if that is given. Raises OSError.
+        `graphtools.viewer.pair_page`. Gives the page as text, or the path of `file` if that is given. The viewer's
+        words are in `language`, "en" or "ko". Raises OSError.
         """
         from graphtools.viewer.pair_page import comparison_html
 
-        return comparison_html(self, file, titles)
+        return comparison_html(self, file, titles, language)
 
     def show(self, height: int = 760) -> Any:
         """Both side by side in a notebook, as `to_html` writes them. Needs IPython."""

@@ -15,25 +15,25 @@ MOST_BYTES = 8 * 1024 * 1024  # a notebook stores each output, so a larger page 
 _MOST_LINES = 60
 
 
-def show(graph: Graph, height: int = 600) -> Any:
+def show(graph: Graph, height: int = 600, language: str = "en") -> Any:
     """The graph as a widget, `height` pixels high; as a page in a frame where anywidget is not installed.
 
     Needs IPython. The widget works in JupyterLab, Jupyter Notebook, VS Code and Colab.
     """
-    made = _widget(graph, height)
-    return _frame(repr_html(graph, height)) if made is None else made
+    made = _widget(graph, height, language)
+    return _frame(repr_html(graph, height, language)) if made is None else made
 
 
-def show_recording(recording: Recording, height: int = 760) -> Any:
+def show_recording(recording: Recording, height: int = 760, language: str = "en") -> Any:
     """The recording as a widget that asks Python for each tensor looked at, and in which values can be edited.
 
     Without anywidget it is a page in a frame that holds the look of every tensor, as `recording.to_html` writes it.
     """
-    made = _widget(recording, height)
+    made = _widget(recording, height, language)
     if made is not None:
         return made
     name = recording.graph.capture.model or "recording"
-    page = page_html({**recording_data(recording), "options": {"focus": False}}, name)
+    page = page_html({**recording_data(recording), "options": {"focus": False, "language": language}}, name, language)
     return show_page(page, repr(recording), height, "recording.to_html('step.html')")
 
 
@@ -45,23 +45,24 @@ def show_page(page: str, name: str, height: int, call: str) -> Any:
     return _frame(_iframe(page, name, height))
 
 
-def repr_html(graph: Graph, height: int = 600) -> str:
+def repr_html(graph: Graph, height: int = 600, language: str = "en") -> str:
     """HTML with the interactive graph; for a page above 8 MB the graph's text, cut, and how to see all of it."""
     # Without `focus`: a cell that has just run must not take the keyboard from the notebook.
-    page = page_html({"payload": graph_payload(graph), "options": {"focus": False}}, graph.capture.model or "graph")
+    options = {"focus": False, "language": language}
+    page = page_html({"payload": graph_payload(graph), "options": options}, graph.capture.model or "graph", language)
     if len(page.encode()) > MOST_BYTES:
         return _text_html(graph, "graph.to_html('graph.html')")
     return _iframe(page, repr(graph), height)
 
 
-def _widget(shown: Graph | Recording, height: int) -> Any:
+def _widget(shown: Graph | Recording, height: int, language: str) -> Any:
     try:
         from graphtools.viewer.widget import Widget
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("anywidget", "traitlets", "ipywidgets"):
             raise
         return None
-    return Widget(shown, height)
+    return Widget(shown, height, language)
 
 
 def _frame(text: str) -> Any:

@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from graphtools.errors import missing
 from graphtools.graph import Graph
 from graphtools.payload import graph_payload
 
@@ -23,7 +24,7 @@ _POLICY = (
     "form-action 'none'"
 )
 _PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
@@ -41,15 +42,19 @@ _PAGE = """<!doctype html>
 """
 
 
-def to_html(graph: Graph, file: str | os.PathLike[str] | None = None, title: str | None = None) -> str | Path:
+def to_html(
+    graph: Graph,
+    file: str | os.PathLike[str] | None = None,
+    title: str | None = None,
+    language: str = "en",
+) -> str | Path:
     """The page as text, or the path it was written to if `file` is given, all of it or nothing.
 
     `title` is the model's name if not given. Raises OSError, naming the file, if it cannot be written.
     """
-    page = page_html(
-        {"payload": graph_payload(graph), "options": {"title": title or "", "focus": True}},
-        title or graph.capture.model or "graph",
-    )
+    options = {"title": title or "", "focus": True, "language": language}
+    data = {"payload": graph_payload(graph), "options": options}
+    page = page_html(data, title or graph.capture.model or "graph", language)
     if file is None:
         return page
     path = Path(file)
@@ -57,12 +62,21 @@ def to_html(graph: Graph, file: str | os.PathLike[str] | None = None, title: str
     return path
 
 
-def page_html(data: dict[str, Any], title: str) -> str:
-    """The page around the data that the viewer's `mount` takes: `payload` and `options`."""
+LANGUAGES = ("en", "ko")  # in which the viewer has its words
+
+
+def page_html(data: dict[str, Any], title: str, language: str = "en") -> str:
+    """The page around the data that the viewer's `mount` takes: `payload` and `options`.
+
+    Raises MissingError for a language that the viewer does not have.
+    """
+    if language not in LANGUAGES:
+        raise missing("language", language, LANGUAGES)
     # Inside a script element only `</script` ends the text, so the bundle may hold any other character.
     script = bundle().replace("</script", r"<\/script").replace("<!--", r"<\!--")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _PAGE.format(
+        language=language,
         policy=html.escape(_POLICY.format(digest=digest)),
         title=html.escape(title),
         data=json_for_script(data),

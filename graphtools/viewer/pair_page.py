@@ -25,14 +25,18 @@ _MOST_KINDS = 4  # of operations that only one side has, which are named
 
 
 def comparison_html(
-    comparison: Comparison, file: str | os.PathLike[str] | None = None, titles: tuple[str, str] = ("a", "b")
+    comparison: Comparison,
+    file: str | os.PathLike[str] | None = None,
+    titles: tuple[str, str] = ("a", "b"),
+    language: str = "en",
 ) -> str | Path:
     """The page as text, or the path it was written to if `file` is given, all of it or nothing.
 
     Reads every value of both. Raises OSError, naming the file, if it cannot be written.
     """
     data = pair_data(comparison, titles)
-    page = page_html(data, f"{data['a']['title']} and {data['b']['title']}")
+    data["options"] = {"language": language}
+    page = page_html(data, f"{data['a']['title']} and {data['b']['title']}", language)
     if file is None:
         return page
     path = Path(file)

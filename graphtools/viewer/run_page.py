@@ -20,7 +20,10 @@ _MOST_PICTURES = 16  # of one tensor: its first channels
 
 
 def recording_html(
-    recording: Recording, file: str | os.PathLike[str] | None = None, title: str | None = None
+    recording: Recording,
+    file: str | os.PathLike[str] | None = None,
+    title: str | None = None,
+    language: str = "en",
 ) -> str | Path:
     """The page as text, or the path it was written to if `file` is given, all of it or nothing.
 
@@ -29,7 +32,8 @@ def recording_html(
     file, if it cannot be written.
     """
     name = title or recording.graph.capture.model or "recording"
-    page = page_html({**recording_data(recording), "options": {"title": title or "", "focus": True}}, name)
+    options = {"title": title or "", "focus": True, "language": language}
+    page = page_html({**recording_data(recording), "options": options}, name, language)
     if file is None:
         return page
     path = Path(file)

@@ -10,7 +10,7 @@ import traitlets
 from graphtools.graph import Graph
 from graphtools.payload import graph_payload, run_payload
 from graphtools.recording import Recording
-from graphtools.viewer.page import bundle
+from graphtools.viewer.page import LANGUAGES, bundle
 
 
 class Widget(anywidget.AnyWidget):  # type: ignore[misc]
@@ -23,8 +23,9 @@ class Widget(anywidget.AnyWidget):  # type: ignore[misc]
     run = traitlets.Dict(allow_none=True).tag(sync=True)
     position = traitlets.Int(0).tag(sync=True)
     height = traitlets.Int(600).tag(sync=True)
+    language = traitlets.Enum(LANGUAGES, "en").tag(sync=True)
 
-    def __init__(self, shown: Graph | Recording, height: int = 600) -> None:
+    def __init__(self, shown: Graph | Recording, height: int = 600, language: str = "en") -> None:
         self.recording = shown if isinstance(shown, Recording) else None
         self.branches: list[Recording] = [self.recording] if self.recording is not None else []
         self._answers: Any = None
@@ -34,6 +35,7 @@ class Widget(anywidget.AnyWidget):  # type: ignore[misc]
             payload=graph_payload(graph),
             run=run_payload(self.recording) if self.recording is not None else None,
             height=height,
+            language=language,
         )
         self.on_msg(self._asked)
 

@@ -190,7 +190,7 @@ def test_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
 
 def test_notebook_frame_may_only_run_scripts(monkeypatch):
     pytest.importorskip("IPython")
-    monkeypatch.setattr(notebook, "_widget", lambda shown, height: None)  # as where anywidget is not installed
+    monkeypatch.setattr(notebook, "_widget", lambda *_: None)  # as where anywidget is not installed
     shown = notebook.show(small_graph(EVIL)).data
     assert 'sandbox="allow-scripts"' in shown
     attribute = re.search(r'srcdoc="([^"]*)"', shown)[1]

@@ -1,5 +1,6 @@
 // What stands around the picture: the bar, the failure's banner, the list of keys, short notices.
 
+import { t } from "./language.js";
 import { make } from "./dom.js";
 import { KEYS, RUN_KEYS } from "./interact.js";
 import { DIFFERENCE, OVERLAYS, heatColor } from "./overlay.js";
@@ -52,17 +53,17 @@ export function buildChrome(el, model, title, walk, actions) {
       class: "graph",
       tabindex: "0",
       role: "img",
-      "aria-label": `Graph of ${title}. Press ? for the keys.`,
+      "aria-label": t("Graph of {title}. Press ? for the keys.", { title }),
     })
   );
   const keys = [...(walk ? RUN_KEYS : []), ...KEYS].flatMap(([name, what]) => [
-    make("dt", {}, name),
-    make("dd", {}, what),
+    make("dt", {}, t(name)),
+    make("dd", {}, t(what)),
   ]);
   const help = make(
     "div",
-    { class: "help", hidden: true, role: "dialog", "aria-label": "Keys" },
-    make("h2", {}, "Keys"),
+    { class: "help", hidden: true, role: "dialog", "aria-label": t("Keys") },
+    make("h2", {}, t("Keys")),
     make("dl", {}, ...keys),
   );
   const notice = make("p", { class: "notice", role: "status", hidden: true });
@@ -113,21 +114,21 @@ function bar(
 ) {
   const { operations, parameters } = model.totals;
   const facts = [
-    `${compactNumber(operations)} operations`,
-    parameters ? `${compactNumber(parameters)} parameters` : "",
+    t("{n} operations", { n: compactNumber(operations) }),
+    parameters ? t("{n} parameters", { n: compactNumber(parameters) }) : "",
   ];
   const button = (/** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ act, where = "") =>
     make("button", { class: where, onclick: act, title: `${text} (${key})` }, text, make("kbd", {}, key));
   const save = [
-    { text: "Save picture as PNG", act: actions.savePng },
-    { text: "Save picture as SVG", act: actions.saveSvg },
+    { text: t("Save picture as PNG"), act: actions.savePng },
+    { text: t("Save picture as SVG"), act: actions.saveSvg },
   ];
   const view = [
-    { text: "Show everything", key: "F", act: actions.fit },
-    { text: "Open all", key: "E", act: actions.openAll },
-    { text: "Close all", key: "C", act: actions.closeAll },
-    { text: "Light or dark", key: "T", act: actions.theme },
-    { text: "Keys", key: "?", act: actions.help },
+    { text: t("Show everything"), key: "F", act: actions.fit },
+    { text: t("Open all"), key: "E", act: actions.openAll },
+    { text: t("Close all"), key: "C", act: actions.closeAll },
+    { text: t("Light or dark"), key: "T", act: actions.theme },
+    { text: t("Keys"), key: "?", act: actions.help },
     null,
     ...save,
   ];
@@ -145,17 +146,17 @@ function bar(
       `${text} ▾`,
     );
   const colors = OVERLAYS.filter((overlay) => walk || overlay.name === "memory").map((overlay) =>
-    make("option", { value: overlay.name }, overlay.label),
+    make("option", { value: overlay.name }, t(overlay.label)),
   );
   const color = make(
     "select",
-    { "aria-label": "Color the boxes by", onchange: (event) => actions.overlay(event.target.value) },
-    make("option", { value: "" }, "Color: kind"),
+    { "aria-label": t("Color the boxes by"), onchange: (event) => actions.overlay(event.target.value) },
+    make("option", { value: "" }, t("Color: kind")),
     actions.compared
       ? make(
           "option",
           { value: DIFFERENCE.name, selected: actions.compared === "by value" },
-          actions.compared === "by value" ? "Difference" : "Only here",
+          actions.compared === "by value" ? t("Difference") : t("Only here"),
         )
       : null,
     ...colors,
@@ -170,8 +171,8 @@ function bar(
       walk,
       space,
       color,
-      button("Find", "/", actions.find),
-      menu("View", view),
+      button(t("Find"), "/", actions.find),
+      menu(t("View"), view),
     );
   return make(
     "header",
@@ -179,14 +180,14 @@ function bar(
     ...name,
     space,
     color,
-    button("Fit", "F", actions.fit, "wide"),
-    button("Open all", "E", actions.openAll, "wide"),
-    button("Close all", "C", actions.closeAll, "wide"),
-    button("Find", "/", actions.find),
-    button("Theme", "T", actions.theme, "wide"),
-    button("Keys", "?", actions.help, "wide"),
-    menu("Save", save, "wide"),
-    menu("View", view, "narrow"),
+    button(t("Fit"), "F", actions.fit, "wide"),
+    button(t("Open all"), "E", actions.openAll, "wide"),
+    button(t("Close all"), "C", actions.closeAll, "wide"),
+    button(t("Find"), "/", actions.find),
+    button(t("Theme"), "T", actions.theme, "wide"),
+    button(t("Keys"), "?", actions.help, "wide"),
+    menu(t("Save"), save, "wide"),
+    menu(t("View"), view, "narrow"),
   );
 }
 
@@ -203,21 +204,21 @@ function drawLegend(
   /** @type {import("./theme.js").Theme} */ theme,
 ) {
   const known = high >= low;
-  const [from, to] = known ? [overlay.text(low), overlay.text(high)] : ["nothing to show", ""];
-  legend.setAttribute("aria-label", `${overlay.label}, from ${from} to ${to}`);
+  const [from, to] = known ? [overlay.text(low), overlay.text(high)] : [t("nothing to show"), ""];
+  legend.setAttribute("aria-label", t("{label}, from {from} to {to}", { label: t(overlay.label), from, to }));
   const stops = Array.from({ length: 8 }, (_, i) => heatColor(i / 7, theme.dark));
   const strip = make("div", { class: "legend-strip" });
   strip.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
   legend.replaceChildren(
-    make("strong", {}, overlay.label),
+    make("strong", {}, t(overlay.label)),
     strip,
     make("div", { class: "legend-ends" }, make("span", {}, from), make("span", {}, to)),
-    ...(overlay === DIFFERENCE ? [make("p", { class: "legend-alone" }, swatch(theme.alone), "only here")] : []),
+    ...(overlay === DIFFERENCE ? [make("p", { class: "legend-alone" }, swatch(theme.alone), t("only here"))] : []),
   );
 }
 
 function banner(/** @type {any} */ failure, /** @type {Actions} */ actions) {
-  const show = actions.showFailure ? make("button", { onclick: actions.showFailure }, "Show") : null;
+  const show = actions.showFailure ? make("button", { onclick: actions.showFailure }, t("Show")) : null;
   return make(
     "div",
     { class: "failure banner", role: "alert" },

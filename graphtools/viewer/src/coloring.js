@@ -1,5 +1,6 @@
 // The boxes colored by a number, as a person chose in the bar: gets the numbers, keeps the heat map.
 
+import { t } from "./language.js";
 import { DIFFERENCE, OVERLAYS, heatColor, heatOf, level, ownMetric } from "./overlay.js";
 
 export class Coloring {
@@ -28,12 +29,13 @@ export class Coloring {
           ? ownMetric(name, viewer.model, viewer.stepping?.run ?? null)
           : null;
     if (overlay && !rows && viewer.stepping) {
-      viewer.chrome.tell(`Computing ${overlay.label.toLowerCase()} …`);
+      viewer.chrome.tell(t("Computing: {label} …", { label: t(overlay.label) }));
       try {
         rows = (await viewer.stepping.loadMetrics())[name] ?? null;
         viewer.chrome.tell("");
       } catch (error) {
-        viewer.chrome.tell(`${overlay.label} could not be computed: ${error instanceof Error ? error.message : error}`);
+        const why = error instanceof Error ? error.message : String(error);
+        viewer.chrome.tell(t("{label} could not be computed: {why}", { label: t(overlay.label), why }));
       }
       if (this.wanted !== name) return; // something else was chosen meanwhile
     }
@@ -57,8 +59,8 @@ export class Coloring {
 
   /** The number of an item in words; "" where it has none. */
   words(/** @type {number} */ item) {
-    if (this.heat?.overlay === DIFFERENCE && this.alone.has(item)) return "only here";
+    if (this.heat?.overlay === DIFFERENCE && this.alone.has(item)) return t("only here");
     const value = this.heat?.values[item] ?? NaN;
-    return this.heat && !Number.isNaN(value) ? `${this.heat.overlay.label}: ${this.heat.overlay.text(value)}` : "";
+    return this.heat && !Number.isNaN(value) ? `${t(this.heat.overlay.label)}: ${this.heat.overlay.text(value)}` : "";
   }
 }

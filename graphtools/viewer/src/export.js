@@ -1,5 +1,6 @@
 // The whole picture as a file: PNG pixels or SVG shapes, drawn by the same code as the screen.
 
+import { t } from "./language.js";
 import { drawScene } from "./draw.js";
 import { SvgContext } from "./svg_context.js";
 
@@ -22,7 +23,7 @@ export function savePng(/** @type {Viewer} */ viewer) {
   paint(context, viewer);
   canvas.toBlob((blob) => {
     if (blob) download(blob, `${fileName(viewer)}.png`);
-    else viewer.chrome.tell("The picture is too large for this browser. Close some groups, or save it as SVG.");
+    else viewer.chrome.tell(t("The picture is too large for this browser. Close some groups, or save it as SVG."));
   });
 }
 

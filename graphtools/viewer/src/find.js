@@ -1,5 +1,6 @@
 // Find by name, operation, class, scope or shape.
 
+import { t } from "./language.js";
 import { make } from "./dom.js";
 import { modulePath } from "./model.js";
 import { lastWord } from "./words.js";
@@ -66,19 +67,19 @@ export class FindBox {
     this.input = /** @type {HTMLInputElement} */ (
       make("input", {
         type: "search",
-        placeholder: "Name, operation or shape",
-        "aria-label": "Find",
+        placeholder: t("Name, operation or shape"),
+        "aria-label": t("Find"),
         role: "combobox",
         "aria-expanded": "true",
         "aria-controls": "results",
         oninput: () => this.update(),
       })
     );
-    this.list = make("ul", { role: "listbox", id: "results", "aria-label": "Results" });
+    this.list = make("ul", { role: "listbox", id: "results", "aria-label": t("Results") });
     this.status = make("p", { class: "muted", role: "status" });
     this.element = make(
       "div",
-      { class: "find", hidden: true, role: "dialog", "aria-label": "Find" },
+      { class: "find", hidden: true, role: "dialog", "aria-label": t("Find") },
       this.input,
       this.list,
       this.status,
@@ -118,10 +119,12 @@ export class FindBox {
     this.status.textContent = !this.input.value
       ? ""
       : count === 0
-        ? "Nothing found"
+        ? t("Nothing found")
         : count >= MOST_RESULTS
-          ? `First ${count} results`
-          : `${count} ${count === 1 ? "result" : "results"}`;
+          ? t("First {n} results", { n: count })
+          : count === 1
+            ? t("1 result")
+            : t("{n} results", { n: count });
     this.mark();
   }
 

@@ -1,6 +1,7 @@
 // What is open, and the picture that follows from it: made at once where that is quick, else in a worker while the
 // picture before stays and can be used.
 
+import { t } from "./language.js";
 import { Boxes } from "./boxes.js";
 import { countVisible, firstOpen, fold, standIn } from "./fold.js";
 import { LayoutWorker } from "./layout/elsewhere.js";
@@ -66,7 +67,7 @@ export class Folding {
       return;
     }
     const count = countVisible(this.tree, open);
-    this.saying = setTimeout(() => this.viewer.chrome.wait(`Laying out ${grouped(count)} boxes …`), SAY_MS);
+    this.saying = setTimeout(() => this.viewer.chrome.wait(t("Laying out {n} boxes …", { n: grouped(count) })), SAY_MS);
     this.worker.prepare(plan, () => {
       const layout = this.layout(plan);
       this.stopSaying();
@@ -136,7 +137,9 @@ export class Folding {
     if (open) grown.add(item);
     else grown.delete(item);
     if (open && countVisible(this.tree, grown) > MOST_BOXES) {
-      viewer.chrome.tell(`This would show more than ${grouped(MOST_BOXES)} boxes. Close other groups first.`);
+      viewer.chrome.tell(
+        t("This would show more than {n} boxes. Close other groups first.", { n: grouped(MOST_BOXES) }),
+      );
       return;
     }
     const { id, children } = this.tree.items[item];
@@ -144,7 +147,7 @@ export class Folding {
       viewer.showCard();
       viewer.stepping?.inspector?.refresh();
       viewer.outline.mark(viewer.selected);
-      viewer.outline.say(open ? `${id} open, ${children.length} boxes` : `${id} closed`);
+      viewer.outline.say(open ? t("{id} open, {n} boxes", { id, n: children.length }) : t("{id} closed", { id }));
     };
     this.change(grown, { keep: item, then });
     viewer.emit("toggle", { scope: id, open });
@@ -155,7 +158,10 @@ export class Folding {
     const count = countVisible(this.tree, all);
     if (count > MOST_BOXES)
       this.viewer.chrome.tell(
-        `Open all would show ${grouped(count)} boxes, more than ${grouped(MOST_BOXES)}. Open single groups instead.`,
+        t("Open all would show {n} boxes, more than {most}. Open single groups instead.", {
+          n: grouped(count),
+          most: grouped(MOST_BOXES),
+        }),
       );
     else this.changeAll(all);
   }

@@ -1,5 +1,6 @@
 // Pointer and keyboard on the canvas.
 
+import { word } from "./language.js";
 import { boxAt, lineAt, onSign } from "./pointing.js";
 
 /** @typedef {import("./viewer.js").Viewer} Viewer */
@@ -8,33 +9,33 @@ const CLICK_DISTANCE = 4;
 
 /** Keys and what they do, in the order in which `?` lists them. */
 export const KEYS = /** @type {[string, string][]} */ ([
-  ["drag, wheel", "move, zoom at the pointer"],
-  ["click", "select"],
-  ["double-click, Enter", "open or close a group"],
-  ["↑ ↓", "go to an input, to a user"],
-  ["← →", "go to the neighbor before, after"],
-  ["Esc", "leave the selection"],
-  ["/", "find"],
-  [". or F", "show everything"],
-  ["+ −", "zoom in, out"],
-  ["E, C", "open all, close all"],
-  ["T", "light or dark"],
-  ["?", "this list"],
+  [word("drag, wheel"), word("move, zoom at the pointer")],
+  [word("click"), word("select")],
+  [word("double-click, Enter"), word("open or close a group")],
+  ["↑ ↓", word("go to an input, to a user")],
+  ["← →", word("go to the neighbor before, after")],
+  ["Esc", word("leave the selection")],
+  ["/", word("find")],
+  [word(". or F"), word("show everything")],
+  ["+ −", word("zoom in, out")],
+  ["E, C", word("open all, close all")],
+  ["T", word("light or dark")],
+  ["?", word("this list")],
 ]);
 
 /** Keys that walk through a run. */
 export const RUN_KEYS = /** @type {[string, string][]} */ ([
-  ["→ ←", "one event on, one back"],
-  ["⇧→ ⇧←, F10 ⇧F10", "over an operation or module call, back over"],
-  ["F11", "into: one event on, its groups opened"],
-  ["⇧F11", "out of the module call"],
-  ["F5 ⇧F5", "run to the next breakpoint, back to the one before"],
-  ["Space", "play, pause"],
-  ["Home End", "first event, last event"],
-  ["B", "set or remove a breakpoint at the current event, or at another selected box"],
-  ["W", "watch the selected box"],
-  ["N", "first NaN or infinity"],
-  ["right click", "what can be done with a box"],
+  ["→ ←", word("one event on, one back")],
+  ["⇧→ ⇧←, F10 ⇧F10", word("over an operation or module call, back over")],
+  ["F11", word("into: one event on, its groups opened")],
+  ["⇧F11", word("out of the module call")],
+  ["F5 ⇧F5", word("run to the next breakpoint, back to the one before")],
+  ["Space", word("play, pause")],
+  ["Home End", word("first event, last event")],
+  ["B", word("set or remove a breakpoint at the current event, or at another selected box")],
+  ["W", word("watch the selected box")],
+  ["N", word("first NaN or infinity")],
+  [word("right click"), word("what can be done with a box")],
 ]);
 
 /** @returns {() => void} that takes the listeners away */

@@ -97,6 +97,7 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
     const run = model.get("run");
     const position = model.get("position") ?? 0;
     mounted = mount(place, model.get("payload"), {
+      language: model.get("language"),
       arrangement,
       kept,
       ...(run ? { run, host: remote.host, position } : {}),

@@ -1,5 +1,6 @@
 // The visible boxes as a tree for screen readers, the keyboard and tests: hidden from sight, never from focus.
 
+import { t } from "./language.js";
 import { make } from "./dom.js";
 
 /** @typedef {import("./tree.js").Tree} Tree */
@@ -13,7 +14,7 @@ export class Outline {
   constructor(parent, tree, actions) {
     this.tree = tree;
     this.actions = actions;
-    this.element = make("ul", { class: "outline", role: "tree", "aria-label": "Graph" });
+    this.element = make("ul", { class: "outline", role: "tree", "aria-label": t("Graph") });
     this.live = make("p", { class: "outline", role: "status", "aria-live": "polite" });
     /** @type {Map<number, HTMLElement>} */
     this.rows = new Map();
@@ -97,7 +98,7 @@ export class Outline {
   ) {
     const item = this.tree.items[child];
     const { title, detail, subtitle, mark } = box.words;
-    const label = [title, detail, subtitle, mark, item.failed ? "failed" : ""].filter(Boolean).join(", ");
+    const label = [title, detail, subtitle, mark, item.failed ? t("failed") : ""].filter(Boolean).join(", ");
     if (before?.getAttribute("aria-label") === label) return before;
     return make(
       "li",

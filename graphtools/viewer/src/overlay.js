@@ -1,5 +1,6 @@
 // Colors by a number instead of by kind: durations, memory, norms, ... as a heat map with a legend.
 
+import { word } from "./language.js";
 import { compactNumber } from "./words.js";
 
 /** @typedef {import("./model.js").Model} Model */
@@ -22,33 +23,40 @@ const number = (/** @type {number} */ value) => (value === 0 ? "0" : Number(valu
 
 /** @type {Overlay[]} */
 export const OVERLAYS = [
-  { name: "duration", label: "Duration", join: "sum", log: true, text: seconds, asked: false },
+  { name: "duration", label: word("Duration"), join: "sum", log: true, text: seconds, asked: false },
   {
     name: "memory",
-    label: "Memory",
+    label: word("Memory"),
     join: "sum",
     log: true,
     text: (v) => `${compactNumber(Math.round(v))}B`,
     asked: false,
   },
-  { name: "flops", label: "FLOPs", join: "sum", log: true, text: (v) => compactNumber(Math.round(v)), asked: true },
-  { name: "value_norm", label: "Value norm", join: "max", log: true, text: number, asked: true },
-  { name: "grad_norm", label: "Gradient norm", join: "max", log: true, text: number, asked: true },
+  {
+    name: "flops",
+    label: word("FLOPs"),
+    join: "sum",
+    log: true,
+    text: (v) => compactNumber(Math.round(v)),
+    asked: true,
+  },
+  { name: "value_norm", label: word("Value norm"), join: "max", log: true, text: number, asked: true },
+  { name: "grad_norm", label: word("Gradient norm"), join: "max", log: true, text: number, asked: true },
   {
     name: "zeros",
-    label: "Zeros",
+    label: word("Zeros"),
     join: "max",
     log: false,
     text: (v) => `${Number((v * 100).toPrecision(3))} %`,
     asked: true,
   },
-  { name: "update_ratio", label: "Update ratio", join: "max", log: true, text: number, asked: true },
+  { name: "update_ratio", label: word("Update ratio"), join: "max", log: true, text: number, asked: true },
 ];
 
 /** How far values are from those of what they are compared with. @type {Overlay} */
 export const DIFFERENCE = {
   name: "difference",
-  label: "Relative difference",
+  label: word("Relative difference"),
   join: "max",
   log: true,
   text: number,

@@ -1,5 +1,6 @@
 // Starts the viewer in a page that graphtools wrote: its data stands in a script element that is marked for it.
 
+import { t } from "./language.js";
 import { embeddedHost } from "./host.js";
 import { keeper } from "./keeping.js";
 import { mountPair } from "./pair.js";
@@ -19,7 +20,9 @@ export function startPages(document, mount) {
       /** @type {any} */ (el).graphtools = mounted;
       el.dataset.ready = "true";
     } catch (error) {
-      el.textContent = `The graph could not be shown: ${error instanceof Error ? error.message : error}`;
+      el.textContent = t("The graph could not be shown: {why}", {
+        why: error instanceof Error ? error.message : String(error),
+      });
       throw error;
     }
   }
@@ -37,7 +40,7 @@ function one(
   return mounted;
 }
 
-function pairOf(/** @type {HTMLElement} */ el, /** @type {any} */ { a, b, pairing }) {
+function pairOf(/** @type {HTMLElement} */ el, /** @type {any} */ { a, b, pairing, options }) {
   const side = (/** @type {any} */ given) => (given.run ? { ...given, host: embeddedHost(given.held) } : given);
-  return mountPair(el, side(a), side(b), pairing);
+  return mountPair(el, side(a), side(b), pairing, options);
 }

@@ -2,7 +2,7 @@
 
 import { Breakpoints } from "./breakpoints.js";
 import { standIn } from "./fold.js";
-import { t } from "./language.js";
+import { t, word } from "./language.js";
 import { Inspector } from "./panel/inspector.js";
 import { Watching } from "./panel/watching.js";
 import { thumbnailOf } from "./images.js";
@@ -74,7 +74,7 @@ export class Stepping {
     this.timeline = new Timeline(root, run, {
       goto: (index) => this.goto(index),
       describe: (index) => this.describe(index),
-      menu: (index, x, y) => viewer.menu.open(x, y, "Event", this.eventEntries(index)),
+      menu: (index, x, y) => viewer.menu.open(x, y, t("Event"), this.eventEntries(index)),
     });
     this.show(false);
   }
@@ -144,7 +144,13 @@ export class Stepping {
     else this.inspector?.show(viewer.selected, this.position);
     viewer.redraw();
     if (!tell) return;
-    viewer.outline.say(`${this.position + 1} of ${this.run.events.length}: ${this.describe(this.position)}`);
+    viewer.outline.say(
+      t("{n} of {all}: {what}", {
+        n: this.position + 1,
+        all: this.run.events.length,
+        what: this.describe(this.position),
+      }),
+    );
     viewer.emit("position", { position: this.position });
   }
 
@@ -153,7 +159,7 @@ export class Stepping {
     await this.loadMetrics();
     const first = Math.min(...this.nonfinite);
     if (Number.isFinite(first)) this.goto(first);
-    else this.viewer.chrome.tell("Every value and gradient of this run is finite.");
+    else this.viewer.chrome.tell(t("Every value and gradient of this run is finite."));
   }
 
   async loadMetrics() {
@@ -186,7 +192,12 @@ export class Stepping {
   toggleBreakpoint(/** @type {number} */ event) {
     if (event < 0) return;
     const set = this.stops.toggle(event);
-    this.viewer.outline.say(`${set ? "Breakpoint at" : "No breakpoint at"} ${event + 1}: ${this.describe(event)}`);
+    this.viewer.outline.say(
+      t(set ? "Breakpoint at {n}: {what}" : "No breakpoint at {n}: {what}", {
+        n: event + 1,
+        what: this.describe(event),
+      }),
+    );
     this.stopsChanged();
   }
 
@@ -221,21 +232,21 @@ export class Stepping {
     const { node } = viewer.tree.items[item];
     const group = node < 0;
     const all = [
-      forward >= 0 && { text: "Run to here", act: () => this.goto(forward) },
-      backward >= 0 && { text: "Run to its gradient", act: () => this.goto(backward) },
+      forward >= 0 && { text: t("Run to here"), act: () => this.goto(forward) },
+      backward >= 0 && { text: t("Run to its gradient"), act: () => this.goto(backward) },
       forward >= 0 && {
-        text: broken ? "Remove breakpoint" : "Break here",
+        text: broken ? t("Remove breakpoint") : t("Break here"),
         key: "B",
         act: () => this.toggleBreakpoint(forward),
       },
       backward >= 0 && {
-        text: walk.breakpoints.has(backward) ? "Remove breakpoint on its gradient" : "Break at its gradient",
+        text: walk.breakpoints.has(backward) ? t("Remove breakpoint on its gradient") : t("Break at its gradient"),
         act: () => this.toggleBreakpoint(backward),
       },
       !group && this.canWatch(item) && { text: t("Watch"), key: "W", act: () => this.watch(item) },
       !group && this.run.grads.has(node) && { text: t("Watch its gradient"), act: () => this.watch(item, ".grad") },
-      !group && { text: "Explain", act: () => this.open(item, "why") },
-      !group && this.host.edit !== null && { text: "Edit…", act: () => this.open(item, "edit") },
+      !group && { text: t("Explain"), act: () => this.open(item, "why") },
+      !group && this.host.edit !== null && { text: t("Edit…"), act: () => this.open(item, "edit") },
     ];
     return /** @type {import("./menu.js").Entry[]} */ (all.filter(Boolean));
   }
@@ -244,9 +255,9 @@ export class Stepping {
   eventEntries(/** @type {number} */ index) {
     const set = this.walk.breakpoints.has(index);
     return [
-      { text: "Go here", act: () => this.goto(index) },
-      { text: set ? "Remove breakpoint" : "Break here", act: () => this.toggleBreakpoint(index) },
-      { text: "First NaN or infinity", key: "N", act: () => void this.gotoNonfinite() },
+      { text: t("Go here"), act: () => this.goto(index) },
+      { text: set ? t("Remove breakpoint") : t("Break here"), act: () => this.toggleBreakpoint(index) },
+      { text: t("First NaN or infinity"), key: "N", act: () => void this.gotoNonfinite() },
     ];
   }
 
@@ -283,9 +294,13 @@ export class Stepping {
     const node = event.row >= 0 ? this.viewer.model.nodes[event.row] : null;
     const scope = node ? node.scope : frames[event.frame].scope;
     const what = event.parameter >= 0 ? parameters[event.parameter].name : lastWord(node ? node.target : event.name);
-    const how = { forward: "", backward: "gradient of ", update: "update of " }[event.phase];
-    const where = event.parameter >= 0 || !scope ? "" : ` in ${scope}`;
-    return `${event.phase}: ${how}${what || event.name}${where}`;
+    const words = {
+      forward: word("forward: {what}"),
+      backward: word("backward: gradient of {what}"),
+      update: word("update: update of {what}"),
+    }[event.phase];
+    const said = t(words, { what: what || event.name });
+    return event.parameter >= 0 || !scope ? said : t("{what} in {scope}", { what: said, scope });
   }
 
   setTheme(/** @type {import("./theme.js").Theme} */ theme) {

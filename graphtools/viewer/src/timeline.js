@@ -1,5 +1,6 @@
 // The strip of all events: as high as they took long, colored by phase; drag to go anywhere in the run.
 
+import { t } from "./language.js";
 import { make } from "./dom.js";
 import { seconds } from "./overlay.js";
 
@@ -40,7 +41,7 @@ export class Timeline {
         class: "strip-slider",
         role: "slider",
         tabindex: "0",
-        "aria-label": "Position in the run",
+        "aria-label": t("Position in the run"),
         "aria-valuemin": "1",
         "aria-valuemax": String(run.events.length),
       },
@@ -54,7 +55,7 @@ export class Timeline {
       make(
         "p",
         { class: "timeline-head" },
-        make("strong", {}, "Timeline"),
+        make("strong", {}, t("Timeline")),
         " ",
         this.total,
         make("span", { class: "space" }),
@@ -71,7 +72,7 @@ export class Timeline {
   totals() {
     const { events } = this.run;
     const us = events.reduce((sum, event) => sum + event.us, 0);
-    return `${events.length.toLocaleString("en")} events · ${seconds(us)}`;
+    return t("{n} events · {time}", { n: events.length.toLocaleString("en"), time: seconds(us) });
   }
 
   setTheme(/** @type {Theme} */ theme) {
@@ -89,7 +90,10 @@ export class Timeline {
     this.position = position;
     const words = this.actions.describe(position);
     this.slider.setAttribute("aria-valuenow", String(position + 1));
-    this.slider.setAttribute("aria-valuetext", `${position + 1} of ${this.run.events.length}, ${words}`);
+    this.slider.setAttribute(
+      "aria-valuetext",
+      t("{n} of {all}, {what}", { n: position + 1, all: this.run.events.length, what: words }),
+    );
     this.here.textContent = words;
     const { unit, shown } = this.scale();
     if (position < this.first) this.first = position;

@@ -10,7 +10,7 @@ import { standIn } from "./fold.js";
 import { Folding } from "./folding.js";
 import { Inspector } from "./panel/inspector.js";
 import { listen } from "./interact.js";
-import { setLanguage } from "./language.js";
+import { setLanguage, t } from "./language.js";
 import { canvasMeasure } from "./measure.js";
 import { Menu } from "./menu.js";
 import { boxEntries, graphEntries } from "./menus.js";
@@ -201,7 +201,7 @@ export class Viewer {
     for (let i = index; i >= 0; i = this.scene.lines[i].parent) incoming.add(i);
     this.marked = { incoming, outgoing: new Set() };
     const names = targets.map((item) => this.tree.items[item].id).join(", ");
-    this.outline.say(`${this.tree.items[from].id} to ${names}`);
+    this.outline.say(t("{from} to {to}", { from: this.tree.items[from].id, to: names }));
     this.redraw();
   }
 
@@ -290,7 +290,7 @@ export class Viewer {
 
   describe(/** @type {number} */ item) {
     const { id, node, operations, scope } = this.tree.items[item];
-    if (node < 0) return [id, `${compactNumber(operations)} operations`];
+    if (node < 0) return [id, t("{n} operations", { n: compactNumber(operations) })];
     const { target, shape } = this.model.nodes[node];
     return [id, [target.slice(target.lastIndexOf(".") + 1), shape, scope].filter(Boolean).join("  ")];
   }
@@ -378,7 +378,7 @@ export class Viewer {
     this.menu.open(
       x,
       y,
-      item < 0 ? "Graph" : this.tree.items[item].id,
+      item < 0 ? t("Graph") : this.tree.items[item].id,
       item < 0 ? graphEntries(this) : boxEntries(this, item),
     );
   }

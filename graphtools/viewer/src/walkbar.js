@@ -1,5 +1,6 @@
 // The buttons that walk through a run, and the chips that say how far each pass has come.
 
+import { t, word } from "./language.js";
 import { make } from "./dom.js";
 
 /** @typedef {import("./run.js").Run} Run */
@@ -8,15 +9,15 @@ import { make } from "./dom.js";
 /** @typedef {"backOver" | "over" | "into" | "back" | "out" | "backOut" | "resume" | "resumeBack" | "play"} Move */
 
 const MOVES = /** @type {[Move, string, string, string][]} */ ([
-  ["backOver", "◀ Back", "⇧F10", "Step back over an operation or a module call"],
-  ["over", "Step ▶", "F10", "Step over the next operation or module call"],
-  ["into", "Into", "F11", "Step into the module: the next event, its groups opened"],
-  ["out", "Out", "⇧F11", "Run to the end of this module call"],
-  ["resume", "Run", "F5", "Run to the next breakpoint or the end"],
-  ["play", "Play", "Space", "Play the run from here"],
+  ["backOver", word("◀ Back"), "⇧F10", word("Step back over an operation or a module call")],
+  ["over", word("Step ▶"), "F10", word("Step over the next operation or module call")],
+  ["into", word("Into"), "F11", word("Step into the module: the next event, its groups opened")],
+  ["out", word("Out"), "⇧F11", word("Run to the end of this module call")],
+  ["resume", word("Run"), "F5", word("Run to the next breakpoint or the end")],
+  ["play", word("Play"), word("Space"), word("Play the run from here")],
 ]);
 
-const WORDS = { forward: "Forward", backward: "Backward", update: "Update" };
+const WORDS = { forward: word("Forward"), backward: word("Backward"), update: word("Update") };
 
 /**
  * One pass of the run as a chip shows it; a loss stands between the forward and the backward pass.
@@ -44,9 +45,9 @@ export class WalkBar {
         /** @type {HTMLButtonElement} */ (
           make(
             "button",
-            { title: `${title} (${key})`, onclick: () => actions.move(move), "data-move": move },
-            text,
-            make("kbd", {}, key),
+            { title: `${t(title)} (${t(key)})`, onclick: () => actions.move(move), "data-move": move },
+            t(text),
+            make("kbd", {}, t(key)),
           )
         ),
       ]),
@@ -57,7 +58,10 @@ export class WalkBar {
     this.elements = this.chips.map((pass) =>
       make("button", {
         class: `chip ${pass.phase}`,
-        title: `Events ${pass.start + 1} to ${pass.stop}. Click to go to the end of this pass.`,
+        title: t("Events {from} to {to}. Click to go to the end of this pass.", {
+          from: pass.start + 1,
+          to: pass.stop,
+        }),
         onclick: () => actions.goto(pass.stop - 1),
       }),
     );
@@ -68,17 +72,17 @@ export class WalkBar {
             "button",
             {
               class: "chip loss",
-              title: "The loss. Click to go to where it was computed.",
+              title: t("The loss. Click to go to where it was computed."),
               onclick: () => actions.goto(pass.start - 1),
             },
-            `Loss ${Number(pass.loss.toPrecision(4))}`,
+            t("Loss {value}", { value: Number(pass.loss.toPrecision(4)) }),
           ),
     );
     this.summary = make("span", { class: "muted" });
     const chips = this.elements.flatMap((element, i) => [this.losses[i], element]);
     this.element = make(
       "div",
-      { class: "walk", role: "toolbar", "aria-label": "Walk through the run" },
+      { class: "walk", role: "toolbar", "aria-label": t("Walk through the run") },
       ...this.buttons.values(),
       make("span", { class: "chips" }, ...chips.filter((chip) => chip !== null), this.summary),
     );
@@ -93,12 +97,13 @@ export class WalkBar {
     off("backOver", position === 0);
     for (const move of /** @type {Move[]} */ (["over", "into", "out", "resume"])) off(move, position === last);
     const play = this.buttons.get("play");
-    if (play?.firstChild) play.firstChild.textContent = playing ? "Pause" : "Play";
+    if (play?.firstChild) play.firstChild.textContent = playing ? t("Pause") : t("Play");
     this.chips.forEach((pass, i) => {
       const count = pass.stop - pass.start;
       const begun = position >= pass.start;
       const inside = begun && position < pass.stop;
-      this.elements[i].textContent = `${WORDS[pass.phase]} ${inside ? `${position - pass.start + 1} / ` : ""}${count}`;
+      this.elements[i].textContent =
+        `${t(WORDS[pass.phase])} ${inside ? `${position - pass.start + 1} / ` : ""}${count}`;
       this.elements[i].classList.toggle("later", !begun);
       this.elements[i].setAttribute("aria-current", inside ? "true" : "false");
       this.losses[i]?.classList.toggle("later", position < pass.start - 1);
@@ -111,6 +116,7 @@ export class WalkBar {
     const event = this.run.events[position];
     const steps =
       this.run.events[this.run.events.length - 1].step + (this.run.events.at(-1)?.phase === "update" ? 0 : 1);
-    return `${WORDS[event.phase]} · step ${event.step + 1}${steps > 1 ? ` of about ${steps}` : ""}`;
+    const values = { phase: t(WORDS[event.phase]), n: event.step + 1, steps };
+    return steps > 1 ? t("{phase} · step {n} of about {steps}", values) : t("{phase} · step {n}", values);
   }
 }

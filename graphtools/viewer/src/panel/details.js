@@ -1,5 +1,6 @@
 // What a box is, without its values: target, arguments, settings, what it takes and who takes its result.
 
+import { t } from "../language.js";
 import { make } from "../dom.js";
 import { modulePath } from "../model.js";
 import { seconds } from "../overlay.js";
@@ -30,26 +31,30 @@ export class Details {
     const node = this.model.nodes[item.node];
     const module = item.whole ? this.model.modules.get(modulePath(item.scope)) : undefined;
     const flags = [
-      node.random && "draws random numbers",
-      node.noGrad && "inside no_grad",
-      node.writes.length && `writes ${node.writes.join(", ")} in place`,
+      node.random && t("draws random numbers"),
+      node.noGrad && t("inside no_grad"),
+      node.writes.length && t("writes {names} in place", { names: node.writes.join(", ") }),
     ];
     const states = module && module.states.length ? module.states : node.states;
     return [
       facts([
-        ["target", node.target],
-        ["output", node.specs.join("\n")],
-        ["bytes", node.bytes ? `${compactNumber(node.bytes)}B` : ""],
-        ["device", node.device && node.device !== "cpu" ? node.device : ""],
-        ["scope", node.scope],
-        ["settings", module?.settings ?? ""],
-        ["parameters", states.join("\n")],
-        ["arguments", node.args],
-        ["source", node.file ? place(node) + (node.function ? ` in ${node.function}` : "") : "", node.file],
-        ["notes", flags.filter(Boolean).join("\n")],
+        [t("target"), node.target],
+        [t("output"), node.specs.join("\n")],
+        [t("bytes"), node.bytes ? `${compactNumber(node.bytes)}B` : ""],
+        [t("device"), node.device && node.device !== "cpu" ? node.device : ""],
+        [t("scope"), node.scope],
+        [t("settings"), module?.settings ?? ""],
+        [t("parameters"), states.join("\n")],
+        [t("arguments"), node.args],
+        [
+          t("source"),
+          node.file ? place(node) + (node.function ? ` ${t("in {function}", { function: node.function })}` : "") : "",
+          node.file,
+        ],
+        [t("notes"), flags.filter(Boolean).join("\n")],
       ]),
-      this.links("From", this.sources[item.node]),
-      this.links("Used by", this.users[item.node]),
+      this.links(t("From"), this.sources[item.node]),
+      this.links(t("Used by"), this.users[item.node]),
     ].filter((part) => part !== null);
   }
 
@@ -65,14 +70,14 @@ export class Details {
     }
     return [
       facts([
-        ["operations", compactNumber(item.operations)],
-        ["parameters", parameters ? compactNumber(parameters) : ""],
-        ["duration", us === null ? "" : seconds(us)],
-        ["class", item.label ? "" : (module?.type ?? "")],
-        ["settings", item.label ? "" : (module?.settings ?? "")],
-        ["alike", item.alike > 1 ? `one of ${item.alike} that do the same` : ""],
+        [t("operations"), compactNumber(item.operations)],
+        [t("parameters"), parameters ? compactNumber(parameters) : ""],
+        [t("duration"), us === null ? "" : seconds(us)],
+        [t("class"), item.label ? "" : (module?.type ?? "")],
+        [t("settings"), item.label ? "" : (module?.settings ?? "")],
+        [t("alike"), item.alike > 1 ? t("one of {n} that do the same", { n: item.alike }) : ""],
       ]),
-      make("p", {}, make("button", { onclick: () => this.actions.toggle(item.index) }, open ? "Close" : "Open")),
+      make("p", {}, make("button", { onclick: () => this.actions.toggle(item.index) }, open ? t("Close") : t("Open"))),
     ];
   }
 
@@ -83,7 +88,8 @@ export class Details {
       const { name, shape } = this.model.nodes[node];
       list.append(make("li", {}, this.link(node, name), make("span", { class: "muted" }, shape ? ` ${shape}` : "")));
     }
-    if (nodes.length > MOST_LINKS) list.append(make("li", { class: "muted" }, `and ${nodes.length - MOST_LINKS} more`));
+    if (nodes.length > MOST_LINKS)
+      list.append(make("li", { class: "muted" }, t("and {n} more", { n: nodes.length - MOST_LINKS })));
     return make("section", {}, make("h3", {}, title), list);
   }
 

@@ -1,5 +1,6 @@
 // Change one thing and see what follows: a value, its gradient, a parameter or the operation itself.
 
+import { t, word } from "../language.js";
 import { make } from "../dom.js";
 
 /** @typedef {{row: number, name: string, parameter?: string, what: "value" | "gradient" | "operation", text: string}} Edit */
@@ -7,6 +8,11 @@ import { make } from "../dom.js";
 /** @typedef {Map<string, {of: string, text: string}>} Drafts */
 
 const MOST_DRAFTS = 20;
+const OF = {
+  value: word("value of {name}"),
+  gradient: word("gradient of {name}"),
+  operation: word("operation of {name}"),
+};
 const EXAMPLES = {
   value: ["t * 0", "t.clamp(max=1)", "torch.randn_like(t)"],
   gradient: ["t * 0", "t * 10", "t.clamp(-1, 1)"],
@@ -25,15 +31,17 @@ export function editBody(at, edit, drafts, keep) {
   const of = /** @type {HTMLSelectElement} */ (
     make(
       "select",
-      { "aria-label": "What to change" },
-      ...whats.map((what) => make("option", { value: what }, `${what} of ${at.name}`)),
-      ...at.parameters.map((name) => make("option", { value: `parameter ${name}` }, `parameter ${name}`)),
+      { "aria-label": t("What to change") },
+      ...whats.map((what) =>
+        make("option", { value: what }, t(OF[/** @type {keyof typeof OF} */ (what)], { name: at.name })),
+      ),
+      ...at.parameters.map((name) => make("option", { value: `parameter ${name}` }, t("parameter {name}", { name }))),
     )
   );
   const text = /** @type {HTMLInputElement} */ (
     make("input", {
       type: "text",
-      "aria-label": "New value, in Python",
+      "aria-label": t("New value, in Python"),
       spellcheck: "false",
       autocomplete: "off",
       value: EXAMPLES.value[0],
@@ -59,7 +67,7 @@ export function editBody(at, edit, drafts, keep) {
       make("button", { type: "button", class: "plain link mono", onclick: () => fill(example) }, example),
       ", ",
     ]);
-    examples.replaceChildren("For example ", ...buttons.slice(0, -1));
+    examples.replaceChildren(`${t("For example")} `, ...buttons.slice(0, -1));
   };
   const fill = (/** @type {string} */ example) => {
     text.value = example;
@@ -71,7 +79,7 @@ export function editBody(at, edit, drafts, keep) {
   });
   offer();
   const button = /** @type {HTMLButtonElement} */ (
-    make("button", { class: "primary", type: "submit" }, "Run with this change")
+    make("button", { class: "primary", type: "submit" }, t("Run with this change"))
   );
   const form = make("form", { class: "edit" }, of, text, examples, button, said);
   form.addEventListener("submit", async (event) => {
@@ -79,10 +87,10 @@ export function editBody(at, edit, drafts, keep) {
     const parameter = of.value.startsWith("parameter ") ? of.value.slice("parameter ".length) : undefined;
     button.disabled = true;
     said.className = "muted small";
-    said.textContent = "Running the model again …";
+    said.textContent = t("Running the model again …");
     try {
       await edit({ row: at.row, name: at.name, parameter, what: what(), text: text.value });
-      said.textContent = "Done: the branch is shown.";
+      said.textContent = t("Done: the branch is shown.");
       drafts.delete(at.name);
       keep();
     } catch (error) {
@@ -96,7 +104,9 @@ export function editBody(at, edit, drafts, keep) {
     make(
       "p",
       { class: "muted small" },
-      "The program runs again with one thing changed, and the run that results is a branch; this one stays. In Python, t is what stands there now.",
+      t(
+        "The program runs again with one thing changed, and the run that results is a branch; this one stays. In Python, t is what stands there now.",
+      ),
     ),
     form,
   ];

@@ -1,5 +1,6 @@
 // Pictures of one tensor on canvases: heat map or image, curve, histogram. Each tells its numbers on hover and by arrow keys.
 
+import { t } from "../language.js";
 import { make } from "../dom.js";
 import { SPECIAL, colorOf, css, isSigned } from "./colors.js";
 import { number } from "./numbers.js";
@@ -36,7 +37,7 @@ export function plane(picture, width, name) {
     class: "plane",
     tabindex: "0",
     role: "img",
-    "aria-label": `${name}: ${picture.caption}. Arrow keys read its values.`,
+    "aria-label": t("{what}. Arrow keys read its values.", { what: `${name}: ${picture.caption}` }),
   });
   context.imageSmoothingEnabled = false;
   context.drawImage(painted(picture), 0, 0, w, h);
@@ -74,7 +75,9 @@ export function plane(picture, width, name) {
 
 /** Where a pixel stands in its plane, in elements; of an averaged picture its own row and column. */
 function element(/** @type {{i: number, j: number}} */ { i, j }, /** @type {Picture} */ picture) {
-  return picture.exact ? [i, j] : [`row ${i} of ${picture.height}`, `column ${j} of ${picture.width}`];
+  return picture.exact
+    ? [i, j]
+    : [t("row {i} of {n}", { i, n: picture.height }), t("column {j} of {n}", { j, n: picture.width })];
 }
 
 function clamp(/** @type {number} */ value, /** @type {number} */ size) {
@@ -106,7 +109,7 @@ function valueReader(/** @type {Picture} */ picture) {
   const sign = isExact(picture) ? "=" : "≈";
   return (/** @type {number} */ i, /** @type {number} */ j) => {
     const value = values[i * picture.width + j];
-    return Number.isFinite(value) ? `${sign} ${number(value)}` : `is ${specialName(value)}`;
+    return Number.isFinite(value) ? `${sign} ${number(value)}` : t("is {value}", { value: specialName(value) });
   };
 }
 
@@ -122,7 +125,7 @@ function specialLegend(/** @type {Picture} */ picture) {
   if (!shown.length) return null;
   return make(
     "ul",
-    { class: "special", "aria-label": "Not finite" },
+    { class: "special", "aria-label": t("Not finite") },
     ...shown.map(({ name, color, count }) => {
       const patch = make("span", { class: "patch" });
       patch.style.background = css(color);
@@ -135,7 +138,7 @@ function imageReader(/** @type {Picture} */ picture) {
   const bytes = bytesOf(picture.data);
   return (/** @type {number} */ i, /** @type {number} */ j) => {
     const at = 3 * (i * picture.width + j);
-    return `red ${bytes[at]}, green ${bytes[at + 1]}, blue ${bytes[at + 2]} of 255`;
+    return t("red {r}, green {g}, blue {b} of 255", { r: bytes[at], g: bytes[at + 1], b: bytes[at + 2] });
   };
 }
 
@@ -171,7 +174,7 @@ export function grid(pictures, width, choose) {
     const name = `[${picture.index.join(", ")}]`;
     return make(
       "button",
-      { class: "plain", title: name, "aria-label": `Show ${name}`, onclick: () => choose(picture.index) },
+      { class: "plain", title: name, "aria-label": t("Show {name}", { name }), onclick: () => choose(picture.index) },
       image,
     );
   });
@@ -194,7 +197,7 @@ export function curve(picture, width, ink, name) {
     class: "plane",
     tabindex: "0",
     role: "img",
-    "aria-label": `${name}: ${picture.caption}. Arrow keys read its values.`,
+    "aria-label": t("{what}. Arrow keys read its values.", { what: `${name}: ${picture.caption}` }),
   });
   const finite = values.filter((value) => Number.isFinite(value));
   const low = Math.min(0, ...finite);
@@ -239,7 +242,7 @@ export function curve(picture, width, ink, name) {
   const show = () => {
     draw(at);
     const value = values[at];
-    said.textContent = `[${at}] ${Number.isFinite(value) ? `${isExact(picture) ? "=" : "≈"} ${number(value)}` : `is ${specialName(value)}`}`;
+    said.textContent = `[${at}] ${Number.isFinite(value) ? `${isExact(picture) ? "=" : "≈"} ${number(value)}` : t("is {value}", { value: specialName(value) })}`;
   };
   draw(-1);
   canvas.addEventListener("pointermove", (event) => {
@@ -268,12 +271,14 @@ export function curve(picture, width, ink, name) {
 export function histogram({ edges, counts, note }, width, color, name) {
   const HEIGHT = 84;
   const most = Math.max(1, ...counts);
-  const label = `${name}: histogram from ${number(edges[0])} to ${number(edges[edges.length - 1])}`;
+  const from = number(edges[0]);
+  const to = number(edges[edges.length - 1]);
+  const label = t("{name}: histogram from {from} to {to}", { name, from, to });
   const { canvas, context } = sharp(width, HEIGHT, {
     class: "bars",
     tabindex: "0",
     role: "img",
-    "aria-label": `${label}. Arrow keys read its bars.`,
+    "aria-label": t("{what}. Arrow keys read its bars.", { what: label }),
   });
   const unit = width / counts.length;
   const draw = (/** @type {number} */ marked) => {
@@ -291,7 +296,11 @@ export function histogram({ edges, counts, note }, width, color, name) {
   const show = (/** @type {number} */ i) => {
     at = clamp(i, counts.length);
     draw(at);
-    said.textContent = `${number(edges[at])} to ${number(edges[at + 1])}: ${counts[at].toLocaleString("en")}`;
+    said.textContent = t("{from} to {to}: {n}", {
+      from: number(edges[at]),
+      to: number(edges[at + 1]),
+      n: counts[at].toLocaleString("en"),
+    });
   };
   draw(-1);
   const ends = make(

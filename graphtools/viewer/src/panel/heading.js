@@ -1,10 +1,13 @@
 // The top of the panel: what is selected, where it stands in the code, and what failed.
 
+import { t, word } from "../language.js";
 import { make } from "../dom.js";
 import { modulePath } from "../model.js";
 import { lastWord, place, shortSettings } from "../words.js";
 
 /** @typedef {import("./inspector.js").Inspector} Inspector */
+
+const PHASES = { forward: word("forward"), backward: word("backward"), update: word("update") };
 
 /**
  * @param {Inspector} panel
@@ -19,13 +22,13 @@ export function showHeading({ model, run, position, actions, heading }, item) {
   const event = run?.events[position];
   const where = [];
   if (node && place(node)) where.push(place(node));
-  if (event && run) where.push(`event ${position + 1} of ${run.events.length}`);
+  if (event && run) where.push(t("event {n} of {all}", { n: position + 1, all: run.events.length }));
   const failure = node?.failed && model.failure ? model.failure : null;
   const close = run
     ? null
     : make(
         "button",
-        { class: "plain close", "aria-label": "Close details", title: "Close (Esc)", onclick: actions.close },
+        { class: "plain close", "aria-label": t("Close details"), title: t("Close (Esc)"), onclick: actions.close },
         "×",
       );
   heading.replaceChildren(
@@ -37,7 +40,7 @@ export function showHeading({ model, run, position, actions, heading }, item) {
             "p",
             { class: "muted mono" },
             where.join(" · "),
-            event ? make("span", { class: `phase ${event.phase}` }, event.phase) : null,
+            event ? make("span", { class: `phase ${event.phase}` }, t(PHASES[event.phase])) : null,
           )
         : null,
       failure
@@ -53,9 +56,11 @@ export function showHeading({ model, run, position, actions, heading }, item) {
   );
 }
 
+const KINDS = { input: word("input"), output: word("output"), constant: word("constant") };
+
 /** What an operation is, where its name does not say it already, as `add_1` does. */
 function kindOf(/** @type {import("../model.js").GraphNode} */ node) {
-  if (node.kind !== "call") return node.kind;
+  if (node.kind !== "call") return t(KINDS[/** @type {keyof typeof KINDS} */ (node.kind)] ?? node.kind);
   const word = lastWord(node.target);
   return node.name.startsWith(word) ? "" : word;
 }

@@ -1,5 +1,6 @@
 // The panel beside the graph: what the selected box gave and got, as of the position, in tabs.
 
+import { t, word } from "../language.js";
 import { make } from "../dom.js";
 import { Details } from "./details.js";
 import { editBody } from "./edit.js";
@@ -30,13 +31,13 @@ import { whyBody } from "./why.js";
  */
 
 const TITLES = /** @type {Record<Tab, string>} */ ({
-  output: "Output",
-  gradient: "Gradient",
-  parameters: "Parameters",
-  why: "Why",
-  source: "Source",
-  edit: "Edit",
-  details: "Details",
+  output: word("Output"),
+  gradient: word("Gradient"),
+  parameters: word("Parameters"),
+  why: word("Why"),
+  source: word("Source"),
+  edit: word("Edit"),
+  details: word("Details"),
 });
 const FIRST_TAB = /** @type {Record<string, Tab>} */ ({
   forward: "output",
@@ -73,18 +74,18 @@ export class Inspector {
     this.chosen = /** @type {Record<string, Tab>} */ ({});
     this.theme = /** @type {import("../theme.js").Theme | null} */ (null);
     this.heading = make("header", {});
-    this.tabs = make("div", { class: "tabs", role: "tablist", "aria-label": "What to show" });
+    this.tabs = make("div", { class: "tabs", role: "tablist", "aria-label": t("What to show") });
     this.body = make("div", { class: "panel-body", role: "tabpanel", id: "panel", tabindex: "0" });
     this.grip = make("div", {
       class: "grip",
       role: "separator",
       "aria-orientation": "vertical",
-      "aria-label": "Width of the panel",
+      "aria-label": t("Width of the panel"),
       tabindex: "0",
     });
     this.element = make(
       "aside",
-      { class: "inspector", "aria-label": "Inspector" },
+      { class: "inspector", "aria-label": t("Inspector") },
       this.grip,
       this.heading,
       this.tabs,
@@ -180,7 +181,7 @@ export class Inspector {
     const item = this.tree.items[this.item];
     if (!item || this.item < 0) {
       if (this.item === -1) {
-        this.heading.replaceChildren(make("p", { class: "muted" }, "Select a box to see what it gave."));
+        this.heading.replaceChildren(make("p", { class: "muted" }, t("Select a box to see what it gave.")));
         this.tabs.replaceChildren();
         this.body.replaceChildren();
       }
@@ -209,12 +210,12 @@ export class Inspector {
           tabindex: tab === shown ? "0" : "-1",
           onclick: () => this.chooseTab(tab),
         },
-        TITLES[tab],
+        t(TITLES[tab]),
       ),
     );
     this.tabs.replaceChildren(...(tabs.length > 1 ? buttons : []));
     this.tabs.hidden = tabs.length < 2;
-    this.body.setAttribute("aria-label", TITLES[shown]);
+    this.body.setAttribute("aria-label", t(TITLES[shown]));
     if (hadFocus) buttons[tabs.indexOf(shown)]?.focus();
   }
 

@@ -1,11 +1,13 @@
 // Numbers as the inspector writes them, and what they warn of.
 
+import { t } from "../language.js";
+
 /**
  * A number with four significant digits, as graphtools.statistics writes it; texts such as "nan" as they are, and True
  * and False of a bool tensor in Python's words. JSON does not tell 3.0 from 3, so whole numbers are in full to a million.
  */
 export function number(/** @type {number | string | boolean | null | undefined} */ value) {
-  if (value === null || value === undefined) return "none";
+  if (value === null || value === undefined) return t("none");
   if (typeof value === "string") return value;
   if (typeof value === "boolean") return value ? "True" : "False";
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
@@ -18,7 +20,7 @@ export function number(/** @type {number | string | boolean | null | undefined} 
 
 /** A share as a percentage. */
 export function percent(/** @type {number} */ share) {
-  if (share === 0 || share === 1) return share ? "all" : "none";
+  if (share === 0 || share === 1) return share ? t("all") : t("none");
   const value = share * 100;
   if (value < 0.0005) return "< 0.001 %"; // neither of the two may be rounded to none or all
   if (value > 99.9995) return "> 99.999 %";
@@ -43,20 +45,23 @@ const RATIO = { low: 1e-5, high: 1e-1 };
  */
 export function warningsOf(value, grad) {
   const found = /** @type {Warning[]} */ ([]);
-  for (const [entry, name] of /** @type {[any, string][]} */ ([
-    [value, "value"],
-    [grad, "gradient"],
-  ])) {
+  for (const entry of [value, grad]) {
+    const isValue = entry === value;
     if (!entry || entry.lost || entry.text !== undefined) continue;
     if (entry.nan || entry.inf)
       found.push({
-        text: `The ${name} holds ${counted(entry.nan, "NaN")}${entry.nan && entry.inf ? " and " : ""}${counted(entry.inf, "infinite")}.`,
+        text: t(isValue ? "The value holds {what}." : "The gradient holds {what}.", {
+          what: [counted(entry.nan, "NaN"), counted(entry.inf, t("infinite"))].filter(Boolean).join(t(" and ")),
+        }),
         bad: true,
       });
     else if (entry.elements > 1 && entry.zeros === 1)
-      found.push({ text: `The ${name} is zero everywhere.`, bad: true });
-    else if (name === "value" && entry.elements > 20 && entry.zeros >= MANY_ZEROS)
-      found.push({ text: `${percent(entry.zeros)} of the values are zero.`, bad: false });
+      found.push({
+        text: t(isValue ? "The value is zero everywhere." : "The gradient is zero everywhere."),
+        bad: true,
+      });
+    else if (isValue && entry.elements > 20 && entry.zeros >= MANY_ZEROS)
+      found.push({ text: t("{share} of the values are zero.", { share: percent(entry.zeros) }), bad: false });
   }
   if (
     typeof value?.norm === "number" &&
@@ -64,7 +69,10 @@ export function warningsOf(value, grad) {
     grad.norm > LARGE_GRADIENT * value.norm &&
     value.norm > 0
   )
-    found.push({ text: `The gradient is ${number(grad.norm / value.norm)} times as large as the value.`, bad: false });
+    found.push({
+      text: t("The gradient is {n} times as large as the value.", { n: number(grad.norm / value.norm) }),
+      bad: false,
+    });
   return found;
 }
 
@@ -75,10 +83,10 @@ function counted(/** @type {number} */ count, /** @type {string} */ word) {
 /** What an update : weight ratio says, in words; "" for none. */
 export function ratioWords(/** @type {number | null} */ ratio) {
   if (ratio === null || Number.isNaN(ratio)) return "";
-  const usual = "about 1e-3 is usual (Karpathy, CS231n)";
-  if (ratio === 0) return "the parameter did not change";
-  if (ratio < RATIO.low) return `very small: ${usual}`;
-  if (ratio > RATIO.high) return `very large: ${usual}`;
+  const usual = t("about 1e-3 is usual (Karpathy, CS231n)");
+  if (ratio === 0) return t("the parameter did not change");
+  if (ratio < RATIO.low) return t("very small: {usual}", { usual });
+  if (ratio > RATIO.high) return t("very large: {usual}", { usual });
   return usual;
 }
 

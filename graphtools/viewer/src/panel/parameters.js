@@ -1,5 +1,6 @@
 // The parameters and buffers that an operation reads: value, .grad, update and optimizer state as of a position.
 
+import { t, word } from "../language.js";
 import { make } from "../dom.js";
 import { lastAt } from "../run.js";
 import { number, ratioWords } from "./numbers.js";
@@ -33,12 +34,12 @@ export function keysAt(/** @type {Run} */ run, /** @type {number} */ parameter, 
  * @param {Ink} ink
  */
 export async function parametersBody(run, looks, parameters, position, opened, byHand, width, ink) {
-  if (!parameters.length) return [make("p", { class: "muted" }, "It reads no parameter and no buffer.")];
+  if (!parameters.length) return [make("p", { class: "muted" }, t("It reads no parameter and no buffer."))];
   const shown = parameters.includes(opened) ? opened : parameters[0];
   return Promise.all(
     parameters.map(async (parameter) => {
       const { name, spec, trainable, buffer } = run.parameters[parameter];
-      const kind = buffer ? "buffer" : trainable ? "" : "frozen";
+      const kind = buffer ? t("buffer") : trainable ? "" : t("frozen");
       const isOpen = byHand.get(parameter) ?? parameter === shown;
       const body = make("div", {});
       const fill = async () => body.replaceChildren(...(await one(run, looks, parameter, position, width, ink)));
@@ -77,8 +78,8 @@ async function one(
   const parts = /** @type {(HTMLElement | null)[]} */ ([]);
   const plain = plainWords(value);
   const columns = /** @type {[string, any][]} */ ([
-    ["value", value],
-    ["gradient", grad],
+    [word("value"), value],
+    [word("gradient"), grad],
   ]);
   if (plain) parts.push(plain);
   else {
@@ -95,10 +96,10 @@ async function one(
 
 function comingWords(/** @type {Run} */ run, /** @type {number} */ parameter, /** @type {number} */ position) {
   const coming = (run.accumulated.get(parameter) ?? []).find((event) => event > position);
-  if (coming !== undefined) return `Its gradient arrives at event ${coming + 1}.`;
+  if (coming !== undefined) return t("Its gradient arrives at event {event}.", { event: coming + 1 });
   return run.parameters[parameter].trainable
-    ? "No gradient arrives in this run."
-    : "It is frozen: requires_grad is False.";
+    ? t("No gradient arrives in this run.")
+    : t("It is frozen: requires_grad is False.");
 }
 
 async function updateCard(
@@ -111,9 +112,9 @@ async function updateCard(
   const ratio = ratioOf(before, change);
   const rows = [
     ...update.settings.map(([name, value]) => [name, value]),
-    ["norm before", number(before?.norm)],
-    ["norm after", number(after?.norm)],
-    ...(ratio === null ? [] : [["‖update‖ : ‖weight‖", `${number(ratio)}`]]),
+    [t("norm before"), number(before?.norm)],
+    [t("norm after"), number(after?.norm)],
+    ...(ratio === null ? [] : [[t("‖update‖ : ‖weight‖"), `${number(ratio)}`]]),
   ];
   const states = await Promise.all(
     update.state.map(async (name) => [name, await looks.tensor(`u.${update.event}.state.${name}`)]),
@@ -123,13 +124,19 @@ async function updateCard(
     else if (entry && !entry.lost)
       rows.push([
         name,
-        entry.elements === 1 ? number(entry.mean) : `mean ${number(entry.mean)}, norm ${number(entry.norm)}`,
+        entry.elements === 1
+          ? number(entry.mean)
+          : t("mean {mean}, norm {norm}", { mean: number(entry.mean), norm: number(entry.norm) }),
       ]);
   }
   return make(
     "section",
     { class: "update-card" },
-    make("h3", {}, `Updated by ${update.optimizer} at event ${update.event + 1}`),
+    make(
+      "h3",
+      {},
+      t("Updated by {optimizer} at event {event}", { optimizer: update.optimizer, event: update.event + 1 }),
+    ),
     make(
       "table",
       { class: "numbers" },

@@ -1,5 +1,6 @@
 // The line of the user's code that made the event, among its neighbors.
 
+import { t } from "../language.js";
 import { make } from "../dom.js";
 
 /**
@@ -10,9 +11,9 @@ import { make } from "../dom.js";
  * @returns {HTMLElement[]}
  */
 export function sourceBody(lines, file, line, around = 6) {
-  if (!file) return [make("p", { class: "muted" }, "This event has no line of its own.")];
+  if (!file) return [make("p", { class: "muted" }, t("This event has no line of its own."))];
   const name = make("p", { class: "muted mono path", title: file }, `${file}:${line}`);
-  if (!lines) return [name, make("p", { class: "muted" }, "The file could not be read when this was recorded.")];
+  if (!lines) return [name, make("p", { class: "muted" }, t("The file could not be read when this was recorded."))];
   const numbers = [...lines.keys()].filter((n) => Math.abs(n - line) <= around).sort((a, b) => a - b);
   const texts = numbers.map((n) => lines.get(n) ?? "");
   const margin = Math.min(
@@ -27,5 +28,5 @@ export function sourceBody(lines, file, line, around = 6) {
       texts[i].slice(margin) || " ",
     ),
   );
-  return [name, make("div", { class: "code", role: "group", "aria-label": "Source", tabindex: "0" }, ...rows)];
+  return [name, make("div", { class: "code", role: "group", "aria-label": t("Source"), tabindex: "0" }, ...rows)];
 }

@@ -1,5 +1,6 @@
 // One tensor, and beside it its gradient: numbers, histograms, a picture with a slider for each leading size.
 
+import { t, word } from "../language.js";
 import { make } from "../dom.js";
 import { curve, grid, histogram, plane } from "./figures.js";
 import { keepingFocus } from "./focus.js";
@@ -17,32 +18,32 @@ export function numbersTable(columns) {
   const shown = columns.filter(([, entry]) => entry && !entry.lost && entry.text === undefined);
   if (!shown.length) return null;
   const rows = /** @type {[string, (entry: any) => string, ((entry: any) => boolean)?][]} */ ([
-    ["type", (e) => e.spec],
-    ["elements", (e) => e.elements.toLocaleString("en")],
-    ["mean", (e) => number(e.mean)],
-    ["std", (e) => number(e.std)],
-    ["min", (e) => number(e.min)],
-    ["max", (e) => number(e.max)],
-    ["norm", (e) => number(e.norm)],
-    ["zeros", (e) => percent(e.zeros), (e) => e.elements > 1 && e.zeros === 1],
+    [word("type"), (e) => e.spec],
+    [word("elements"), (e) => e.elements.toLocaleString("en")],
+    [word("mean"), (e) => number(e.mean)],
+    [word("std"), (e) => number(e.std)],
+    [word("min"), (e) => number(e.min)],
+    [word("max"), (e) => number(e.max)],
+    [word("norm"), (e) => number(e.norm)],
+    [word("zeros"), (e) => percent(e.zeros), (e) => e.elements > 1 && e.zeros === 1],
     [
-      "NaN, infinite",
-      (e) => (e.nan || e.inf ? `${e.nan.toLocaleString("en")}, ${e.inf.toLocaleString("en")}` : "none"),
+      word("NaN, infinite"),
+      (e) => (e.nan || e.inf ? `${e.nan.toLocaleString("en")}, ${e.inf.toLocaleString("en")}` : t("none")),
       (e) => e.nan + e.inf > 0,
     ],
   ]);
   const same = shown.length === 2 && shown[0][1].spec === shown[1][1].spec;
-  const head = make("tr", {}, make("td", {}), ...shown.map(([name]) => make("th", { scope: "col" }, name)));
+  const head = make("tr", {}, make("td", {}), ...shown.map(([name]) => make("th", { scope: "col" }, t(name))));
   const body = rows.map(([name, text, isBad]) =>
     make(
       "tr",
       {},
-      make("th", { scope: "row" }, name),
+      make("th", { scope: "row" }, t(name)),
       ...shown.map(([, entry], i) =>
         make(
           "td",
           { class: isBad?.(entry) ? "bad" : "" },
-          i && same && name === "type" ? "same" : i && same && name === "elements" ? "same" : text(entry),
+          i && same && name === "type" ? t("same") : i && same && name === "elements" ? t("same") : text(entry),
         ),
       ),
     ),
@@ -69,7 +70,7 @@ export function histograms(
     "div",
     { class: "beside" },
     ...shown.map(([name, entry]) =>
-      histogram(entry.histogram, wide, name === "gradient" ? ink.gradient : ink.value, name),
+      histogram(entry.histogram, wide, name === "gradient" ? ink.gradient : ink.value, t(name)),
     ),
   );
 }
@@ -83,7 +84,7 @@ export function warnings(/** @type {any} */ value, /** @type {any} */ grad) {
 
 /** What there is to say of a summary that has no numbers: a Python value, or why it was not kept; null for a tensor. */
 export function plainWords(/** @type {any} */ entry) {
-  if (!entry) return make("p", { class: "muted" }, "There is no value.");
+  if (!entry) return make("p", { class: "muted" }, t("There is no value."));
   if (entry.lost) return make("p", { class: "muted" }, entry.lost);
   if (entry.text !== undefined) return make("pre", { class: "value" }, entry.text);
   return null;
@@ -91,9 +92,9 @@ export function plainWords(/** @type {any} */ entry) {
 
 /** The name of a leading size, as images and batches have them. */
 function axisName(/** @type {number} */ axis, /** @type {number} */ rank) {
-  if (rank === 4) return axis === 0 ? "sample" : "channel";
-  if (rank === 3 && axis === 0) return "sample";
-  return `axis ${axis}`;
+  if (rank === 4) return axis === 0 ? t("sample") : t("channel");
+  if (rank === 3 && axis === 0) return t("sample");
+  return t("axis {n}", { n: axis });
 }
 
 /** The picture of a tensor, with what chooses the plane that it shows. Keeps its place while the tensors change. */
@@ -166,7 +167,7 @@ export class PictureView {
       make("input", {
         type: "range",
         min: "0",
-        "aria-label": `${name}, of ${size}`,
+        "aria-label": t("{name}, of {size}", { name, size }),
         oninput: (event) => {
           this.index[axis] = Number(event.target.value);
           changed();
@@ -179,8 +180,9 @@ export class PictureView {
       input.max = String(reach - 1);
       input.value = String(this.index[axis]);
       input.hidden = reach < 2;
-      const held = reach < size ? `; this page holds ${reach === 1 ? "this one" : `the first ${reach}`}` : "";
-      said.textContent = `${name} ${this.index[axis]} of ${size}${held}`;
+      const held = reach === 1 ? t("this page holds this one") : t("this page holds the first {n}", { n: reach });
+      const where = t("{name} {n} of {size}", { name, n: this.index[axis], size });
+      said.textContent = reach < size ? `${where}; ${held}` : where;
     };
     update();
     return { element: make("label", { class: "slice" }, said, input), update };
@@ -209,7 +211,9 @@ export class PictureView {
     }
     if (!picture) {
       const known = entry.pictures.map((/** @type {Picture} */ { index }) => `[${index.join(", ")}]`).join(", ");
-      slot.replaceChildren(make("p", { class: "muted small" }, `This page holds only the pictures of ${known}.`));
+      slot.replaceChildren(
+        make("p", { class: "muted small" }, t("This page holds only the pictures of {known}.", { known })),
+      );
     } else if (picture.kind === "curve") {
       slot.replaceChildren(curve(picture, width, { line: ink.value, axis: ink.axis, text: ink.text }, name));
     } else {

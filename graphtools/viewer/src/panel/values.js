@@ -1,5 +1,6 @@
 // What the selected box gave and the gradient that came back to it: of several results and backward passes, the chosen.
 
+import { t, word } from "../language.js";
 import { make } from "../dom.js";
 import { gradientAt } from "./numbers.js";
 import { PictureView, histograms, numbersTable, plainWords, warnings } from "./tensor_view.js";
@@ -44,18 +45,18 @@ export class Values {
     return make(
       "select",
       {
-        "aria-label": "Which backward pass",
+        "aria-label": t("Which backward pass"),
         onchange: (event) => {
           this.pass = Number(event.target.value);
           this.panel.refresh();
         },
       },
-      make("option", { value: "-1", selected: chosen < 0 }, "the latest gradient so far"),
+      make("option", { value: "-1", selected: chosen < 0 }, t("the latest gradient so far")),
       ...passes.map((pass, i) =>
         make(
           "option",
           { value: String(i), selected: i === chosen },
-          `backward pass ${i + 1}, from event ${pass.start + 1}${pass.name ? `: ${pass.name}` : ""}`,
+          `${t("backward pass {n}, from event {event}", { n: i + 1, event: pass.start + 1 })}${pass.name ? `: ${pass.name}` : ""}`,
         ),
       ),
     );
@@ -64,8 +65,15 @@ export class Values {
   async outputParts(/** @type {number} */ row, /** @type {number} */ turn) {
     const ran = this.panel.run?.forwardOf[row] ?? -1;
     if (ran > this.panel.position) {
-      const goes = make("button", { onclick: () => this.panel.actions.goto(ran) }, `Go to event ${ran + 1}`);
-      return [make("p", { class: "muted" }, `It has not run yet; it runs at event ${ran + 1}.`), goes];
+      const goes = make(
+        "button",
+        { onclick: () => this.panel.actions.goto(ran) },
+        t("Go to event {event}", { event: ran + 1 }),
+      );
+      return [
+        make("p", { class: "muted" }, t("It has not run yet; it runs at event {event}.", { event: ran + 1 })),
+        goes,
+      ];
     }
     const { key } = this.gradientKey(row);
     const [value, grad] = await Promise.all([
@@ -76,11 +84,11 @@ export class Values {
     const plain = plainWords(value);
     if (plain) return [choosers[0], plain].filter((part) => part !== null);
     const columns = /** @type {[string, any][]} */ ([
-      ["output", value],
-      ["gradient", grad],
+      [word("output"), value],
+      [word("gradient"), grad],
     ]);
     // The picture stands in the panel now: a late answer must not paint over that of another box.
-    if (this.panel.isTurn(turn)) this.picture.show(value, this.panel.inner, this.panel.ink, "output");
+    if (this.panel.isTurn(turn)) this.picture.show(value, this.panel.inner, this.panel.ink, t("output"));
     return [
       ...choosers,
       ...warnings(value, grad),
@@ -96,11 +104,17 @@ export class Values {
     if (!key) {
       const later =
         coming >= 0
-          ? make("button", { onclick: () => this.panel.actions.goto(coming) }, `Go to event ${coming + 1}`)
+          ? make(
+              "button",
+              { onclick: () => this.panel.actions.goto(coming) },
+              t("Go to event {event}", { event: coming + 1 }),
+            )
           : null;
       const words =
-        coming >= 0 ? `No gradient yet: it arrives at event ${coming + 1}.` : "No gradient arrives here in this run.";
-      const why = coming >= 0 ? null : make("button", { onclick: () => this.panel.chooseTab("why") }, "Why?");
+        coming >= 0
+          ? t("No gradient yet: it arrives at event {event}.", { event: coming + 1 })
+          : t("No gradient arrives here in this run.");
+      const why = coming >= 0 ? null : make("button", { onclick: () => this.panel.chooseTab("why") }, t("Why?"));
       return [...choosers, make("p", { class: "muted" }, words), later, why].filter((part) => part !== null);
     }
     const grad = await this.panel.looks.tensor(key);
@@ -108,15 +122,15 @@ export class Values {
     if (plain) return [...choosers, plain].filter((part) => part !== null);
     const value = await this.panel.looks.tensor(`v.${row}.${this.output}`);
     const columns = /** @type {[string, any][]} */ ([
-      ["output", value],
-      ["gradient", grad],
+      [word("output"), value],
+      [word("gradient"), grad],
     ]);
-    if (this.panel.isTurn(turn)) this.picture.show(grad, this.panel.inner, this.panel.ink, "gradient"); // as in outputParts
+    if (this.panel.isTurn(turn)) this.picture.show(grad, this.panel.inner, this.panel.ink, t("gradient")); // as in outputParts
     return [
       ...choosers,
       ...warnings(null, grad),
       numbersTable(columns),
-      histograms([["gradient", grad]], this.panel.inner, this.panel.ink),
+      histograms([[word("gradient"), grad]], this.panel.inner, this.panel.ink),
       this.picture.element,
     ].filter((part) => part !== null);
   }
@@ -127,14 +141,14 @@ export class Values {
     return make(
       "select",
       {
-        "aria-label": "Which of its results",
+        "aria-label": t("Which of its results"),
         onchange: (event) => {
           this.output = Number(event.target.value);
           this.panel.refresh();
         },
       },
       ...specs.map((spec, i) =>
-        make("option", { value: String(i), selected: i === this.output }, `result ${i}: ${spec}`),
+        make("option", { value: String(i), selected: i === this.output }, t("result {i}: {spec}", { i, spec })),
       ),
     );
   }

@@ -1,7 +1,7 @@
 // Why a value and its gradient are what they are: the rule with its factors, what arrived from whom, where it began.
 
 import { make } from "../dom.js";
-import { t } from "../language.js";
+import { t, word } from "../language.js";
 import { percent } from "./numbers.js";
 
 /**
@@ -10,17 +10,17 @@ import { percent } from "./numbers.js";
  * @returns {HTMLElement[]}
  */
 export function whyBody(found, link) {
-  if (!found) return [make("p", { class: "muted" }, "There is nothing to explain here.")];
+  if (!found) return [make("p", { class: "muted" }, t("There is nothing to explain here."))];
   const name = (/** @type {{row: number, name: string}} */ { row, name: text }) =>
     row >= 0 ? link(row, text) : make("span", {}, text);
   return [
     ...found.origins.map((/** @type {any} */ origin) => originCard(origin, name)),
     ruleCard(found),
-    ...arrivals("What arrived", found.arrivals, name, found.sum),
-    ...arrivals("What it sent on", found.sent, name, ""),
-    make("h3", {}, "In one line"),
-    line("value", found.value),
-    line("gradient", found.gradient),
+    ...arrivals(t("What arrived"), found.arrivals, name, found.sum),
+    ...arrivals(t("What it sent on"), found.sent, name, ""),
+    make("h3", {}, t("In one line")),
+    line(t("value"), found.value),
+    line(t("gradient"), found.gradient),
     ...found.notes.map((/** @type {string} */ note) => make("p", { class: "muted small" }, note)),
   ].filter((part) => part !== null);
 }
@@ -78,15 +78,20 @@ function arrivals(
 }
 
 const TROUBLES = /** @type {Record<string, string>} */ ({
-  zero: "Zero",
-  missing: "Missing",
-  "not finite": "Not finite",
+  "zero value": word("Zero value"),
+  "zero gradient": word("Zero gradient"),
+  "missing value": word("Missing value"),
+  "missing gradient": word("Missing gradient"),
+  "not finite value": word("Not finite value"),
+  "not finite gradient": word("Not finite gradient"),
 });
 
 /** The way back to where a zero, missing or non-finite number began. */
 function originCard(/** @type {any} */ origin, /** @type {(entry: any) => HTMLElement} */ name) {
   const others = origin.others
-    ? `${origin.others} more ${origin.others === 1 ? "place does" : "places do"} the same on other ways.`
+    ? origin.others === 1
+      ? t("1 more place does the same on other ways.")
+      : t("{n} more places do the same on other ways.", { n: origin.others })
     : "";
   const told = origin.steps.length > 1 ? origin.steps : [];
   const steps = told.map((/** @type {any} */ step) =>
@@ -108,7 +113,12 @@ function originCard(/** @type {any} */ origin, /** @type {(entry: any) => HTMLEl
   return make(
     "section",
     { class: "warning bad-card origin" },
-    make("p", {}, make("strong", {}, `${TROUBLES[origin.trouble] ?? origin.trouble} ${origin.side}: `), origin.reason),
+    make(
+      "p",
+      {},
+      make("strong", {}, `${t(TROUBLES[`${origin.trouble} ${origin.side}`] ?? `${origin.trouble} ${origin.side}`)}: `),
+      origin.reason,
+    ),
     steps.length ? make("ol", {}, ...steps) : null,
     others ? make("p", { class: "small" }, others) : null,
   );
