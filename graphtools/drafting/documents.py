@@ -10,6 +10,7 @@ Nodes and arguments are written as in a graph's document. Reading builds the pla
 from __future__ import annotations
 
 import json
+import keyword
 import math
 import re
 from collections.abc import Iterable
@@ -107,8 +108,12 @@ def _check_names(nodes: Iterable[Node]) -> None:
     """Raises FormatError for a name that Python could not have: names are written into generated code."""
     for node in nodes:
         for word in (node.name, *node.kwargs, *re.split(r"[.#]", node.scope)):
-            if not (isinstance(word, str) and (word == "" or word.isdecimal() or word.isidentifier())):
+            if word and not _is_word(word):
                 fail("nodes", f"{word!r} is no name")
+
+
+def _is_word(text: Any) -> bool:
+    return isinstance(text, str) and (text.isdecimal() or (text.isidentifier() and not keyword.iskeyword(text)))
 
 
 def clip_from_json(document: Any) -> Clip:
@@ -134,14 +139,14 @@ def _read_position(value: Any, name: str) -> tuple[float, float]:
 
 def _read_layer(value: Any, where: str) -> Layer:
     fields = fields_of(value, where, ("target", "settings"), {"origin": ""})
-    for word in filter(None, where[len("layers['") : -2].split(".")):
-        if not (word.isdecimal() or word.isidentifier()):
+    for word in filter(None, re.split(r"[.#]", where[len("layers['") : -2])):
+        if not _is_word(word):
             fail(where, f"{word!r} is no name")
     settings = None
     if fields["settings"] is not None:
         named = mapping(fields["settings"], f"{where}.settings")
         for name in named:
-            if not (name.isidentifier() or name.isdecimal()):
+            if not _is_word(name):
                 fail(f"{where}.settings", f"{name!r} is no name")
         settings = freeze((name, decode(item, f"{where}.settings[{name!r}]")) for name, item in named.items())
     return Layer(text(fields["target"], f"{where}.target"), settings, text(fields["origin"], f"{where}.origin"))
