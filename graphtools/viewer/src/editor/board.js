@@ -33,6 +33,7 @@ export class Board {
     /** @type {Map<string, {element: HTMLElement, text: string, width: number, height: number}>} */
     this.shown = new Map();
     this.level = /** @type {Level} */ ({ boxes: [], edges: [] });
+    this.boxOf = /** @type {Map<string, Box>} */ (new Map());
     this.positions = /** @type {Record<string, [number, number]>} */ ({});
     this.colors = themeNamed("light").category;
     this.drawn = /** @type {{edge: Edge, path: SVGPathElement, wide: SVGPathElement}[]} */ ([]);
@@ -45,9 +46,9 @@ export class Board {
   /** Builds the boxes of a level; those that look as before stay. Their sizes are known afterwards. */
   build(/** @type {Level} */ level) {
     this.level = level;
-    const keys = new Set(level.boxes.map(({ key }) => key));
+    this.boxOf = new Map(level.boxes.map((box) => [box.key, box]));
     for (const [key, { element }] of this.shown) {
-      if (keys.has(key)) continue;
+      if (this.boxOf.has(key)) continue;
       element.remove();
       this.shown.delete(key);
     }
@@ -159,11 +160,18 @@ export class Board {
 
   /** Draws the edges anew, or those of some boxes. */
   routeEdges(/** @type {Set<string> | null} */ keys = null) {
+    const rects = this.level.boxes
+      .map(({ key }) => {
+        const [left, top] = this.positions[key] ?? [0, 0];
+        const { width, height } = this.sizeOf(key);
+        return { key, left: left - LANE, right: left + width + LANE, top, bottom: top + height };
+      })
+      .sort((a, b) => a.top - b.top);
     for (const { edge, path, wide } of this.drawn) {
       if (keys && !keys.has(edge.from) && !keys.has(edge.to)) continue;
       const from = this.portAt(edge.from, "out", edge.out);
       const to = this.portAt(edge.to, "in", edge.in);
-      const way = curve(from, to, this.passing(edge, from, to));
+      const way = curve(from, to, lane(rects, edge, from, to));
       path.setAttribute("d", way);
       wide.setAttribute("d", way);
     }
@@ -171,27 +179,11 @@ export class Board {
 
   /** Where a port is, in the picture. @returns {[number, number]} */
   portAt(/** @type {string} */ key, /** @type {"in" | "out"} */ side, /** @type {number} */ at) {
-    const box = this.level.boxes.find((found) => found.key === key);
+    const box = this.boxOf.get(key);
     const { width, height } = this.sizeOf(key);
     const [x, y] = this.positions[key] ?? [0, 0];
     const count = (side === "in" ? box?.ins.length : box?.outs.length) ?? 1;
     return [x + (width * (at + 1)) / (count + 1), side === "in" ? y : y + height];
-  }
-
-  /** Where an edge passes beside boxes that stand in its way: x of that lane; null where nothing does. */
-  passing(/** @type {Edge} */ edge, /** @type {[number, number]} */ from, /** @type {[number, number]} */ to) {
-    if (to[1] - from[1] < 60) return null;
-    const rects = this.level.boxes
-      .filter(({ key }) => key !== edge.from && key !== edge.to)
-      .map(({ key }) => ({ at: this.positions[key] ?? [0, 0], ...this.sizeOf(key) }))
-      .filter(({ at, height }) => at[1] < to[1] - 8 && at[1] + height > from[1] + 8)
-      .map(({ at, width }) => [at[0] - LANE, at[0] + width + LANE]);
-    const isFree = (/** @type {number} */ x) => rects.every(([left, right]) => x <= left || x >= right);
-    const middle = (from[0] + to[0]) / 2;
-    if (!rects.length || [from[0], to[0]].every(isFree)) return null;
-    const far = (/** @type {number} */ x) => Math.abs(x - middle);
-    const lanes = rects.flat().filter(isFree);
-    return lanes.reduce((best, x) => (far(x) < far(best) ? x : best), lanes[0] ?? middle);
   }
 
   /** The edge that passes a point of the picture, if one does. @returns {Edge | null} */
@@ -245,6 +237,31 @@ export class Board {
     }
     return left > right ? null : { x: left, y: top, width: right - left, height: bottom - top };
   }
+}
+
+/**
+ * Where an edge passes beside boxes that stand in its way: the x of the nearest free lane; null where nothing does.
+ * @param {{key: string, left: number, right: number, top: number, bottom: number}[]} rects from the top down
+ * @param {Edge} edge
+ * @param {[number, number]} from
+ * @param {[number, number]} to
+ */
+function lane(rects, edge, from, to) {
+  if (to[1] - from[1] < 60) return null;
+  const between = [];
+  for (const rect of rects) {
+    if (rect.top > to[1] - 8) break;
+    if (rect.bottom > from[1] + 8 && rect.key !== edge.from && rect.key !== edge.to) between.push(rect);
+  }
+  const isFree = (/** @type {number} */ x) => between.every(({ left, right }) => x <= left || x >= right);
+  if (isFree(from[0]) && isFree(to[0])) return null;
+  const middle = (from[0] + to[0]) / 2;
+  let best = middle;
+  let least = Infinity;
+  for (const x of between.flatMap(({ left, right }) => [left, right])) {
+    if (Math.abs(x - middle) < least && isFree(x)) [best, least] = [x, Math.abs(x - middle)];
+  }
+  return best;
 }
 
 /** A curve from an output down to an input; through `lane`, an x, where something is in the way; upwards around. */

@@ -120,7 +120,7 @@ export class Editor {
     const chosen = placeNew(this.level, known, (key) => this.board.sizeOf(key));
     if (Object.keys(chosen).length) void this.draft.run({ do: "place", positions: chosen });
     this.board.place({ ...known, ...chosen });
-    this.selected = new Set([...this.selected].filter((key) => this.level.boxes.some((box) => box.key === key)));
+    this.selected = new Set([...this.selected].filter((key) => this.board.boxOf.has(key)));
     this.board.select(this.selected);
     this.hint.hidden = this.level.boxes.length > 0;
     this.bar.update();

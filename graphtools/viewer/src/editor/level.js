@@ -48,6 +48,7 @@ export function levelOf(draft, scope) {
   }
   for (const box of boxes.values()) if (box.kind === "group") openPorts(box, draft, users);
   const edges = /** @type {Edge[]} */ ([]);
+  const problems = draft.problems.filter(({ place }) => place);
   for (const box of [...boxes.values()]) {
     box.ins.forEach((port, at) => {
       if (!port.from) return;
@@ -57,8 +58,8 @@ export function levelOf(draft, scope) {
       const giver = boxes.get(key) ?? outsideBox(boxes, source, draft);
       let out = giver.outs.findIndex(({ value }) => String(value) === String(port.from));
       if (out < 0) out = giver.outs.push({ label: "", value: port.from, type: "" }) - 1;
-      const bad = draft.problems.some(
-        ({ node, place }) => place && port.ends.some(([name, end]) => name === node && String(end) === String(place)),
+      const bad = problems.some(({ node, place }) =>
+        port.ends.some(([name, end]) => name === node && String(end) === String(place)),
       );
       edges.push({ from: giver.key, out, to: box.key, in: at, value: port.from, bad });
     });
