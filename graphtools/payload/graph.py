@@ -7,9 +7,10 @@ reads in `states`, because a box for each would hide the computation behind its 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from graphtools.graph import Graph, Node, Path, Spec, format_arg
+from graphtools.graph import Graph, Node, Path, Spec, format_arg, module_path
 from graphtools.kinds import node_category
 from graphtools.meaning import meaning
 from graphtools.payload.strings import Strings
@@ -19,7 +20,9 @@ VERSION = 1
 
 _LONGEST_ARG = 400  # characters of argument text kept for a node; a literal list of 10,000 numbers helps nobody
 _LONGEST_MESSAGE = 4000
-_RANDOM, _WRITES, _NO_GRAD, _FAILED = 1, 2, 4, 8  # bits of the `flags` column
+# Bits of the `flags` column. An operation is trained if a parameter that it reads is, frozen if it reads some and
+# none of them is; where the modules of the parameters are not known it is neither.
+_RANDOM, _WRITES, _NO_GRAD, _FAILED, _TRAINED, _FROZEN = 1, 2, 4, 8, 16, 32
 
 
 def graph_payload(graph: Graph) -> dict[str, Any]:
@@ -93,6 +96,7 @@ def shape_text(spec: Spec | None) -> str:
 def _nodes(graph: Graph, drawn: list[Node], strings: Strings) -> dict[str, list[Any]]:
     failed = graph.failure.node if graph.failure else None
     states = {node.name: node for node in graph.nodes if node.kind in ("parameter", "buffer")}
+    trained = _trained(graph)
     return {
         "name": [node.name for node in drawn],
         "kind": strings.indexes(node.kind for node in drawn),
@@ -122,9 +126,34 @@ def _nodes(graph: Graph, drawn: list[Node], strings: Strings) -> dict[str, list[
             | (_WRITES if node.writes else 0)
             | (_NO_GRAD if node.state.get("grad") is False else 0)
             | (_FAILED if node.name == failed else 0)
+            | _training_bit({trained.get(path) for path in _reads(graph, node, states)})
             for node in drawn
         ],
     }
+
+
+def _trained(graph: Graph) -> dict[str, bool]:
+    """Whether each parameter is trained, by its path; a tied one under each of its paths."""
+    return {
+        (f"{module.path}." if module.path else "") + state.name: state.trainable
+        for module in graph.modules.values()
+        for state in module.states
+        if state.kind == "parameter"
+    }
+
+
+def _reads(graph: Graph, node: Node, states: dict[str, Node]) -> Iterator[str]:
+    """The paths of the parameters and buffers that an operation reads; of a module called as a whole, its own."""
+    for ref in node.refs():
+        if ref.node in states:
+            yield states[ref.node].target
+    module = graph.modules.get(module_path(node.scope))
+    if module is not None and module.type == node.target:
+        yield from (f"{module.path}.{state.name}" if module.path else state.name for state in module.states)
+
+
+def _training_bit(reads: set[bool | None]) -> int:
+    return _TRAINED if True in reads else _FROZEN if False in reads else 0
 
 
 def _args_text(node: Node) -> str:

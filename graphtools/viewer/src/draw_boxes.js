@@ -1,5 +1,6 @@
 // Boxes on the canvas: operations, closed groups, and the frames of open ones.
 
+import { drawLock } from "./frozen.js";
 import { FONTS, elide } from "./measure.js";
 import { inkOn } from "./overlay.js";
 import { categoryColor } from "./theme.js";
@@ -151,6 +152,7 @@ export function drawBox(
   box(context, b.x, b.y, b.width, b.height, radius);
   context.stroke();
   if (scale >= TEXT_SCALE) drawWords(context, b, scale, heat, look);
+  if (scale >= TEXT_SCALE && look.isFrozen?.(b.item)) drawLock(context, b.x + 2, b.y + b.height - 2, theme);
   context.globalAlpha = 1;
   if (look.hasBreakpoint(b.item)) drawBreakpoint(context, b, look);
 }

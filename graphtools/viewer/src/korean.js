@@ -47,6 +47,7 @@ export const KOREAN = /** @type {Record<string, string>} */ ({
   Fit: "맞춤",
   "For example": "예:",
   Forward: "순전파",
+  "Frozen: its parameters are not trained.": "고정: 매개변수가 학습되지 않습니다.",
   From: "입력",
   "Go here": "여기로 가기",
   "Go to event {event}": "이벤트 {event}(으)로 가기",

@@ -24,6 +24,8 @@
  * @property {boolean} random
  * @property {boolean} noGrad
  * @property {boolean} failed
+ * @property {boolean} trained it reads a parameter that is trained
+ * @property {boolean} frozen it reads parameters, and none of them is trained
  *
  * @typedef {{from: number, to: number, path: string, shape: string}} Edge `shape` is that of what it carries
  * @typedef {{path: string, class: string, type: string, settings: string, parameters: number, states: string[]}} Module
@@ -77,6 +79,8 @@ export function readPayload(payload) {
     random: Boolean(n.flags[i] & 1),
     noGrad: Boolean(n.flags[i] & 4),
     failed: Boolean(n.flags[i] & 8),
+    trained: Boolean(n.flags[i] & 16),
+    frozen: Boolean(n.flags[i] & 32),
   }));
   const edges = e.from.map((/** @type {number} */ from, /** @type {number} */ i) => ({
     from,

@@ -9,10 +9,12 @@ export class Outline {
   /**
    * @param {HTMLElement} parent
    * @param {Tree} tree
+   * @param {Uint8Array} frozen 1 for an item whose parameters are not trained, while others are
    * @param {{select: (item: number) => void, setOpen: (item: number, open: boolean) => void}} actions
    */
-  constructor(parent, tree, actions) {
+  constructor(parent, tree, frozen, actions) {
     this.tree = tree;
+    this.frozen = frozen;
     this.actions = actions;
     this.element = make("ul", { class: "outline", role: "tree", "aria-label": t("Graph") });
     this.live = make("p", { class: "outline", role: "status", "aria-live": "polite" });
@@ -98,7 +100,9 @@ export class Outline {
   ) {
     const item = this.tree.items[child];
     const { title, detail, subtitle, mark } = box.words;
-    const label = [title, detail, subtitle, mark, item.failed ? t("failed") : ""].filter(Boolean).join(", ");
+    const label = [title, detail, subtitle, mark, item.failed ? t("failed") : "", this.frozen[child] ? t("frozen") : ""]
+      .filter(Boolean)
+      .join(", ");
     if (before?.getAttribute("aria-label") === label) return before;
     return make(
       "li",

@@ -7,6 +7,7 @@ import { savePng, saveSvg } from "./export.js";
 import { drawScene } from "./draw.js";
 import { FindBox, findItems } from "./find.js";
 import { standIn } from "./fold.js";
+import { frozenItems } from "./frozen.js";
 import { Folding } from "./folding.js";
 import { Inspector } from "./panel/inspector.js";
 import { listen } from "./interact.js";
@@ -65,6 +66,7 @@ export class Viewer {
     this.marked = /** @type {{incoming: Set<number>, outgoing: Set<number>}} */ (NOTHING);
     this.keptSelection = false;
     this.following = false; // it does what another viewer did, and tells nobody
+    this.frozen = frozenItems(this.model, this.tree);
     this.coloring = new Coloring(this, options.differences, options.alone);
     const run = options.run && options.host ? readRun(options.run, this.model) : null;
     this.stepping = run?.events.length && options.host ? new Stepping(this, run, options.host) : null;
@@ -107,7 +109,7 @@ export class Viewer {
           keep: () => undefined,
         });
     if (this.details) this.details.element.hidden = true;
-    this.outline = new Outline(this.root, this.tree, {
+    this.outline = new Outline(this.root, this.tree, this.frozen, {
       select: (item) => this.select(item),
       setOpen: (item, open) => this.folding.setOpen(item, open),
     });
@@ -241,10 +243,11 @@ export class Viewer {
   /** The words of a box in full, which may be cut in the picture, and what else an operation reads. */
   tooltip(/** @type {number} */ item) {
     const { id, node, scope, failed } = this.tree.items[item];
-    if (node < 0) return [id, this.coloring.words(item)].filter(Boolean).join("\n");
+    const frozen = this.frozen[item] ? t("Frozen: its parameters are not trained.") : "";
+    if (node < 0) return [id, frozen, this.coloring.words(item)].filter(Boolean).join("\n");
     const { target, specs, states } = this.model.nodes[node];
     const failure = failed && this.model.failure ? `${this.model.failure.type}: ${this.model.failure.message}` : "";
-    return [id, target, scope, specs.join(", "), ...states, this.coloring.words(item), failure]
+    return [id, target, scope, specs.join(", "), ...states, frozen, this.coloring.words(item), failure]
       .filter(Boolean)
       .join("\n");
   }
@@ -370,6 +373,7 @@ export class Viewer {
       moment: stepping?.view() ?? null,
       heat: this.coloring.heat ? (item) => this.coloring.colorOf(item) : null,
       thumbnail: (item) => stepping?.thumbnail(item) ?? null,
+      isFrozen: (item) => this.frozen[item] === 1,
       hasBreakpoint: (item) => stepping?.hasBreakpoint(item) ?? false,
     };
   }

@@ -31,6 +31,7 @@ export class Details {
     const node = this.model.nodes[item.node];
     const module = item.whole ? this.model.modules.get(modulePath(item.scope)) : undefined;
     const flags = [
+      node.frozen && t("frozen"),
       node.random && t("draws random numbers"),
       node.noGrad && t("inside no_grad"),
       node.writes.length && t("writes {names} in place", { names: node.writes.join(", ") }),
