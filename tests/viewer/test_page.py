@@ -106,7 +106,7 @@ def test_payload_of_a_failed_run_points_at_the_failing_operation():
         "line": 9,
         "inputs": [],
     }
-    assert payload["nodes"]["flags"] == [0, 0, 0, 1 | 8]
+    assert payload["nodes"]["flags"] == [0, 16, 0, 1 | 8]  # the second is trained
 
 
 def test_payload_cuts_long_arguments():
