@@ -43,6 +43,7 @@ class Fault:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
 
+DISABLED = Fault("it is disabled", is_own=False)
 UNKNOWN = Fault("the type of a value before it is not known", is_own=False)
 
 
@@ -136,7 +137,8 @@ class Propagation:
             layer = plan.layer(node)
             given = tuple(found[ref.node][-1] if ref.node in found else UNKNOWN for ref in node.refs())
             entry = known.get(node.name)
-            if entry is not None and _same(entry, node, layer, given):
+            was_off, is_off = entry is not None and entry[-1] is DISABLED, plan.modes.get(node.name) == "disabled"
+            if entry is not None and was_off == is_off and _same(entry, node, layer, given):
                 found[node.name] = entry
                 result = entry[-1]
             else:
@@ -148,7 +150,7 @@ class Propagation:
 
     def _result(self, plan: Plan, node: Node, layer: Layer | None, found: dict[str, Any], values: Any) -> Any:
         if plan.modes.get(node.name) == "disabled":
-            return Fault("it is disabled", is_own=False)
+            return DISABLED
         if node.kind == "input":
             return self._input(node, values)
         if any(arg == OPEN for _, arg in places(node)):

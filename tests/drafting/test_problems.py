@@ -101,3 +101,12 @@ def test_a_message_speaks_of_open_sizes_by_their_names() -> None:
     assert "f32[B, 8]" in str(problem) and "61" not in str(problem)
     (problem,) = chain("f32[B, 8]", ("nn.Conv2d", 3, 4, 3)).problems()
     assert str(problem) == "'conv2d' expects 4 dimensions but 'x' gives f32[B, 8]."
+
+
+def test_what_was_disabled_and_is_on_again_has_its_shape_again() -> None:
+    draft = chain("f32[B, 8]", ("nn.Linear", 8, 4), ("nn.ReLU",))
+    before = str(draft.spec("relu"))
+    draft.disable("linear")
+    assert draft.problems() != () and draft.spec("relu") is None
+    draft.disable("linear", on=False)
+    assert draft.problems() == () and str(draft.spec("relu")) == before

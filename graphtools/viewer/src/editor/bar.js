@@ -13,8 +13,8 @@ export function buildBar(/** @type {Editor} */ editor) {
   const button = (/** @type {string} */ text, /** @type {string} */ key, /** @type {() => unknown} */ act, more = "") =>
     make("button", { onclick: () => void act(), title: key ? `${t(text)} (${key})` : t(text), class: more }, t(text));
   const crumbs = make("nav", { class: "crumbs", "aria-label": t("Where you are") });
-  const undo = button("Undo", "Ctrl+Z", () => editor.undo());
-  const redo = button("Redo", "Ctrl+Shift+Z", () => editor.redo());
+  const undo = button("Undo", "Ctrl+Z", () => editor.changes.undo());
+  const redo = button("Redo", "Ctrl+Shift+Z", () => editor.changes.redo());
   const values = button("Values", "V", () => editor.toggleValues());
   const code = button("Code", "K", () => editor.toggleCode());
   const problems = make("button", { class: "problems", onclick: () => nextProblem(editor) });
@@ -25,8 +25,8 @@ export function buildBar(/** @type {Editor} */ editor) {
     crumbs,
     undo,
     redo,
-    button("Add", "Space", () => editor.add({ at: [editor.stage.clientWidth / 2 - 200, 60] })),
-    button("Arrange", "L", () => editor.arrange()),
+    button("Add", "Space", () => editor.changes.add({ at: [editor.stage.clientWidth / 2 - 200, 60] })),
+    button("Arrange", "L", () => editor.changes.arrange()),
     button("Fit", "F", () => editor.fit()),
     values,
     code,

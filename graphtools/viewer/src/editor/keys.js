@@ -41,7 +41,7 @@ export function pressed(/** @type {Editor} */ editor, /** @type {KeyboardEvent} 
   const arrow = ARROWS[key];
   if (arrow) {
     if (ctrl || !editor.selected.size) editor.goto(...arrow);
-    else editor.nudge(arrow[0] * (event.shiftKey ? 48 : 12), arrow[1] * (event.shiftKey ? 48 : 12));
+    else editor.changes.nudge(arrow[0] * (event.shiftKey ? 48 : 12), arrow[1] * (event.shiftKey ? 48 : 12));
     return true;
   }
   if (key === "Tab" && event.shiftKey) return false; // the way out
@@ -54,21 +54,21 @@ export function pressed(/** @type {Editor} */ editor, /** @type {KeyboardEvent} 
 function withControl(/** @type {Editor} */ editor, /** @type {string} */ key, /** @type {boolean} */ shift) {
   switch (key) {
     case "z":
-      return () => (shift ? editor.redo() : editor.undo());
+      return () => (shift ? editor.changes.redo() : editor.changes.undo());
     case "y":
-      return () => editor.redo();
+      return () => editor.changes.redo();
     case "a":
       return () => editor.select(editor.level.boxes.map((box) => box.key));
     case "c":
-      return () => editor.copy();
+      return () => editor.changes.copy();
     case "x":
-      return () => editor.copy(true);
+      return () => editor.changes.copy(true);
     case "v":
-      return () => editor.paste();
+      return () => editor.changes.paste();
     case "d":
-      return () => editor.duplicate();
+      return () => editor.changes.duplicate();
     case "g":
-      return () => (shift ? editor.ungroup() : editor.group());
+      return () => (shift ? editor.changes.ungroup() : editor.changes.group());
     case "s":
       return () => editor.host.save();
     case "Enter":
@@ -81,32 +81,32 @@ function alone(/** @type {Editor} */ editor, /** @type {string} */ key) {
   switch (key) {
     case " ":
     case "Tab":
-      return () => editor.add();
+      return () => editor.changes.add();
     case "Enter":
       return () => editor.enter();
     case "Escape":
       return () => editor.select([]);
     case "Delete":
     case "Backspace":
-      return () => editor.remove();
+      return () => editor.changes.remove();
     case "F2":
-      return () => editor.rename();
+      return () => editor.changes.rename();
     case "u":
       return () => editor.leave();
     case "c":
-      return () => editor.connectTo();
+      return () => editor.changes.connectTo();
     case "i":
-      return () => editor.addInput();
+      return () => editor.changes.addInput();
     case "o":
-      return () => editor.makeOutput();
+      return () => editor.changes.makeOutput();
     case "r":
-      return () => editor.replace();
+      return () => editor.changes.replace();
     case "b":
-      return () => editor.switchMode("bypassed");
+      return () => editor.changes.switchMode("bypassed");
     case "m":
-      return () => editor.switchMode("disabled");
+      return () => editor.changes.switchMode("disabled");
     case "l":
-      return () => editor.arrange();
+      return () => editor.changes.arrange();
     case "f":
       return () => editor.fit();
     case "v":

@@ -15,7 +15,7 @@ export function entriesFor(
   if (edge) {
     const ends = editor.level.boxes.find((box) => box.key === edge.to)?.ins[edge.in].ends ?? [];
     return [
-      { text: t("Insert on this edge"), act: () => editor.add({ edge }) },
+      { text: t("Insert on this edge"), act: () => editor.changes.add({ edge }) },
       {
         text: t("Disconnect"),
         act: () => ends.forEach(([node, place]) => void editor.draft.run({ do: "disconnect", node, place })),
@@ -23,12 +23,12 @@ export function entriesFor(
     ];
   }
   return [
-    { text: t("Add an operation"), key: "Space", act: () => editor.add({ at: editor.mouse.cursor() }) },
-    { text: t("Add an input"), key: "I", act: () => editor.addInput() },
-    { text: t("Paste"), key: "Ctrl+V", act: () => void editor.paste() },
+    { text: t("Add an operation"), key: "Space", act: () => editor.changes.add({ at: editor.mouse.cursor() }) },
+    { text: t("Add an input"), key: "I", act: () => editor.changes.addInput() },
+    { text: t("Paste"), key: "Ctrl+V", act: () => void editor.changes.paste() },
     null,
-    { text: t("Arrange"), key: "L", act: () => void editor.arrange() },
-    { text: t("Simplify"), act: () => void editor.run({ do: "simplify" }, false) },
+    { text: t("Arrange"), key: "L", act: () => void editor.changes.arrange() },
+    { text: t("Simplify"), act: () => void editor.changes.run({ do: "simplify" }, false) },
   ];
 }
 
@@ -37,38 +37,38 @@ function ofBox(/** @type {Editor} */ editor, /** @type {string} */ key) {
   const box = editor.level.boxes.find((found) => found.key === key);
   const node = editor.draft.nodes.get(key);
   const copies = /** @type {Entry[]} */ ([
-    { text: t("Copy"), key: "Ctrl+C", act: () => void editor.copy() },
-    { text: t("Duplicate"), key: "Ctrl+D", act: () => void editor.duplicate() },
-    { text: t("Group"), key: "Ctrl+G", act: () => editor.group() },
-    { text: t("Bypass"), key: "B", act: () => void editor.switchMode("bypassed") },
-    { text: t("Disable"), key: "M", act: () => void editor.switchMode("disabled") },
+    { text: t("Copy"), key: "Ctrl+C", act: () => void editor.changes.copy() },
+    { text: t("Duplicate"), key: "Ctrl+D", act: () => void editor.changes.duplicate() },
+    { text: t("Group"), key: "Ctrl+G", act: () => editor.changes.group() },
+    { text: t("Bypass"), key: "B", act: () => void editor.changes.switchMode("bypassed") },
+    { text: t("Disable"), key: "M", act: () => void editor.changes.switchMode("disabled") },
     null,
-    { text: t("Remove"), key: "Del", act: () => void editor.remove() },
+    { text: t("Remove"), key: "Del", act: () => void editor.changes.remove() },
   ]);
   if (box?.kind === "group") {
     return [
       { text: t("Open"), key: "Enter", act: () => editor.enter() },
-      { text: t("Ungroup"), key: "Ctrl+Shift+G", act: () => editor.ungroup() },
+      { text: t("Ungroup"), key: "Ctrl+Shift+G", act: () => editor.changes.ungroup() },
       ...copies,
     ];
   }
   if (node?.kind !== "call") {
     return [
-      { text: t("Add behind it"), key: "Space", act: () => editor.add() },
-      { text: t("Rename"), key: "F2", act: () => editor.rename() },
+      { text: t("Add behind it"), key: "Space", act: () => editor.changes.add() },
+      { text: t("Rename"), key: "F2", act: () => editor.changes.rename() },
       null,
-      { text: t("Remove"), key: "Del", act: () => void editor.remove() },
+      { text: t("Remove"), key: "Del", act: () => void editor.changes.remove() },
     ];
   }
   return [
-    { text: t("Add behind it"), key: "Space", act: () => editor.add() },
+    { text: t("Add behind it"), key: "Space", act: () => editor.changes.add() },
     { text: t("Insert after it"), act: () => insertAfter(editor, key) },
-    { text: t("Connect with …"), key: "C", act: () => editor.connectTo() },
-    { text: t("Make it the output"), key: "O", act: () => void editor.makeOutput() },
+    { text: t("Connect with …"), key: "C", act: () => editor.changes.connectTo() },
+    { text: t("Make it the output"), key: "O", act: () => void editor.changes.makeOutput() },
     null,
-    { text: t("Replace"), key: "R", act: () => editor.replace() },
-    { text: t("Rename"), key: "F2", act: () => editor.rename() },
-    { text: t("Show what it is made of"), act: () => void editor.run({ do: "decompose", node: key }) },
+    { text: t("Replace"), key: "R", act: () => editor.changes.replace() },
+    { text: t("Rename"), key: "F2", act: () => editor.changes.rename() },
+    { text: t("Show what it is made of"), act: () => void editor.changes.run({ do: "decompose", node: key }) },
     ...copies,
   ];
 }
@@ -78,8 +78,8 @@ function insertAfter(/** @type {Editor} */ editor, /** @type {string} */ key) {
   const value = editor.level.boxes.find((box) => box.key === key)?.outs[0]?.value;
   editor.search.open({
     title: t("Insert after {name}", { name: key }),
-    at: editor.below(key),
-    find: (query) => editor.found(query, value),
-    choose: (row) => void editor.run({ do: "insert", node: key, target: row.value }),
+    at: editor.changes.below(key),
+    find: (query) => editor.changes.found(query, value),
+    choose: (row) => void editor.changes.run({ do: "insert", node: key, target: row.value }),
   });
 }
