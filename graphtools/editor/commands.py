@@ -19,6 +19,7 @@ from graphtools.drafting.targets import required_ports
 from graphtools.editor.drawing import groups
 from graphtools.editor.first_settings import first_settings
 from graphtools.editor.forms import read_values
+from graphtools.editor.ports import own_entries
 from graphtools.errors import DraftError, missing
 from graphtools.graph import Ref, Spec, freeze
 from graphtools.palette import find_entry
@@ -47,7 +48,7 @@ def execute(draft: Draft, command: Args) -> dict[str, Any]:
 def new_node(draft: Draft, target: str, given: Spec | None) -> New:
     """A new node of an entry of the palette, with first settings; what it has to be given is open."""
     found = draft.sources.find(target)
-    entry = find_entry(target)
+    entry = own_entries(draft.sources).get(target) or find_entry(target)
     if entry.is_module:
         settings = freeze(first_settings(entry, given).items())
         ports = (OPEN,) if target.startswith("torchvision.models.") else (OPEN,) * len(required_ports(found))

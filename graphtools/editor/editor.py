@@ -19,6 +19,7 @@ from graphtools.editor.commands import execute, fed, new_node
 from graphtools.editor.drawing import Json, drawn_nodes, drawn_rest
 from graphtools.editor.forms import form
 from graphtools.editor.opening import open_model
+from graphtools.editor.ports import own_entries
 from graphtools.editor.values import values_of
 from graphtools.errors import GraphtoolsError, missing
 from graphtools.graph import Ref
@@ -137,7 +138,8 @@ class Editor:
         give, `gives`, or why they cannot take it, `no`; these come last."""
         found = []
         end = time.perf_counter() + _TRIAL_S
-        for entry in search(args.get("query", ""), limit=_FOUND):
+        own = own_entries(self.draft.sources).values()
+        for entry in search(args.get("query", ""), (*own, *entries()), _FOUND):
             row = {"target": entry.target, "title": entry.title, "group": entry.group, "category": entry.category}
             row["summary"] = entry.summary
             is_small = entry.group != "torchvision models"  # one of which takes a second to make

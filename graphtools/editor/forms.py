@@ -26,7 +26,7 @@ def form(draft: Draft, name: str) -> Json:
     """What the form of a node shows. Raises MissingError."""
     plan = draft.plan
     node = plan[name]
-    layer, entry = plan.layer(node), entry_of(plan, node)
+    layer, entry = plan.layer(node), entry_of(draft.sources, node)
     found: Json = {"name": name, "kind": node.kind, "target": node.target, "parameters": []}
     if node.kind == "input":
         return {**found, "spec": str(node.spec) if node.spec is not None else ""}
@@ -90,7 +90,7 @@ def read_values(draft: Draft, name: str, given: Mapping[str, Any]) -> dict[str |
     `(3, 1)`, a dtype by its name, `float32`.
     """
     node = draft.plan[name]
-    controls = {p.name: p for p in _parameters(entry_of(draft.plan, node), draft.plan.layer(node))}
+    controls = {p.name: p for p in _parameters(entry_of(draft.sources, node), draft.plan.layer(node))}
     return {key: _read(key, value, controls.get(key)) for key, value in given.items()}
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from torch import nn
+
 from graphtools.drafting.plan import OPEN, OUTPUT, Place, Plan, places
 from graphtools.drafting.sources import Sources
 from graphtools.drafting.targets import signature
 from graphtools.errors import DraftError, MissingError
 from graphtools.graph import ListArg, Node, Ref
-from graphtools.palette import Entry, find_entry
+from graphtools.palette import Entry, entries_of, find_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def ports_of(plan: Plan, node: Node, sources: Sources) -> tuple[InPort, ...]:
             label = ".".join(map(str, place[1:]))
         found.append(InPort(place, label, arg if isinstance(arg, Ref) else None, arg == OPEN or node.kind == "output"))
         taken.add(names[head] if isinstance(head, int) and head < len(names) else head)
-    found += _more(node, names, taken, entry_of(plan, node))
+    found += _more(node, names, taken, entry_of(sources, node))
     return tuple(found)
 
 
@@ -69,9 +71,21 @@ def _names(plan: Plan, node: Node, sources: Sources) -> tuple[str, ...]:
     return tuple(found.parameters) if found is not None else ()
 
 
-def entry_of(plan: Plan, node: Node) -> Entry | None:
-    """The entry of the palette for what a node calls; None for what is not in it, as a module of the user's."""
-    return _entry(node.target) if node.kind == "call" else None
+def entry_of(sources: Sources, node: Node) -> Entry | None:
+    """The entry for what a node calls: of the palette, or of a module of the user's; None for what has none."""
+    if node.kind != "call":
+        return None
+    return own_entries(sources).get(node.target) or _entry(node.target)
+
+
+def own_entries(sources: Sources) -> dict[str, Entry]:
+    """The entries of the user's own module classes, those of the model that the draft was opened from, by target."""
+    return {} if sources.model is None else _own(sources.model)
+
+
+@lru_cache(maxsize=8)
+def _own(model: nn.Module) -> dict[str, Entry]:
+    return {entry.target: entry for entry in entries_of(model)}
 
 
 @lru_cache(maxsize=4096)

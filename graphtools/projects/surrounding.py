@@ -156,11 +156,6 @@ def _trainer(text: str, is_one: bool, examples: Examples) -> str:
             '(\n        self, model, train_set, test_set, *, batch_size, lr, seed=0, device="cpu"\n    )',
             '(self, model, train_set, test_set, *, lr, seed=0, device="cpu")',
         )
-        text = _replaced(
-            text,
-            "(\n            test_set, batch_size=batch_size, generator=torch.Generator()\n        )",
-            "(test_set, batch_size=None, generator=torch.Generator())",
-        )
         text = _replaced(text, "batch_size=batch_size", "batch_size=None")
         text = _replaced(text, " * len(target)", "")
     return text

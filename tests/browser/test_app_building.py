@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
+
+import graphtools as gt
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("streamlit", reason="streamlit is not installed")
 from test_app import app, url  # noqa: E402, F401  the same server and tabs
 
 expect = playwright.expect
+AXE = Path(gt.__file__).parent / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 class Builder:
@@ -115,6 +120,36 @@ class Builder:
         self.search(word)
         self.box(key).wait_for(timeout=20_000)
 
+    def add_by_key(self, word, key):
+        self.key(" ")
+        self.search(word)
+        self.box(key).wait_for()
+        expect(self.box(key)).to_have_attribute("aria-selected", "true")
+
+    def set_by_key(self, field, value):
+        """Goes through the form of what is selected to a field, and back."""
+        self.key("Enter")
+        wanted = self.page.locator(f'.form [data-field="{field}"]')
+        wanted.wait_for()
+        expect(self.page.locator(".form [data-field]:focus")).to_have_count(1)
+        for _ in range(20):
+            if wanted.evaluate("el => el.getRootNode().activeElement === el"):
+                break
+            self.page.keyboard.press("Tab")
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.type(value)
+        self.page.keyboard.press("Enter")
+        expect(wanted).to_have_value(value)
+        self.page.keyboard.press("Escape")
+
+    def walk_to(self, key, arrow):
+        """Selects a box by the arrow keys."""
+        for _ in range(40):
+            if self.box(key).get_attribute("aria-selected") == "true":
+                return
+            self.key(f"Control+{arrow}")
+        raise AssertionError(f"{key} was not reached")
+
     def input(self, spec):
         self.key("i")
         self.word(spec)
@@ -207,42 +242,70 @@ def test_a_residual_block_with_the_mouse(builder):
     b.tab.picture("build-residual")
 
 
+def test_a_residual_block_with_the_keyboard_alone(builder):
+    b = builder()
+    b.input("f32[B, 16, 8, 8]")
+    b.add_by_key("conv2d", "conv2d")
+    b.set_by_key("padding", "1")
+    b.add_by_key("relu", "relu")
+    b.add_by_key("conv2d", "conv2d_1")
+    b.set_by_key("padding", "1")
+    b.add_by_key("add", "add")
+    b.key("o")
+    b.walk_to("x", "ArrowUp")
+    b.key("c")
+    b.search("add: other")
+    expect(b.type_of("add")).to_have_text("f32[B, 16, 8, 8]")
+    b.is_sound()
+
+
+def test_a_transformer_block_with_the_mouse(builder):
+    b = builder()
+    b.input("f32[B, T, 64]")
+    b.add_behind("x", "LayerNorm", "layer_norm")
+    b.add_behind("layer_norm", "MultiheadAttention", "multihead_attention")
+    b.add_behind("multihead_attention", "add", "add")
+    b.connect("x", "add", 1)
+    expect(b.type_of("add")).to_have_text("f32[B, T, 64]")
+    b.page.get_by_role("button", name="Fit").click()
+    b.add_behind("add", "LayerNorm", "layer_norm_1")
+    b.add_behind("layer_norm_1", "Linear", "linear")
+    b.page.get_by_role("button", name="Fit").click()
+    b.add_behind("linear", "GELU", "gelu")
+    b.add_behind("gelu", "Linear", "linear_1")
+    b.page.get_by_role("button", name="Fit").click()
+    b.add_behind("linear_1", "add", "add_1")
+    b.connect("add", "add_1", 1)
+    expect(b.type_of("add_1")).to_have_text("f32[B, T, 64]")
+    b.box("add_1").click(button="right")
+    b.page.get_by_role("menuitem", name="Make it the output").click()
+    b.is_sound()
+    b.page.get_by_role("button", name="Arrange").click()
+    b.page.wait_for_timeout(700)
+    b.tab.picture("build-transformer")
+
+
 def test_a_transformer_block_with_the_keyboard_alone(builder):
     b = builder()
     b.input("f32[B, T, 64]")
-
-    def add(word, key):
-        b.key(" ")
-        b.search(word)
-        b.box(key).wait_for()
-
-    def select(key):
-        """Walks to a box by the arrow keys."""
-        for _ in range(40):
-            if b.box(key).get_attribute("aria-selected") == "true":
-                return
-            b.key("Control+ArrowUp")
-        raise AssertionError(f"{key} was not reached")
-
+    add = b.add_by_key
+    select = b.walk_to
     add("LayerNorm", "layer_norm")
     add("MultiheadAttention", "multihead_attention")
     expect(b.type_of("multihead_attention")).to_contain_text("f32[B, T, 64]")
     add("add", "add")
-    select("x")
+    select("x", "ArrowUp")
     b.key("c")  # x to the second value of the sum
     b.search("add: other")
     expect(b.type_of("add")).to_have_text("f32[B, T, 64]")
-    for _ in range(20):
-        if b.box("add").get_attribute("aria-selected") == "true":
-            break
-        b.key("Control+ArrowDown")
+    select("add", "ArrowDown")
     add("LayerNorm", "layer_norm_1")
     add("Linear", "linear")
     add("GELU", "gelu")
     add("Linear", "linear_1")
     add("add", "add_1")
     b.key("o")
-    select("add")
+    select("add", "ArrowUp")
     b.key("c")
     b.search("add_1: other")
     expect(b.type_of("add_1")).to_have_text("f32[B, T, 64]")
@@ -349,9 +412,13 @@ def test_a_mismatch_shows_on_its_edge_and_is_mended_by_one_click(builder):
     b.set("in_features", "100")
     expect(b.problems()).to_have_text(re.compile("problem"))
     expect(b.page.locator(".line.bad")).to_have_count(1)
+    b.page.locator(".edge-chip").click()
+    expect(b.page.get_by_role("menuitem", name="Show linear")).to_be_visible()
+    b.page.keyboard.press("Escape")
     expect(b.page.locator(".form .bad-card")).to_contain_text("'linear' expects 100 input features")
     b.tab.picture("build-mismatch")
-    b.page.get_by_role("button", name="Insert Flatten and set in_features=576").click()
+    b.page.locator(".edge-chip").click()
+    b.page.get_by_role("menuitem", name="Insert Flatten and set in_features=576").click()
     b.box("flatten").wait_for()
     expect(b.type_of("linear")).to_have_text("f32[B, 64]")
     expect(b.page.locator(".line.bad")).to_have_count(0)
@@ -399,7 +466,7 @@ def test_bypass_disable_and_values(builder):
     expect(b.box("relu").locator(".look canvas")).to_be_visible(timeout=20_000)
 
 
-def test_work_is_found_again_after_a_reload_and_after_the_process_died(builder):
+def test_work_is_found_again_after_a_reload(builder):
     b = builder()
     b.input("f32[B, 8]")
     b.add_behind("x", "Linear", "linear")
@@ -413,9 +480,62 @@ def test_work_is_found_again_after_a_reload_and_after_the_process_died(builder):
     expect(b.box("linear")).to_have_count(0)
     b.key("Control+Shift+z")
     b.box("linear").wait_for()
-    b.page.wait_for_timeout(500)
+
+
+def test_lenet_with_the_keyboard_alone(builder):
+    b = builder()
+    b.input("f32[B, 1, 8, 8]")
+    for n, channels in (("", "16"), ("_1", "32")):
+        b.add_by_key("conv2d", f"conv2d{n}")
+        b.set_by_key("out_channels", channels)
+        b.set_by_key("padding", "1")
+        b.add_by_key("relu", f"relu{n}")
+        b.add_by_key("max_pool2d" if n else "MaxPool2d", f"max_pool2d{n}")
+    b.add_by_key("flatten", "flatten")
+    b.add_by_key("linear", "linear")
+    b.add_by_key("relu", "relu_2")
+    b.add_by_key("linear", "linear_1")
+    b.set_by_key("out_features", "10")
+    b.key("o", "l")
+    b.is_sound()
+    b.key("Control+Enter")
+    b.tab.wait_for_graph()
+
+
+def test_axe_finds_no_barrier_and_the_words_are_korean_by_one_switch(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    b.add_by_key("linear", "linear")
+    b.set_by_key("in_features", "9")
+    if AXE.exists():
+        b.page.evaluate(AXE.read_text())
+        found = b.page.evaluate(
+            "() => axe.run(document.querySelector('[data-testid=stMain]'),"
+            " {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})"
+        )
+        assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found["violations"]] == []
+    else:
+        assert not os.environ.get("GRAPHTOOLS_REQUIRE_BROWSER"), "axe-core is not installed: npm ci"
     b.tab.press("Settings")
-    b.tab.complaints.clear()
+    b.tab.choose("한국어")
+    expect(b.page.locator(".editor").get_by_role("button", name="실행", exact=True)).to_be_visible(timeout=30_000)
+    b.box("linear").wait_for()
+    b.page.keyboard.press("Escape")
+    b.page.wait_for_timeout(1000)
+    b.tab.picture("build-korean")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_the_window(builder, width, height, scheme):
+    b = builder(width=width, height=height, scheme=scheme)
+    b.input("f32[B, 1, 8, 8]")
+    b.add_by_key("conv2d", "conv2d")
+    b.page.wait_for_timeout(1200)
+    b.tab.picture(f"build-{scheme}-{width}")
+    assert b.page.get_by_test_id("stMain").evaluate("main => main.scrollHeight - main.clientHeight") <= 0
+    assert b.page.locator(".editor-host").bounding_box()["height"] > height * 0.9
+    assert b.page.locator(".graphtools.editor").get_attribute("data-theme") == scheme
 
 
 def test_lenet_is_built_by_hand_and_learns_the_digits(builder):

@@ -320,7 +320,7 @@ def test_a_7b_llama_is_traced_without_its_weights(folder: Path) -> None:
 def test_every_command_and_option_has_help() -> None:
     parser = make_parser()
     commands = next(action for action in parser._actions if action.dest == "command")
-    expected = ["app", "code", "compare", "completion", "debug", "record", "show", "trace", "train"]
+    expected = ["app", "code", "compare", "completion", "debug", "new", "record", "show", "trace", "train"]
     assert sorted(commands.choices) == expected  # type: ignore[arg-type]
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     for name, sub in commands.choices.items():  # type: ignore[union-attr]

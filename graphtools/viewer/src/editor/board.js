@@ -20,7 +20,8 @@ export class Board {
     this.lines.setAttribute("class", "lines");
     this.lines.setAttribute("aria-hidden", "true");
     this.boxes = make("div", { class: "boxes", role: "presentation" });
-    this.world = make("div", { class: "world", role: "presentation" }, this.lines, this.boxes);
+    this.chips = make("div", { class: "chips-of", role: "presentation" });
+    this.world = make("div", { class: "world", role: "presentation" }, this.lines, this.boxes, this.chips);
     this.element = make("div", {
       class: "board",
       tabindex: "0",
@@ -36,7 +37,9 @@ export class Board {
     this.boxOf = /** @type {Map<string, Box>} */ (new Map());
     this.positions = /** @type {Record<string, [number, number]>} */ ({});
     this.colors = themeNamed("light").category;
-    this.drawn = /** @type {{edge: Edge, path: SVGPathElement, wide: SVGPathElement}[]} */ ([]);
+    this.drawn =
+      /** @type {{edge: Edge, path: SVGPathElement, wide: SVGPathElement, chip: HTMLElement | null}[]} */ ([]);
+    this.onChip = (/** @type {Edge} */ _edge, /** @type {number} */ _x, /** @type {number} */ _y) => {};
   }
 
   setTheme(/** @type {"light" | "dark"} */ name) {
@@ -152,10 +155,25 @@ export class Board {
       wide.setAttribute("class", "wide");
       const path = document.createElementNS(SVG, "path");
       path.setAttribute("class", edge.bad ? "line bad" : "line");
-      return { edge, path, wide };
+      return { edge, path, wide, chip: edge.bad ? this.makeChip(edge) : null };
     });
+    this.chips.replaceChildren(...this.drawn.flatMap(({ chip }) => (chip ? [chip] : [])));
     this.lines.replaceChildren(...this.drawn.flatMap(({ path, wide }) => [wide, path]));
     this.routeEdges();
+  }
+
+  /** What stands on an edge whose value does not fit: its type. Pressed, it tells why and what would mend it. */
+  makeChip(/** @type {Edge} */ edge) {
+    const type = this.boxOf.get(edge.from)?.outs[edge.out]?.type ?? "";
+    const pressed = (/** @type {MouseEvent} */ event) => {
+      event.stopPropagation();
+      this.onChip(edge, event.clientX, event.clientY);
+    };
+    return make(
+      "button",
+      { class: "edge-chip", tabindex: "-1", onclick: pressed, onpointerdown: (event) => event.stopPropagation() },
+      `✕ ${type || "?"}`,
+    );
   }
 
   /** Draws the edges anew, or those of some boxes. */
@@ -167,13 +185,16 @@ export class Board {
         return { key, left: left - LANE, right: left + width + LANE, top, bottom: top + height };
       })
       .sort((a, b) => a.top - b.top);
-    for (const { edge, path, wide } of this.drawn) {
+    for (const { edge, path, wide, chip } of this.drawn) {
       if (keys && !keys.has(edge.from) && !keys.has(edge.to)) continue;
       const from = this.portAt(edge.from, "out", edge.out);
       const to = this.portAt(edge.to, "in", edge.in);
       const way = curve(from, to, lane(rects, edge, from, to));
       path.setAttribute("d", way);
       wide.setAttribute("d", way);
+      if (!chip) continue;
+      const middle = path.getPointAtLength(path.getTotalLength() / 2);
+      chip.style.transform = `translate(${middle.x}px, ${middle.y}px) translate(-50%, -50%)`;
     }
   }
 

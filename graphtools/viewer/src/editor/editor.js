@@ -13,6 +13,7 @@ import { Form } from "./form.js";
 import { listenTo } from "./gestures.js";
 import { pressed } from "./keys.js";
 import { above, levelOf } from "./level.js";
+import { fixesFor } from "./menus.js";
 import { Search } from "./search.js";
 import { t } from "./words.js";
 import { drawLook } from "./looks.js";
@@ -63,6 +64,11 @@ export class Editor {
     this.hint = make("p", { class: "hint muted" }, t("Press Space, or double-click, to add an operation."));
     this.stage.append(this.notice, this.hint, this.bar.help);
     this.form = new Form(body, this.draft, { select: (name) => this.reveal(name), leave: () => this.focus() });
+    this.board.onChip = (edge, x, y) => {
+      const { title, entries } = fixesFor(this, edge);
+      this.tell(title);
+      this.menu.open(x, y, title, entries);
+    };
     this.mouse = listenTo(this.board, actsOf(this));
     this.board.element.addEventListener("keydown", (event) => {
       if (!pressed(this, event)) return;

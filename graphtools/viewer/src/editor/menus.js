@@ -32,6 +32,29 @@ export function entriesFor(
   ];
 }
 
+/**
+ * What would mend the value on an edge, and the way to the operation that cannot take it.
+ * @returns {{title: string, entries: Entry[]}}
+ */
+export function fixesFor(/** @type {Editor} */ editor, /** @type {import("./level.js").Edge} */ edge) {
+  const ends = editor.board.boxOf.get(edge.to)?.ins[edge.in].ends ?? [];
+  const problem = editor.draft.problems.find(
+    ({ node, place }) => place && ends.some(([name, end]) => name === node && String(end) === String(place)),
+  );
+  if (!problem) return { title: "", entries: [] };
+  const { node = "" } = problem;
+  return {
+    title: problem.message,
+    entries: [
+      ...problem.fixes.map((label) => ({
+        text: label,
+        act: () => void editor.changes.run({ do: "fix", node, label }, false),
+      })),
+      { text: t("Show {name}", { name: node }), act: () => editor.reveal(node) },
+    ],
+  };
+}
+
 /** @returns {Entry[]} */
 function ofBox(/** @type {Editor} */ editor, /** @type {string} */ key) {
   const box = editor.level.boxes.find((found) => found.key === key);
