@@ -256,12 +256,20 @@ class Remove:
         node = plan[name]
         if node.kind == "output":
             raise DraftError("the output cannot be removed; connect another value to it")
-        given = list(dict.fromkeys(ref for ref in node.refs() if plan[ref.node].kind in ("input", "call")))
+        taken = (ref for ref in node.refs() if ref.node != name and plan[ref.node].kind in ("input", "call"))
+        given = list(dict.fromkeys(taken))
         heal: Any = given[0] if len(given) == 1 and node.kind == "call" else OPEN
         nodes = {key: value for key, value in plan.nodes.items() if key != name}
         modes = {key: mode for key, mode in plan.modes.items() if key != name}
         rest = replace(plan, nodes=freeze(nodes.items()), modes=freeze(modes.items()))
-        healed = rest.mapped(lambda ref, user: (OPEN if ref.path else heal) if ref.node == name else ref)
+
+        def healing(ref: Ref, user: str) -> Any:
+            if ref.node != name:
+                return ref
+            is_loop = isinstance(heal, Ref) and heal.node == user
+            return OPEN if ref.path or is_loop else heal
+
+        healed = rest.mapped(healing)
         cleaned = {
             key: replace(
                 value,

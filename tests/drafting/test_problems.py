@@ -110,3 +110,11 @@ def test_what_was_disabled_and_is_on_again_has_its_shape_again() -> None:
     assert draft.problems() != () and draft.spec("relu") is None
     draft.disable("linear", on=False)
     assert draft.problems() == () and str(draft.spec("relu")) == before
+
+
+def test_a_loop_is_removed_node_by_node_without_a_trace() -> None:
+    draft = chain("f32[B, 8]", ("nn.ReLU",), ("nn.Tanh",))
+    draft.connect("tanh", "relu").remove("tanh")
+    assert "nothing at 'input'" in str(draft.problems()[0])  # and it does not take itself
+    draft.remove("relu")
+    assert gt.Draft.from_json(draft.to_json()).plan == draft.plan
