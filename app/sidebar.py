@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import session
 import streamlit as st
-from settings import GIGABYTES, LANGUAGES, SECONDS, Settings, settings
+from settings import COOKIE, GIGABYTES, LANGUAGES, SECONDS, Settings, settings
 from texts import t
 
 _keeper = st.components.v2.component(
     "graphtools_settings",
     js="""export default function ({ data }) {
   document.cookie = `${data.name}=${data.text}; max-age=31536000; path=/; SameSite=Lax`;
+  if (data.anew) location.reload();
 }
 """,
 )
@@ -52,12 +53,16 @@ def below() -> None:
         )  # fmt: skip
         st.html(f'<div class="gt muted"><p>{t("The limits hold for what is opened next.")}</p></div>')
         st.button(t("Restart the model's process"), on_click=session.restart_anew, width="stretch")
-    if "settings_now" in st.session_state:
-        _keeper(key="settings_keeper", data={"name": "graphtools", "text": now.to_cookie()})
+    anew = session.value_of("settings_anew")
+    if anew is not None or "settings_now" in st.session_state:
+        # Another language begins with a new page: a browser keeps what is chosen by its words, and would go on sending
+        # the old ones.
+        kept = now if anew is None else anew
+        _keeper(key="settings_keeper", data={"name": COOKIE, "text": kept.to_cookie(), "anew": anew is not None})
 
 
 def _changed() -> None:
     language, seconds = session.value_of("press_language"), session.value_of("press_seconds")
     now = Settings(language, seconds, session.value_of("press_gigabytes"))
-    session.set_value("settings_now", now)
+    session.set_value("settings_anew" if language != settings().language else "settings_now", now)
     session.tab().limits = now.process_limits()

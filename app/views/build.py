@@ -127,8 +127,7 @@ def _leave(building: Building, wish: str) -> None:
     except BackendError as error:
         _problem(building, t("It did not run"), str(error))
         return
-    if picture["problems"]:
-        session.set_value("draft_refused", len(picture["problems"]))
+    if picture["problems"]:  # the editor has told, unless this one came in the same moment
         editor(building.revision)
         return
     session.tab().choose(Choice("draft", str(building.file), building.title), again=True)

@@ -62,9 +62,9 @@ class Plan:
     A node of kind "call" whose module path (its scope without call numbers) is in `layers` calls that module; others
     call the function `target`. Outputs are given for inputs, parameters, buffers and constants only: all else follows.
     `types` names the classes of the modules around (`layer1.0`: `torchvision.models.resnet.BasicBlock`). `positions`
-    are the places in a drawing that a person chose, x and y in pixels of the upper left corner, by the name of a node
-    or by the path of a module and "/". `source` is the target, as for `graphtools.loading.load`, of the model that it
-    was opened from, if that is known.
+    are the places in a drawing that a person chose, x and y in pixels of the middle of the upper side, by the name of a
+    node or by the path of a module and "/". `source` is the target, as for `graphtools.loading.load`, of the model that
+    it was opened from, if that is known.
     """
 
     nodes: Mapping[str, Node] = field(default_factory=lambda: _NOTHING)

@@ -53,12 +53,18 @@ class App:
         settings = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "reduced_motion": "reduce"}
         self.page = browser.new_context(**settings).new_page()
         self.complaints, self.outside = [], []
-        self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        self.page.on("console", self.hear)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         origin = url.split("/?")[0]
         self.page.on("request", lambda request: self.note(request.url, origin))
         self.page.goto(url)
         self.wait_for_graph()
+
+    def hear(self, message):
+        # On a page's own address Streamlit first looks for its server below that address, and then above.
+        is_search = re.search(r"/(train|build|help)/_stcore/", message.location.get("url", ""))
+        if message.type == "error" and not is_search:
+            self.complaints.append(message.text)
 
     def note(self, requested, url):
         if not requested.startswith((url, url.replace("http", "ws"), "data:", "blob:")):

@@ -6,7 +6,7 @@ import { layoutGroup } from "../layout/group.js";
 /** @typedef {(key: string) => {width: number, height: number}} Measure */
 
 /**
- * Upper left corners of all boxes. A function of its arguments alone.
+ * The middle of the upper side of each box. A function of its arguments alone.
  * @param {Level} level
  * @param {Measure} measure
  * @returns {Record<string, [number, number]>}
@@ -23,7 +23,7 @@ export function arrange(level, measure) {
   const forward = links.filter((link) => !back.has(link));
   const found = layoutGroup(boxes, forward, null, 0, false);
   return Object.fromEntries(
-    found.boxes.map(({ item, x, y }) => [level.boxes[item].key, [Math.round(x), Math.round(y)]]),
+    found.boxes.map(({ item, x, y, width }) => [level.boxes[item].key, [Math.round(x + width / 2), Math.round(y)]]),
   );
 }
 
@@ -70,13 +70,13 @@ export function placeNew(level, known, measure) {
     const { width, height } = measure(key);
     const before = level.edges.filter(({ to, from }) => to === key && from in places).map(({ from }) => from);
     const behind = level.edges.filter(({ to, from }) => from === key && to in places).map(({ to }) => to);
-    let [x, y] = [40, 40];
+    let [x, y] = [40 + width / 2, 40];
     if (before.length) {
       const sizes = before.map((name) => ({ at: places[name], ...measure(name) }));
-      x = Math.max(...sizes.map(({ at, width: w }) => at[0] + w / 2)) - width / 2;
+      x = Math.max(...sizes.map(({ at }) => at[0]));
       y = Math.max(...sizes.map(({ at, height: h }) => at[1] + h)) + 44;
     } else if (behind.length) {
-      x = Math.min(...behind.map((name) => places[name][0] + measure(name).width / 2)) - width / 2;
+      x = Math.min(...behind.map((name) => places[name][0]));
       y = Math.min(...behind.map((name) => places[name][1])) - height - 44;
     } else {
       const ends = Object.entries(places).filter(([name]) => level.boxes.some((box) => box.key === name));
@@ -99,11 +99,12 @@ export function freeNear(
     const hit = level.boxes.find(({ key }) => {
       if (!(key in places)) return false;
       const size = measure(key);
-      const [left, top] = places[key];
-      return left < x + width + 12 && x < left + size.width + 12 && top < y + height + 12 && y < top + size.height + 12;
+      const [middle, top] = places[key];
+      const isBeside = Math.abs(middle - x) >= (size.width + width) / 2 + 12;
+      return !isBeside && top < y + height + 12 && y < top + size.height + 12;
     });
     if (!hit) break;
-    x = places[hit.key][0] + measure(hit.key).width + 24;
+    x = places[hit.key][0] + (measure(hit.key).width + width) / 2 + 24;
   }
   return [Math.round(x), Math.round(y)];
 }

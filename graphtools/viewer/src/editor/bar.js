@@ -17,7 +17,7 @@ export function buildBar(/** @type {Editor} */ editor) {
   const redo = button("Redo", "Ctrl+Shift+Z", () => editor.changes.redo());
   const values = button("Values", "V", () => editor.toggleValues());
   const code = button("Code", "K", () => editor.toggleCode());
-  const problems = make("button", { class: "problems", onclick: () => nextProblem(editor) });
+  const problems = make("button", { class: "problems", onclick: () => editor.nextProblem() });
   const cost = make("span", { class: "facts muted" });
   const element = make(
     "div",
@@ -34,8 +34,8 @@ export function buildBar(/** @type {Editor} */ editor) {
     make("span", { class: "space" }),
     cost,
     problems,
-    button("Train", "", () => editor.host.train()),
-    button("Run", "Ctrl+Enter", () => editor.host.run(), "primary"),
+    button("Train", "", () => editor.leaveFor("train")),
+    button("Run", "Ctrl+Enter", () => editor.leaveFor("run"), "primary"),
   );
   const help = make(
     "div",
@@ -77,12 +77,4 @@ function crumbsOf(/** @type {Editor} */ editor) {
       : make("button", { class: "plain link", onclick: () => editor.openScope(path) }, name);
     return i ? [make("span", { class: "muted" }, "›"), item] : [item];
   });
-}
-
-/** Shows the next problem behind the selected node. */
-function nextProblem(/** @type {Editor} */ editor) {
-  const names = editor.draft.problems.map(({ node }) => node ?? "").filter(Boolean);
-  if (!names.length) return editor.select([]);
-  const at = names.indexOf([...editor.selected][0]);
-  editor.reveal(names[(at + 1) % names.length]);
 }

@@ -35,6 +35,7 @@ export class Board {
     this.shown = new Map();
     this.level = /** @type {Level} */ ({ boxes: [], edges: [] });
     this.boxOf = /** @type {Map<string, Box>} */ (new Map());
+    // The middle of each box's upper side: what is in line stays so when a type makes a box wider.
     this.positions = /** @type {Record<string, [number, number]>} */ ({});
     this.colors = themeNamed("light").category;
     this.drawn =
@@ -84,15 +85,16 @@ export class Board {
     return { width, height };
   }
 
+  /** Where a box is, in the picture. */
+  rectOf(/** @type {string} */ key) {
+    const { width, height } = this.sizeOf(key);
+    const [middle, y] = this.positions[key] ?? [0, 0];
+    return { x: middle - width / 2, y, width, height };
+  }
+
   makeBox(/** @type {Box} */ box) {
     const type = box.outs[0]?.type ?? "";
-    const words = [
-      `${box.title}, ${box.type}`,
-      box.kind === "group" ? t("{n} operations", { n: box.nodes.length }) : box.detail,
-      type && t("gives {type}", { type }),
-      box.mode && t(box.mode),
-      box.bad && t("has a problem"),
-    ];
+    const unseen = [box.mode && t(box.mode), box.bad && t("has a problem")].filter(Boolean).join(", ");
     const port = (
       /** @type {string} */ side,
       /** @type {number} */ at,
@@ -109,11 +111,10 @@ export class Board {
         class: `box ${box.kind} ${box.mode} ${box.bad ? "bad" : ""}`,
         role: "option",
         "aria-selected": "false",
-        "aria-label": words.filter(Boolean).join(", "),
         "data-key": box.key,
         id: `box ${box.key}`.replace(/\s/g, "_"),
       },
-      make("div", { class: "ports in" }, ...ins),
+      make("div", { class: "ports in", "aria-hidden": "true" }, ...ins),
       make(
         "div",
         { class: "words" },
@@ -129,9 +130,10 @@ export class Board {
             ? make("div", { class: "detail muted" }, box.detail)
             : null,
         type ? make("div", { class: "type" }, box.outs.length > 1 ? `${type} +${box.outs.length - 1}` : type) : null,
+        unseen ? make("div", { class: "unseen" }, unseen) : null,
         make("div", { class: "look" }),
       ),
-      make("div", { class: "ports out" }, ...outs),
+      make("div", { class: "ports out", "aria-hidden": "true" }, ...outs),
     );
     element.style.setProperty("--kind", this.colors[box.category] ?? this.colors.other);
     return element;
@@ -145,7 +147,7 @@ export class Board {
   }
 
   move(/** @type {string} */ key) {
-    const [x, y] = this.positions[key] ?? [0, 0];
+    const { x, y } = this.rectOf(key);
     this.elementOf(key).style.transform = `translate(${x}px, ${y}px)`;
   }
 
@@ -180,9 +182,8 @@ export class Board {
   routeEdges(/** @type {Set<string> | null} */ keys = null) {
     const rects = this.level.boxes
       .map(({ key }) => {
-        const [left, top] = this.positions[key] ?? [0, 0];
-        const { width, height } = this.sizeOf(key);
-        return { key, left: left - LANE, right: left + width + LANE, top, bottom: top + height };
+        const { x, y, width, height } = this.rectOf(key);
+        return { key, left: x - LANE, right: x + width + LANE, top: y, bottom: y + height };
       })
       .sort((a, b) => a.top - b.top);
     for (const { edge, path, wide, chip } of this.drawn) {
@@ -201,8 +202,7 @@ export class Board {
   /** Where a port is, in the picture. @returns {[number, number]} */
   portAt(/** @type {string} */ key, /** @type {"in" | "out"} */ side, /** @type {number} */ at) {
     const box = this.boxOf.get(key);
-    const { width, height } = this.sizeOf(key);
-    const [x, y] = this.positions[key] ?? [0, 0];
+    const { x, y, width, height } = this.rectOf(key);
     const count = (side === "in" ? box?.ins.length : box?.outs.length) ?? 1;
     return [x + (width * (at + 1)) / (count + 1), side === "in" ? y : y + height];
   }
@@ -251,8 +251,7 @@ export class Board {
   bounds(/** @type {Iterable<string>} */ keys = this.shown.keys()) {
     let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
     for (const key of keys) {
-      const [x, y] = this.positions[key] ?? [0, 0];
-      const { width, height } = this.sizeOf(key);
+      const { x, y, width, height } = this.rectOf(key);
       [left, top] = [Math.min(left, x), Math.min(top, y)];
       [right, bottom] = [Math.max(right, x + width), Math.max(bottom, y + height)];
     }

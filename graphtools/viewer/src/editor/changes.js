@@ -9,6 +9,7 @@ import { t } from "./words.js";
 /** @typedef {import("./draft.js").Value} Value */
 
 const CLIP = "graphtools.clip"; // in the browser's storage, so that another draft can take it
+const STRAIGHT = 30; // pixels within which what is put down is put in line
 const NUDGE_MS = 350; // after the last nudge of a row, which is one step of undo
 
 export class Changes {
@@ -80,7 +81,7 @@ export class Changes {
     const from = where.from ?? (edge || to ? undefined : this.behind());
     const cursor = where.at ?? (from ? this.below(from[0]) : this.editor.mouse.cursor());
     const point = this.editor.camera.toPicture(...cursor);
-    const at = where.from || !from ? [point.x - 60, point.y - 10] : null;
+    const at = where.from || !from ? [this.inLine(point.x, where.from?.[0]), point.y - 10] : null;
     const title = from
       ? t("Add behind {name}", { name: from[0] })
       : edge
@@ -114,9 +115,15 @@ export class Changes {
   below(/** @type {string} */ name) {
     const key =
       this.editor.level.boxes.find(({ nodes, kind }) => kind !== "outside" && nodes.includes(name))?.key ?? name;
-    const [x, y] = this.editor.board.positions[key] ?? [0, 0];
-    const { x: left, y: top } = this.editor.camera.toScreen(x, y + this.editor.board.sizeOf(key).height + 20);
+    const { x, y, height } = this.editor.board.rectOf(key);
+    const { x: left, y: top } = this.editor.camera.toScreen(x, y + height + 20);
     return /** @type {[number, number]} */ ([left, top]);
+  }
+
+  /** The middle of the box `name` if that is close to `x`, so that an edge between them is straight; else `x`. */
+  inLine(/** @type {number} */ x, /** @type {string | undefined} */ name) {
+    const [middle] = this.editor.board.positions[name ?? ""] ?? [Infinity];
+    return Math.abs(middle - x) < STRAIGHT ? middle : x;
   }
 
   /** Rows of the palette for a query. */
@@ -249,7 +256,7 @@ export class Changes {
       free = `block${n}`;
     const bounds = this.editor.board.bounds(this.editor.selected);
     askWord(this.editor.search, t("Name of the group"), free, async (name) => {
-      const at = bounds ? [bounds.x, bounds.y] : null;
+      const at = bounds ? [bounds.x + bounds.width / 2, bounds.y] : null;
       if (await this.editor.draft.run({ do: "group", nodes, name, at })) this.selectNew(nodes);
     });
   }

@@ -217,8 +217,7 @@ export class Editor {
   /** Selects the box in a direction: the nearest, those straight ahead first. */
   goto(/** @type {number} */ dx, /** @type {number} */ dy) {
     const center = (/** @type {string} */ key) => {
-      const [x, y] = this.board.positions[key] ?? [0, 0];
-      const { width, height } = this.board.sizeOf(key);
+      const { x, y, width, height } = this.board.rectOf(key);
       return [x + width / 2, y + height / 2];
     };
     const from = [...this.selected].pop();
@@ -238,6 +237,22 @@ export class Editor {
     }
     this.select([best]);
     this.keepInSight(best);
+  }
+
+  /** Shows the next problem behind the selected node. */
+  nextProblem() {
+    const names = this.draft.problems.map(({ node }) => node ?? "").filter(Boolean);
+    if (!names.length) return this.select([]);
+    const at = names.indexOf([...this.selected][0]);
+    this.reveal(names[(at + 1) % names.length]);
+  }
+
+  /** Goes to the debugger or to the training with the draft; where something does not fit, there instead. */
+  leaveFor(/** @type {"run" | "train"} */ what) {
+    const [first] = this.draft.problems;
+    if (!first) return this.host[what]();
+    this.nextProblem();
+    this.tell(`${t("This must be mended before it can run:")} ${first.message}`);
   }
 
   toggleHelp() {

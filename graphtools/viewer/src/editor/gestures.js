@@ -136,8 +136,7 @@ export function listenTo(board, acts) {
         }
         board.routeEdges(set);
         if (!loose) return;
-        const { width, height } = board.sizeOf(key);
-        const [x, y] = board.positions[key];
+        const { x, y, width, height } = board.rectOf(key);
         edge = board.edgeNear(x + width / 2, y + height / 2, Math.max(24, height / 2));
         board.mark(edge);
       },
@@ -178,9 +177,8 @@ export function listenTo(board, acts) {
         const a = camera.toPicture(x, y);
         const b = camera.toPicture(x + width, y + height);
         const hit = board.level.boxes.filter(({ key }) => {
-          const [left, top] = board.positions[key];
-          const size = board.sizeOf(key);
-          return left < b.x && left + size.width > a.x && top < b.y && top + size.height > a.y;
+          const { x: left, y: top, width: w, height: h } = board.rectOf(key);
+          return left < b.x && left + w > a.x && top < b.y && top + h > a.y;
         });
         acts.select(
           hit.map(({ key }) => key),

@@ -72,7 +72,7 @@ function withControl(/** @type {Editor} */ editor, /** @type {string} */ key, /*
     case "s":
       return () => editor.host.save();
     case "Enter":
-      return () => editor.host.run();
+      return () => editor.leaveFor("run");
   }
 }
 

@@ -90,11 +90,19 @@ export class Search {
     this.looking = (async () => {
       // While somebody types, only the last word is looked for.
       await new Promise((typed) => setTimeout(typed, this.rows.length || this.input.value ? TYPING_MS : 0));
-      if (turn !== this.turn) return this.looking;
+      if (turn !== this.turn) return;
       const rows = await this.find?.(this.input.value.trim());
       if (turn === this.turn && rows) this.show(rows);
     })();
     return this.looking;
+  }
+
+  /** Waits for what was typed last to be looked for. */
+  async found() {
+    for (let last; last !== this.looking; ) {
+      last = this.looking;
+      await last;
+    }
   }
 
   show(/** @type {Row[]} */ rows) {
@@ -143,7 +151,7 @@ export class Search {
   key(/** @type {KeyboardEvent} */ event) {
     event.stopPropagation();
     if (event.key === "Escape") this.close();
-    else if (event.key === "Enter") void this.looking.then(() => this.isOpen && this.take(this.at));
+    else if (event.key === "Enter") void this.found().then(() => this.isOpen && this.take(this.at));
     else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       const count = this.rows.length;
       if (count) this.at = (this.at + (event.key === "ArrowDown" ? 1 : count - 1)) % count;

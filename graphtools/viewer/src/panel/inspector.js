@@ -309,9 +309,15 @@ export class Inspector {
         canGradient: run.grads.has(item.node),
         canOperation: node.kind === "call",
       };
-      return editBody(at, this.actions.edit, this.drafts, this.actions.keep);
+      return editBody(at, (change) => this.edit(change), this.drafts, this.actions.keep);
     }
     return this.detailsOf(item);
+  }
+
+  /** Runs with a change. Of the branch that results, what followed is shown, and not the form again. */
+  async edit(/** @type {import("./edit.js").Edit} */ change) {
+    await this.actions.edit?.(change);
+    for (const phase of Object.keys(this.chosen)) if (this.chosen[phase] === "edit") delete this.chosen[phase];
   }
 
   detailsOf(/** @type {import("../tree.js").Item} */ item) {
