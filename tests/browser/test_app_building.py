@@ -523,7 +523,7 @@ def test_axe_finds_no_barrier_and_the_words_are_korean_by_one_switch(builder):
     b.box("linear").wait_for()
     b.tab.picture("build-korean")
     b.tab.press("설정")  # and nothing of what was chosen in English words comes back
-    expect(b.page.get_by_label("프로세스의 메모리 한도").first).to_have_value("전체 메모리의 4분의 3")
+    expect(b.page.get_by_role("combobox", name="프로세스의 메모리 한도")).to_have_value("전체 메모리의 4분의 3")
     b.page.keyboard.press("Escape")
     b.box("linear").wait_for()
 

@@ -12,8 +12,8 @@ ${name}`;return{load(){try{let text=sessionStorage.getItem(key2);return text?JSO
 .phase.forward { background: #2f6fd6; }
 .phase.backward { background: #b0309a; }
 .phase.update { background: #237a4b; }
-.tabs { display: flex; flex-wrap: wrap; gap: 2px 11px; font-size: 12.5px; margin: 8px 16px 0 0; border-bottom: 1px solid var(--border); }
-.tab { padding: 5px 1px 6px; border-radius: 0; color: var(--muted); border-bottom: 2px solid transparent !important; }
+.tabs { display: flex; flex-wrap: wrap; gap: 2px 8px; font-size: 12px; margin: 8px 8px 0 0; border-bottom: 1px solid var(--border); }
+.tab { padding: 5px 0 6px; border-radius: 0; color: var(--muted); border-bottom: 2px solid transparent !important; }
 .tab:hover { background: none; color: var(--text); }
 .tab[aria-selected="true"] { color: var(--text); font-weight: 600; border-bottom-color: var(--text) !important; }
 .panel-body { flex: 1; min-height: 0; overflow: auto; padding: 10px 16px 16px 0; transition: opacity 0.1s; }

@@ -22,7 +22,6 @@ export function buildBar(/** @type {Editor} */ editor) {
   const element = make(
     "div",
     { class: "bar", role: "toolbar", "aria-label": t("Draft") },
-    crumbs,
     undo,
     redo,
     button("Add", "Space", () => editor.changes.add({ at: [editor.stage.clientWidth / 2 - 200, 60] })),
@@ -62,7 +61,7 @@ export function buildBar(/** @type {Editor} */ editor) {
     cost.textContent = `${compactNumber(parameters)} ${t("parameters")}, ${compactNumber(flops)} FLOPs, ${bytes(size)}`;
     cost.title = t("Operations and activations of one example");
   };
-  return { element, help, update };
+  return { element, crumbs, help, update };
 }
 
 function crumbsOf(/** @type {Editor} */ editor) {

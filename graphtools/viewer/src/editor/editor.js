@@ -62,7 +62,7 @@ export class Editor {
     this.search = new Search(this.stage, () => this.focus());
     this.notice = make("p", { class: "notice", role: "status", hidden: true });
     this.hint = make("p", { class: "hint muted" }, t("Press Space, or double-click, to add an operation."));
-    this.stage.append(this.notice, this.hint, this.bar.help);
+    this.stage.append(this.bar.crumbs, this.notice, this.hint, this.bar.help);
     this.form = new Form(body, this.draft, { select: (name) => this.reveal(name), leave: () => this.focus() });
     this.board.onChip = (edge, x, y) => {
       const { title, entries } = fixesFor(this, edge);
