@@ -6,6 +6,9 @@
 // get the same boxes with the same sizes in the same nested groups. Crossings are points on the paper at which lines of
 // different sources cross; "of edges" counts each such point for every pair of edges that cross there, so that a line
 // which is drawn once for five edges counts as five. Length is the sum over edges of the ways from source to target.
+//
+// Ours and ELK keep room for the title of each open group, as wide and as high. dagre knows no such thing: its drawings
+// are lower by the titles that they have no place for (a node for each title makes them many times wider).
 
 import { readdirSync, readFileSync } from "node:fs";
 import dagre from "@dagrejs/dagre";
@@ -13,6 +16,7 @@ import ELK from "elkjs";
 import { countVisible, firstOpen, fold } from "../graphtools/viewer/src/fold.js";
 import { estimateWidth } from "../graphtools/viewer/src/measure.js";
 import { readPayload } from "../graphtools/viewer/src/model.js";
+import { Boxes } from "../graphtools/viewer/src/boxes.js";
 import { buildScene } from "../graphtools/viewer/src/scene.js";
 import { buildTree } from "../graphtools/viewer/src/tree.js";
 
@@ -52,7 +56,7 @@ function byDagre({ tree, visible }, scene) {
   return { width, height, ways };
 }
 
-async function byElk({ tree, visible }, scene) {
+async function byElk({ tree, visible, titleWidth }, scene) {
   const options = {
     "elk.algorithm": "layered",
     "elk.direction": "DOWN",
@@ -65,10 +69,14 @@ async function byElk({ tree, visible }, scene) {
     "elk.layered.spacing.edgeNodeBetweenLayers": "15",
     "elk.layered.spacing.edgeEdgeBetweenLayers": "9",
   };
+  const least = (item) => ({
+    "elk.nodeSize.constraints": "MINIMUM_SIZE",
+    "elk.nodeSize.minimum": `(${titleWidth(item)}, 0)`,
+  });
   const nodes = new Map([[0, { id: "0", layoutOptions: options, children: [], edges: [] }]]);
   for (const box of scene.boxes) {
     const node = box.open
-      ? { id: String(box.item), layoutOptions: options, children: [] }
+      ? { id: String(box.item), layoutOptions: { ...options, ...least(box.item) }, children: [] }
       : { id: String(box.item), width: box.width, height: box.height };
     nodes.set(box.item, node);
   }
@@ -186,7 +194,8 @@ for (const file of readdirSync(folder).sort()) {
   ]) {
     if (countVisible(tree, open) > MOST_BOXES || (view === "all open" && first.size === all.size)) continue;
     const visible = fold(model, tree, open);
-    const graph = { model, tree, visible };
+    const words = new Boxes(model, tree, estimateWidth);
+    const graph = { model, tree, visible, titleWidth: (item) => words.titleWidth(item) };
     // A first run, so that what is timed is not the compiler; with another tree, because the layout remembers groups.
     ours({ ...graph, tree: buildTree(model) });
     const mine = await timed(() => ours(graph));
