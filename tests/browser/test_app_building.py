@@ -237,6 +237,9 @@ def test_a_residual_block_with_the_mouse(builder):
     expect(b.type_of("add")).to_have_text("f32[B, 16, 8, 8]")
     b.key("o")
     b.is_sound()
+    b.box("add").click()
+    b.page.get_by_label("channel, of 16").fill("3")  # Python is asked for another plane of the value
+    expect(b.page.locator(".form .picture")).to_contain_text("[0, 3]", timeout=20_000)
     b.key("l")
     b.page.wait_for_timeout(500)
     b.tab.picture("build-residual")

@@ -238,9 +238,10 @@ export class Form {
     }
     const looks = new Looks(
       /** @type {any} */ ({
-        holdsAll: true,
+        holdsAll: false,
         tensor: async () => seen,
-        picture: async () => null,
+        picture: (/** @type {string} */ key, /** @type {number[]} */ index) =>
+          this.draft.ask("plane", { node: key, index }),
       }),
     );
     const picture = new PictureView(looks);
