@@ -15,7 +15,7 @@ from torch import nn
 from graphtools import compat
 from graphtools.capture.eager import Recorder
 from graphtools.capture.ends import copied
-from graphtools.capture.preserve import preserved
+from graphtools.capture.preserve import hooks_of, preserved, set_hooks
 from graphtools.errors import EditError
 from graphtools.structure import replace_leaves, tensors
 
@@ -76,7 +76,7 @@ class Program:
         return tuple(compat.version(tensor) for _, tensor in tensors(self.inputs))
 
     def attributes_now(self) -> tuple[dict[str, Any], ...]:
-        """What the user's code keeps on each module at present."""
+        """What the user's code keeps on each module at present, hooks included."""
         copies: dict[int, Any] = {}
         return tuple(_attributes(module, copies) for module, _ in self.attributes)
 
@@ -84,9 +84,11 @@ class Program:
         """Puts back what `attributes_now` gave."""
         copies: dict[int, Any] = {}
         for (module, _), kept in zip(self.attributes, attributes, strict=True):
+            own = {key: item for key, item in kept.items() if key != _HOOKS}
             for name in set(_attributes(module, {})) - set(kept):
                 del vars(module)[name]
-            vars(module).update({key: _containers_copied(item, copies) for key, item in kept.items()})
+            vars(module).update({key: _containers_copied(item, copies) for key, item in own.items()})
+            set_hooks(module, kept[_HOOKS])
 
     def check_inputs(self) -> None:
         """Raises EditError if an input was overwritten since the run began."""
@@ -169,13 +171,14 @@ class Program:
             optimizer.state.update(state)
 
 
+_HOOKS = "hooks of the module"  # no name that an attribute can be written with
 _TABLES = frozenset(vars(nn.Module()))  # parameters, buffers, sub-modules, hooks: torch's own
 
 
 def _attributes(module: nn.Module, copies: dict[int, Any]) -> dict[str, Any]:
-    """What the user's code keeps on a module, `training` included; containers copied, their leaves shared."""
+    """What the user's code keeps on a module, `training` and hooks included; containers copied, their leaves shared."""
     kept = {key: item for key, item in vars(module).items() if key not in _TABLES or key == "training"}
-    return {key: _containers_copied(item, copies) for key, item in kept.items()}
+    return {_HOOKS: hooks_of(module)} | {key: _containers_copied(item, copies) for key, item in kept.items()}
 
 
 def _containers_copied(item: Any, copies: dict[int, Any]) -> Any:

@@ -254,3 +254,28 @@ def test_the_time_of_a_trace_is_without_torchs_imports() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
+
+
+class HooksItself(nn.Module):
+    """Hooks its layer on its first run, and remembers that; as models of transformers do to collect attentions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.is_hooked = False
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        if not self.is_hooked:
+            self.is_hooked = True
+            self.linear.register_forward_hook(lambda module, args, output: self.seen.append(output * 2))
+        self.seen: list[torch.Tensor] = []
+        return self.linear(x), *self.seen
+
+
+def test_hooks_that_a_model_sets_on_its_first_run_are_set_once() -> None:
+    model, x = HooksItself(), torch.ones(2, 4)
+    gt.trace(model, x, method="record")
+    assert not model.is_hooked and not model.linear._forward_hooks
+    recording = gt.run(model, x)
+    branch = gt.edit(recording, "linear", lambda value: value * 1)
+    assert len(branch.graph["output"].outputs) == len(model(x)) == 2
