@@ -240,7 +240,10 @@ def literal(value: Any, imports: Imports) -> Text:
         return Text(repr(int(value)), ATOM if value >= 0 else 14)
     if isinstance(value, float):
         if math.isfinite(value):
-            return Text(repr(float(value)), ATOM if value >= 0 and not math.copysign(1, value) < 0 else 14)
+            # Formatters write 1e38 for 1e+38.
+            return Text(
+                repr(float(value)).replace("e+", "e"), ATOM if value >= 0 and not math.copysign(1, value) < 0 else 14
+            )
         return Text(f'float("{value}")')
     if isinstance(value, complex):
         return Text(f"complex({value.real!r}, {value.imag!r})")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 WIDTH = 88
 _OPEN, _CLOSE = "([{", ")]}"
 
@@ -11,8 +13,13 @@ def statement(code: str, indent: int, reserved: int = 0) -> list[str]:
     pad = " " * indent
     if indent + len(code) + reserved <= WIDTH:
         return [pad + code]
-    cut = _last_bracket(code)
-    if cut is None or cut[1] == cut[0] + 1:
+    chain = _chain(code)
+    if chain is not None:
+        before, links = chain
+        links = ["".join(links)] if indent + 4 + len("".join(links)) <= WIDTH else links
+        return [pad + before + "(", *(line for link in links for line in statement(link, indent + 4)), pad + ")"]
+    cut = _bracket_to_break(code, WIDTH - indent)
+    if cut is None:
         return [pad + code]
     head, inner, tail = code[: cut[0] + 1], code[cut[0] + 1 : cut[1]], code[cut[1] :]
     parts = _split(inner)
@@ -23,7 +30,7 @@ def statement(code: str, indent: int, reserved: int = 0) -> list[str]:
         else:
             value, _, loop = inner.rpartition(" for ")
             middle = [*statement(value, deeper), " " * deeper + "for " + loop]
-    elif deeper + len(", ".join(parts)) <= WIDTH:
+    elif deeper + len(", ".join(parts)) <= WIDTH and not (len(parts) > 1 and _is_display(head)):
         middle = [" " * deeper + ", ".join(parts)]
     elif len(parts) == 1 and _is_hugged(head, parts[0]):
         middle = statement(parts[0], deeper)
@@ -41,9 +48,43 @@ def _is_hugged(head: str, part: str) -> bool:
     return part.startswith("*") and head.startswith("def ")
 
 
-def _last_bracket(code: str) -> tuple[int, int] | None:
-    """Where the last bracket at the top level opens and closes."""
-    depth, start, found, quote = 0, 0, None, ""
+def _is_display(head: str) -> bool:
+    """Whether what opens at the end is a dict, set, list or tuple: formatters break these into an entry a line."""
+    return head[-1] == "{" or not (len(head) > 1 and re.match(r"[\w)\]}\"']", head[-2]))
+
+
+def _chain(code: str) -> tuple[str, list[str]] | None:
+    """What stands before a chain of at least two calls on results of calls, `x.a().b().c()`, and its calls.
+
+    Formatters put such a chain into brackets, and if it still is too long, a call a line. None if the whole value is
+    no such chain.
+    """
+    found = re.match(r"(return |[^()\"']*? = )(?=[\w.]+\()", code)
+    if found is None:
+        return None
+    value = code[found.end() :]
+    links, start = [], 0
+    for opening, closing in _brackets(value):
+        if value[opening] == "(" and re.fullmatch(r"\.?[\w.]+", value[start:opening]):
+            links.append(value[start : closing + 1])
+        elif value[opening] == "[" and opening == start and links:
+            links[-1] += value[start : closing + 1]
+        else:
+            return None
+        start = closing + 1
+    return (found.group(), links) if start == len(value) and len(links) >= 3 else None
+
+
+def _bracket_to_break(code: str, width: int) -> tuple[int, int] | None:
+    """Where the bracket opens and closes that is broken: the last at the top level before which the line fits."""
+    found = [(start, end) for start, end in _brackets(code) if end > start + 1]
+    fitting = [pair for pair in found if pair[0] < width] or found
+    return fitting[-1] if fitting else None
+
+
+def _brackets(code: str) -> list[tuple[int, int]]:
+    """Where each bracket at the top level opens and closes."""
+    depth, start, found, quote = 0, 0, [], ""
     for index, letter in enumerate(code):
         if quote:
             if letter == quote and code[index - 1] != "\\":
@@ -56,8 +97,8 @@ def _last_bracket(code: str) -> tuple[int, int] | None:
             depth += 1
         elif letter in _CLOSE:
             depth -= 1
-            if depth == 0 and index > start + 1:
-                found = (start, index)
+            if depth == 0:
+                found.append((start, index))
     return found
 
 

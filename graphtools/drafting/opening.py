@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import linecache
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -16,7 +17,7 @@ from graphtools.drafting.plan import Layer, Plan
 from graphtools.drafting.settings import read_settings
 from graphtools.drafting.sources import Sources
 from graphtools.errors import DraftError
-from graphtools.graph import Graph, Node, Ref, freeze, module_path
+from graphtools.graph import Graph, Node, Ref, Symbol, freeze, module_path
 from graphtools.words import source_line
 
 
@@ -48,9 +49,11 @@ def open_graph(graph: Graph, model: nn.Module | None = None) -> tuple[Plan, Sour
             functions.setdefault(node.target, live.functions[node.name])
         outputs = () if node.kind in ("call", "output") else node.outputs
         nodes[node.name] = replace(node, outputs=outputs)
-    nodes["output"] = replace(nodes.pop(graph.output.name), name="output")
+    result, left_out = _without_objects(nodes.pop(graph.output.name))
+    nodes["output"] = replace(result, name="output")
     types = {path: module.type for path, module in graph.modules.items() if path and path not in layers}
     notes = fixed_by_the_run(graph) if graph.capture.method == "record" else ()
+    notes += tuple(f"Left out of the result: {what}, which is no tensor and no plain value." for what in left_out)
     name = graph.capture.model or "Net"
     plan = Plan(freeze(nodes.items()), freeze(layers.items()), types=freeze(types.items()), model=name, notes=notes)
     tensors = dict(getattr(live, "tensors", {}) if live is not None else {})
@@ -61,6 +64,30 @@ def open_graph(graph: Graph, model: nn.Module | None = None) -> tuple[Plan, Sour
     if graph.capture.method != "fx":
         plan = lifted(_without_detours(plan, graph), sources)
     return without_dead(plan), sources
+
+
+def _without_objects(output: Node) -> tuple[Node, list[str]]:
+    """The output without what is known only as an object, as the cache of a decoder, and what these were.
+
+    An entry of a mapping goes, a place of a sequence becomes None.
+    """
+    left_out: list[str] = []
+
+    def visit(arg: Any, name: str) -> Any:
+        if isinstance(arg, Symbol) and arg.kind == "opaque":
+            left_out.append(f"{name}, a {arg.text.partition(' ')[0]}")
+            return None
+        if isinstance(arg, tuple):
+            return type(arg)(visit(item, f"{name}[{index}]") for index, item in enumerate(arg))
+        if isinstance(arg, Mapping):
+            entries = [(key, item, visit(item, str(key))) for key, item in arg.items()]
+            return freeze((key, made) for key, item, made in entries if made is not None or item is None)
+        return arg
+
+    if not any(isinstance(arg, tuple | Mapping) for arg in output.args):
+        return output, []
+    args = tuple(visit(arg, "result") for arg in output.args)
+    return replace(output, args=args), left_out
 
 
 def _is_own(target: str) -> bool:

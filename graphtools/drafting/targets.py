@@ -86,7 +86,7 @@ def _find_in_torch(target: str, words: list[str]) -> Any:
         raise DraftError(f"{target} is a class that is no module; a draft cannot call it")
     if len(words) == 2 and words[1] in _MAKERS:
         return found
-    if target.startswith(("torch.Tensor.", "torch.ops.aten.")) or _is_overridable(found):
+    if target.startswith(("torch.Tensor.", "torch.ops.aten.")) or _is_overridable(found) or _is_operation(words):
         return found
     raise DraftError(f"a draft may not call {target}; it may call what takes or makes tensors")
 
@@ -119,6 +119,13 @@ def _overridable() -> frozenset[int]:
 
 def _is_overridable(function: Any) -> bool:
     return id(function) in _overridable() or function in get_testing_overrides()
+
+
+def _is_operation(words: list[str]) -> bool:
+    """True for a private function of torch that is an operation on tensors, as `torch._weight_norm`."""
+    packet = getattr(torch.ops.aten, words[1], None) if len(words) == 2 and words[1].startswith("_") else None
+    schemas = [getattr(packet, overload)._schema for overload in packet.overloads()] if packet is not None else []
+    return any(schema.arguments and str(schema.arguments[0].type) == "Tensor" for schema in schemas)
 
 
 @lru_cache(maxsize=1)

@@ -187,3 +187,49 @@ def test_what_cannot_be_written_says_what_to_do() -> None:
     draft.output(draft.add(layer, x, x))
     with pytest.raises(gt.DraftError, match=r'trace the model with method="record"'):
         draft.to_code()
+
+
+class WithCache(nn.Module):
+    """A result with an object in it, as decoders give their cache."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> dict[str, Any]:
+        return {"logits": self.linear(x), "cache": Cache(x), "both": (x + 1, Cache(x))}
+
+
+class Cache:
+    def __init__(self, keys: torch.Tensor) -> None:
+        self.keys = keys
+
+
+def test_an_object_in_the_result_is_left_out_and_said() -> None:
+    draft = gt.Draft(gt.trace(WithCache(), torch.ones(2, 4), method="record"))
+    assert [note for note in draft.plan.notes if "Left out" in note] == [
+        "Left out of the result: cache, a Cache, which is no tensor and no plain value.",
+        "Left out of the result: both[1], a Cache, which is no tensor and no plain value.",
+    ]
+    assert '"both": (' in draft.to_code() and "cache" not in draft.to_code().split("return")[-1]
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ("y = x.a(1).b().c(2)", ["y = x.a(1).b().c(2)"]),
+        (
+            "hidden_states = hidden_states.transpose(first, second).contiguous().view(batch, -1, channels)",
+            ["hidden_states = (", "    hidden_states.transpose(first, second).contiguous().view(batch, -1, channels)", ")"],
+        ),
+        (
+            "return " + '{"' + "loss" * 8 + '": loss, "' + "logits" * 5 + '": logits, "more": more}',
+            ["return {", f'    "{"loss" * 8}": loss,', f'    "{"logits" * 5}": logits,', '    "more": more,', "}"],
+        ),
+    ],
+)  # fmt: skip
+def test_long_lines_are_broken_as_formatters_do(code: str, lines: list[str]) -> None:
+    from graphtools.codegen.lines import statement
+
+    assert statement(code, 0) == lines
+    assert is_clean("\n".join(["def f():", *statement(code, 4), ""])).count("@@") == 0
