@@ -220,7 +220,11 @@ def test_an_object_in_the_result_is_left_out_and_said() -> None:
         ("y = x.a(1).b().c(2)", ["y = x.a(1).b().c(2)"]),
         (
             "hidden_states = hidden_states.transpose(first, second).contiguous().view(batch, -1, channels)",
-            ["hidden_states = (", "    hidden_states.transpose(first, second).contiguous().view(batch, -1, channels)", ")"],
+            [
+                "hidden_states = (",
+                "    hidden_states.transpose(first, second).contiguous().view(batch, -1, channels)",
+                ")",
+            ],
         ),
         (
             "return " + '{"' + "loss" * 8 + '": loss, "' + "logits" * 5 + '": logits, "more": more}',
