@@ -19,7 +19,7 @@ _FIRST_WAIT_S = 1.0
 
 def is_wanted() -> bool:
     """True if two are to be shown side by side."""
-    return bool(session.value_of("view") == SIDE_BY_SIDE)
+    return bool(session.steady_value("view") == SIDE_BY_SIDE)
 
 
 def left_chooser(view: View) -> None:

@@ -51,7 +51,7 @@ def branches(view: View) -> None:
                     on_click="ignore",
                 )
             if not is_wanted():
-                st.button(t("Side by side"), on_click=session.set_value, args=("view", SIDE_BY_SIDE))
+                st.button(t("Side by side"), on_click=session.set_steady, args=("view", SIDE_BY_SIDE))
         left_chooser(view)
 
 

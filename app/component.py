@@ -59,7 +59,7 @@ def _picture_of(revision: str) -> None:
         "canType": may_run_code(),
         "replies": view.replies,
     }
-    session.write_address()
+    session.write_address("picture")
     _picture(key="graph_picture", data=data, on_ask_change=_asked, on_moved_change=_moved)
     if view.revision != revision or view.editing is not None or view.death:
         st.rerun()  # the page shows the branch that an edit made, or how far that is

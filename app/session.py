@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import urlencode
 
 import drafts
 import streamlit as st
@@ -19,6 +21,14 @@ from tabs import Tabs
 
 from graphtools.backend import Choice, Launcher
 
+_address = st.components.v2.component(
+    "graphtools_address",
+    js="""export default function ({ data }) {
+  const { pathname, search, hash } = location;
+  if (data && data.query !== search) history.replaceState(history.state, "", pathname + data.query + hash);
+}
+""",
+)
 _KEPT = (str, int, float, bool, type(None), list, tuple)
 _NOT_KEPT = ("tab", "press", "branch", "upload", "graph_", "$$")  # what is no widget, or one whose value nobody may set
 
@@ -86,20 +96,22 @@ def link_choice(text: str, mode: str = "step") -> Choice | None:
 
 
 def file_choice(target: str, inputs: tuple[str, ...] = ()) -> Choice:
-    """The choice of a file: a recording if its name ends so."""
+    """The choice of a file: a recording if its name ends so. `~` is the home of whoever runs the app."""
+    target = os.path.expanduser(target)
     title = PurePath(target.replace("\\", "/")).name
     return Choice("recording" if target.endswith(".gt") else "file", target, title, inputs)
 
 
-def write_address() -> None:
-    """Writes into the page's address what is shown, so that a link shows it to somebody else, and a reload here."""
+def write_address(part: str = "page") -> None:
+    """Writes into the page's address what is shown, so that a link shows it to somebody else, and a reload here.
+
+    `part` is the part of the page that does so: each that runs on its own needs a name of its own.
+    """
     view, choice = tab().view, tab().choice
     position = tab().first if view is None else view.position
     links = {"example": f"example:{choice.title}", "torchvision": choice.target}
     named = links.get(choice.kind, f"file:{choice.target}")
-    wanted = {"open": named, "mode": choice.mode, "at": str(position + 1), "tab": st.session_state["tab_name"]}
-    if dict(st.query_params.to_dict()) != wanted:
-        st.query_params.from_dict(wanted)
+    _write(part, {"open": named, "mode": choice.mode, "at": str(position + 1), "tab": st.session_state["tab_name"]})
 
 
 def restore_typed() -> None:
@@ -139,7 +151,7 @@ def open_file(target: str, inputs: tuple[str, ...] = ()) -> None:
     state = tab()
     state.asked_first = None
     state.limits = settings().process_limits()
-    set_value(steady_key("kind", "File"), "File")
+    set_steady("kind", "File")
     state.choose(Choice(choice.kind, target, choice.title, inputs, mode=state.choice.mode), again=True)
 
 
@@ -157,9 +169,13 @@ def open_draft(file: Path, source: str = "", inputs: tuple[str, ...] = (), is_ou
 
 def write_draft_address() -> None:
     """Writes the tab's name into the page's address, by which a reload finds the draft again."""
-    wanted = {"tab": st.session_state["tab_name"]}
-    if dict(st.query_params.to_dict()) != wanted:
-        st.query_params.from_dict(wanted)
+    _write("page", {"tab": st.session_state["tab_name"]})
+
+
+def _write(part: str, said: dict[str, str]) -> None:
+    # In the browser: st.query_params would add each step to the browser's history, and its Back would lead nowhere.
+    with st.container(key=f"address_of_{part}"):
+        _address(key=f"press_address_{part}", data={"query": "?" + urlencode(said, safe="/:@")})
 
 
 def take(key: str) -> Any:
@@ -202,8 +218,14 @@ def must_have(name: str, value: Any) -> None:
         st.rerun()
 
 
+def set_steady(name: str, value: Any) -> None:
+    """Gives such a control another value; before it is drawn, or in a callback."""
+    count = st.session_state.get(f"press {name}", 0)
+    st.session_state[f"{name} {count}" if count else name] = value
+
+
 def steady_value(name: str) -> Any:
-    """The value of such a control, in a callback."""
+    """The value of such a control; None before it was drawn."""
     count = st.session_state.get(f"press {name}", 0)
     return st.session_state.get(f"{name} {count}" if count else name)
 

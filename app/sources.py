@@ -26,7 +26,10 @@ _SIDES = (64, 96, 128, 224, 256, 299, 384, 512)
 def source_chooser() -> None:
     """Draws the controls that choose a model. An example opens at once, a file only when its button is pressed."""
     tab = session.tab()
-    first = {"example": KINDS[0], "torchvision": KINDS[1]}.get(tab.choice.kind, KINDS[2])
+    if tab.choice.kind == "draft":
+        st.html(f'<div class="gt"><p>{escape(t("Open: the draft {name}", name=tab.choice.title))}</p></div>')
+        st.page_link("views/build.py", label=t("Back to building it"))
+    first = {"example": KINDS[0], "torchvision": KINDS[1], "draft": KINDS[0]}.get(tab.choice.kind, KINDS[2])
     key = session.steady_key("kind", first)
     kind = st.segmented_control(t("Open"), KINDS, key=key, required=True, width="stretch", format_func=t)
     session.must_have("kind", kind)
@@ -51,20 +54,23 @@ def source_chooser() -> None:
 
 def _example() -> None:
     tab, language = session.tab(), settings().language
-    session.set_default("example", tab.choice.title if tab.choice.title in names() else names()[0])
+    opened = tab.choice.title if tab.choice.kind == "example" else ""
+    # By `index`, and a key that changes with what is open: on the way between pages Streamlit forgets what was chosen.
+    key = f"press_example {opened}"
     name = st.selectbox(
-        t("Example"), names(), key="example", on_change=_choose_example, format_func=lambda n: text(n, language)[0]
-    )
-    if tab.choice.kind == "example":
-        st.html(f'<div class="gt lesson"><p>{escape(text(name, language)[1])}</p></div>')
+        t("Example"), names(), key=key, on_change=_choose_example, args=(key,),
+        index=names().index(opened) if opened in names() else 0, format_func=lambda n: text(n, language)[0],
+    )  # fmt: skip
+    if opened:
+        st.html(f'<div class="gt lesson"><p>{escape(text(opened, language)[1])}</p></div>')
     else:
-        st.button(t("Open this example"), on_click=_choose_example, width="stretch")
+        st.button(t("Open this example"), on_click=_choose_example, args=(key, name), width="stretch")
 
 
-def _choose_example() -> None:
+def _choose_example(key: str, shown: str = "") -> None:
     # On the way to another page Streamlit takes widgets that are not drawn for changed, and calls this for them.
-    name = session.value_of("example")
-    if name and session.steady_value("kind") == KINDS[0]:
+    name = session.value_of(key) or shown
+    if name in names() and session.steady_value("kind") == KINDS[0]:
         session.open_choice(example_choice(name, session.tab().choice.mode))
 
 
@@ -76,31 +82,28 @@ def _choose_mode() -> None:
 
 def _torchvision() -> None:
     tab = session.tab()
-    if tab.choice.kind == "torchvision":
-        session.set_default("torchvision", tab.choice.title)
+    opened = tab.choice.title if tab.choice.kind == "torchvision" else ""
+    key, known = f"press_torchvision {opened}", _torchvision_names()
     name = st.selectbox(
-        t("Model"),
-        _torchvision_names(),
-        index=None,
-        placeholder=t("Type to search"),
-        key="torchvision",
-        on_change=_choose_model,
-    )
+        t("Model"), known, index=known.index(opened) if opened in known else None, placeholder=t("Type to search"),
+        key=key, on_change=_choose_model, args=(key,),
+    )  # fmt: skip
     side = st.selectbox(
-        t("Resolution"), ["usual", *map(str, _SIDES)], key="side", on_change=_choose_model, format_func=t
+        t("Resolution"), ["usual", *map(str, _SIDES)], key="side", on_change=_choose_model, args=(key,), format_func=t
     )
     session.set_default("weights", "random")
     st.segmented_control(
-        t("Weights"), ["random", "trained"], key="weights", required=True, on_change=_choose_model, format_func=t
-    )
+        t("Weights"), ["random", "trained"], key="weights", required=True, on_change=_choose_model, args=(key,),
+        format_func=t,
+    )  # fmt: skip
     size = "" if side == "usual" else f", {side} × {side}"
     runs = t("It runs on one image{size}.", size=size) if name else ""
     trained = t("Trained weights are downloaded once, from pytorch.org.")
     st.caption(f"{trained if session.value_of('weights') == 'trained' else ''} {runs}")
 
 
-def _choose_model() -> None:
-    name, side = session.value_of("torchvision"), session.value_of("side", "usual")
+def _choose_model(key: str) -> None:
+    name, side = session.value_of(key), session.value_of("side", "usual")
     if name and session.steady_value("kind") == KINDS[1]:  # see _choose_example
         inputs = () if side == "usual" else (f"1,3,{side},{side}",)
         target = f"torchvision:{name}" + ("@DEFAULT" if session.value_of("weights") == "trained" else "")
@@ -182,15 +185,15 @@ def facts() -> None:
 def downloads(view: View) -> None:
     """Draws the choice of graph or table, and the downloads, each made when its button is pressed."""
     tab = session.tab()
-    session.set_default("view", "Graph")
-    st.segmented_control(
+    shown = st.segmented_control(
         t("View"),
         VIEWS,
-        key="view",
+        key=session.steady_key("view", VIEWS[0]),
         required=True,
         label_visibility="collapsed",
         format_func=t,
     )
+    session.must_have("view", shown)
     name = view.title.removesuffix(".py").removesuffix(".gt")
     with st.popover(t("Download"), width="stretch"):
         for label, suffix, mime in (

@@ -26,14 +26,16 @@ class ExampleLoss:
     """A loss function of a model's output, called as `loss(output, target)`; the target given is not looked at.
 
     The target is drawn once, by a generator of its own, when the shape of the output is known. Without a `name` it is
-    cross-entropy for an output [n, classes] of at least two classes, else mean squared error: a guess, which `note`
+    cross-entropy for an output [n, classes] of at least two classes, and for scores [n, length, classes] of each of
+    the `tokens`, the shape [n, length] of an input of token numbers; else mean squared error: a guess, which `note`
     calls one; an output that is a single number is the loss itself. Of an output with several tensors the first one
     that takes part in gradients counts.
     """
 
-    def __init__(self, name: LossName | None = None, seed: int = 0) -> None:
+    def __init__(self, name: LossName | None = None, seed: int = 0, tokens: tuple[int, ...] = ()) -> None:
         self.name = name
         self.seed = seed
+        self.tokens = tokens
         self.note = ""
         self._target: torch.Tensor | None = None
 
@@ -63,7 +65,11 @@ class ExampleLoss:
             sizes = tuple(found.shape)
         if self.name is None and not sizes:
             return "own"
-        return self.name or ("cross_entropy" if len(sizes) == 2 and sizes[1] > 1 else "mse")
+        is_scores = bool(sizes) and sizes[-1] > 1 and (len(sizes) == 2 or self._is_of_tokens(sizes))
+        return self.name or ("cross_entropy" if is_scores else "mse")
+
+    def _is_of_tokens(self, sizes: tuple[int, ...]) -> bool:
+        return len(sizes) == 3 and self.tokens == sizes[:2]
 
     @staticmethod
     def _trained(output: Any) -> torch.Tensor:
@@ -87,7 +93,8 @@ class ExampleLoss:
             )
         classes = sizes[-1] if len(sizes) in (1, 3) else sizes[1]
         where = (sizes[0] * sizes[1],) if len(sizes) == 3 else () if len(sizes) == 1 else (sizes[0], *sizes[2:])
-        self.note = f"{guess}cross-entropy against random classes of {classes}{choose}"
+        what = f"tokens of {classes} at each place" if self._is_of_tokens(sizes) else f"classes of {classes}"
+        self.note = f"{guess}cross-entropy against random {what}{choose}"
         return torch.randint(classes, where, generator=generator).to(output.device)
 
 

@@ -57,13 +57,20 @@ def example_step(
     if "labels" in loaded.kwargs and loss is None:
         batch = _keyword_inputs(loaded)
     else:
-        given = ExampleLoss(loss, seed)
+        given = ExampleLoss(loss, seed, _tokens(loaded))
         batch = (_keyword_inputs(loaded) if loaded.kwargs else loaded.args), None
     try:
         return training_step(model, batch, given, chosen, limits=limits, limit_bytes=limit_bytes)
     finally:
         loss_note = loss_note if given is None else given.note or "none was reached"
         notes += [f"loss: {loss_note}", f"optimizer: {optimizer_note}"]
+
+
+def _tokens(loaded: Loaded) -> tuple[int, ...]:
+    """The shape of the first input of token numbers; () if there is none."""
+    whole = (t for _, t in tensors((loaded.args, loaded.kwargs)) if t.dtype == torch.int64 and t.dim() == 2)
+    found = next(whole, None)
+    return () if found is None else tuple(found.shape)
 
 
 def example_pass(loaded: Loaded, notes: list[str], *, limits: Limits = Limits()) -> Recording:

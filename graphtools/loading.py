@@ -8,12 +8,14 @@ Loading runs the named file or imports the named package: that is what the user 
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import importlib.util
 import inspect
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -79,6 +81,7 @@ def load_model(
     _check_device(device)
     torch.manual_seed(seed)
     path, _, wanted = target.partition(":") if not _is_drive(target) else (target, "", "")
+    path = os.path.expanduser(path)
     module: ModuleType | None = None
     model: Callable[..., Any]
     project: Project | None = None
@@ -270,8 +273,9 @@ def _find_model(module: ModuleType, file: str, target: str, wanted: str) -> tupl
             return _make(found, name, file), name
     classes = _candidates(module)
     ready = [name for name in classes if not _required(getattr(module, name))]
-    if len(ready) == 1:
-        return _make(getattr(module, ready[0]), ready[0], file), ready[0]
+    whole = ready if len(ready) == 1 else [name for name in ready if name not in _parts(module, ready)]
+    if len(whole) == 1:  # the only one, or the only one that no other has as a part
+        return _make(getattr(module, whole[0]), whole[0], file), whole[0]
     base = target.partition(":")[0]
     if len(ready) > 1:
         raise LoadError(
@@ -284,6 +288,18 @@ def _find_model(module: ModuleType, file: str, target: str, wanted: str) -> tupl
         f"no model in {file}. Looked for `model`, `net`, `build_model()`, and a class derived from torch.nn.Module "
         "that needs no argument. Define one of them"
     )
+
+
+def _parts(module: ModuleType, names: list[str]) -> set[str]:
+    """Those of the classes `names` whose name stands in the code of another of the file's classes of modules."""
+    found: set[str] = set()
+    for name in _candidates(module):
+        try:
+            code = ast.parse(textwrap.dedent(inspect.getsource(getattr(module, name))))
+        except (OSError, TypeError, SyntaxError):
+            continue
+        found |= {node.id for node in ast.walk(code) if isinstance(node, ast.Name) and node.id != name}
+    return found & set(names)
 
 
 def _candidates(module: ModuleType) -> list[str]:

@@ -37,6 +37,12 @@ def test_the_loss_follows_the_shape_of_the_output(sizes: tuple[int, ...], name: 
     assert output.grad is not None
 
 
+def test_scores_of_each_token_are_compared_with_random_tokens() -> None:
+    loss = ExampleLoss(tokens=(2, 5))
+    assert bool(loss(torch.randn(2, 5, 3, requires_grad=True)).isfinite())
+    assert loss.note == "a guess: cross-entropy against random tokens of 3 at each place; choose it by --loss"
+
+
 def test_the_target_is_no_operation_of_the_recorded_step() -> None:
     model = nn.Linear(3, 2)
     loss = ExampleLoss("mse")

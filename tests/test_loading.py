@@ -57,6 +57,18 @@ def test_one_of_several_is_picked_by_name(write) -> None:
     assert type(load(f"{file}:Other").model).__name__ == "Other"
 
 
+def test_of_several_the_one_that_is_no_part_of_another_is_taken(write) -> None:
+    whole = "class Whole(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.inner = Net()\n"
+    file = write(NET + whole + "    def forward(self, x):\n        return self.inner(x)\n")
+    assert type(load(f"{file}").model).__name__ == "Whole"
+
+
+def test_a_path_may_begin_at_home(write, monkeypatch) -> None:
+    file = Path(write(NET))
+    monkeypatch.setenv("HOME", str(file.parent))
+    assert type(load(f"~/{file.name}").model).__name__ == "Net"
+
+
 @pytest.mark.parametrize(
     ("text", "suffix", "message"),
     [

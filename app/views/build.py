@@ -12,6 +12,7 @@ from building import Building
 from editor_component import editor
 from permission import may_run_code
 from sidebar import below, brand
+from sources import MODES
 from texts import t
 
 from graphtools.backend import BackendError, Choice
@@ -130,6 +131,7 @@ def _leave(building: Building, wish: str) -> None:
     if picture["problems"]:  # the editor has told, unless this one came in the same moment
         editor(building.revision)
         return
+    session.set_steady("mode", MODES[0])
     session.tab().choose(Choice("draft", str(building.file), building.title), again=True)
     st.switch_page("views/debug.py" if wish == "run" else "views/train.py")
 

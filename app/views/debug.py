@@ -53,7 +53,7 @@ def page() -> None:
             side_by_side(view)
             return
         alone(view)
-        if session.value_of("view") == "Table":
+        if session.steady_value("view") == "Table":
             st.code(_table(view.revision, view), language=None, height=760)
         else:
             viewer(view)
