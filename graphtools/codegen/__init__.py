@@ -18,10 +18,11 @@ from graphtools.codegen.classes import Class, Classifier
 from graphtools.codegen.constructor import Constructor, tensor_text
 from graphtools.codegen.expressions import Imports
 from graphtools.codegen.forward import _LAST, Forward
-from graphtools.codegen.parts import containers, make_tree
+from graphtools.codegen.parts import Part, containers, make_tree, state_text
 from graphtools.drafting.building import _ordered, active, make_root, state_tensor
 from graphtools.drafting.plan import Plan
 from graphtools.drafting.sources import Sources
+from graphtools.drafting.tying import tied_in_code
 from graphtools.errors import DraftError
 from graphtools.graph import Node, Output, module_path
 
@@ -57,7 +58,8 @@ def to_code(
             dissolved |= tangled.paths
     imports = Imports()
     buffers = {key: _buffer_name(key) for key in tensors if key not in inline}
-    constructor = Constructor(sources, imports, {buffers[key]: tensors[key] for key in buffers})
+    ties = _ties(plan, ordered, sources, classifier.parts)
+    constructor = Constructor(sources, imports, {buffers[key]: tensors[key] for key in buffers}, ties)
     forward = Forward(classifier, imports, buffers, dict(outputs or {}))
     result = plan.nodes["output"].args[0] if "output" in plan.nodes else None
     blocks = [_class(made, constructor, forward, result if not made.pattern.path else None, plan) for made in classes]
@@ -80,6 +82,28 @@ def _class(made: Class, constructor: Constructor, forward: Forward, result: Any,
             written = [*written[: at - 1], *written[at + 1 :]]
         lines += [*([""] if has_constructor else []), *written]
     return "\n".join(lines)
+
+
+def _ties(plan: Plan, ordered: list[Node], sources: Sources, parts: Mapping[str, Part]) -> dict[str, list[str]]:
+    """The statements that make tensors one, by the path of the innermost class around them all."""
+    found: dict[str, list[str]] = {}
+    for first, *others in tied_in_code(plan, ordered, sources):
+        home = ""
+        for words in zip(*(name.split(".")[:-1] for name in (first, *others)), strict=False):
+            at = f"{home}.{words[0]}" if home else words[0]
+            if len(set(words)) > 1:
+                break
+            home = at
+        while home and not _is_single(parts.get(home)):
+            home = home.rpartition(".")[0]
+        for name in others:
+            found.setdefault(home, []).append(f"{state_text(parts, home, name)} = {state_text(parts, home, first)}")
+    return found
+
+
+def _is_single(part: Part | None) -> bool:
+    """Whether a module is the only one of a class that the code defines."""
+    return part is not None and part.made_by is not None and len(part.made_by.members) == 1
 
 
 def _docstring(plan: Plan) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -26,10 +26,17 @@ _POSITIONAL = 2  # so many required arguments are given by place: nn.Conv2d(3, 6
 class Constructor:
     """Writes constructors. `constants` are buffers that the model itself holds, by name."""
 
-    def __init__(self, sources: Sources, imports: Imports, constants: dict[str, torch.Tensor]) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        imports: Imports,
+        constants: dict[str, torch.Tensor],
+        ties: Mapping[str, list[str]] | None = None,
+    ) -> None:
         self.sources = sources
         self.imports = imports
         self.constants = constants
+        self.ties = ties or {}  # the statements that make tensors one, by the path of the class that holds them all
 
     def lines(self, made: Class) -> list[str]:
         """The lines of `__init__`, at the indentation of a class."""
@@ -38,7 +45,8 @@ class Constructor:
         found = statement(f"def __init__({signature}):", 4)
         texts = iter(made.texts)
         if part.kind == "sequential":
-            return [*found, *statement(f"super().__init__({self._members(part, texts)})", 8)]
+            found += statement(f"super().__init__({self._members(part, texts)})", 8)
+            return [*found, *(line for tie in self.ties.get(part.path, ()) for line in statement(tie, 8))]
         found.append("        super().__init__()")
         for name in made.stored:
             found.append(f"        self.{name} = {name}")
@@ -58,7 +66,7 @@ class Constructor:
             for name, tensor in self.constants.items():
                 value = self._buffer(tensor, [str(size) for size in tensor.shape])
                 found += statement(f"self.register_buffer({quoted(name)}, {value})", 8)
-        return found
+        return [*found, *(line for tie in self.ties.get(part.path, ()) for line in statement(tie, 8))]
 
     def _declared(self, parameter: Parameter) -> str:
         if not parameter.has_default:

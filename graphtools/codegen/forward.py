@@ -13,6 +13,7 @@ from graphtools.codegen.expressions import ATOM, Imports, Text, Writer, is_prope
 from graphtools.codegen.lines import WIDTH, statement
 from graphtools.codegen.loops import Loops
 from graphtools.codegen.naming import COMMON, TAKEN, assigned_name, indexed, word_of
+from graphtools.codegen.parts import module_text, state_text
 from graphtools.graph import ListArg, Node, Output, Ref, Symbol, module_path, references
 
 _INLINE = {"add", "sub", "mul", "truediv", "div", "floordiv", "matmul", "pow", "neg", "mod"}
@@ -171,31 +172,12 @@ class _Method(Loops):
         if node.kind == "constant" and ref.node in self.f.constants:
             return Text(f"self.{self.f.constants[ref.node]}")
         if node.kind in ("parameter", "buffer") and is_held(node, self.body.path):
-            owner, _, word = node.target.rpartition(".")
-            holder = self.f.classifier.parts.get(owner)
-            base = self._module(owner)
-            if holder is not None and holder.kind == "parameters":
-                return Text(f'{base}["{word}"]')
-            return Text(f"{base}.{word}")
+            return Text(state_text(self.f.classifier.parts, self.body.path, node.target))
         raise KeyError(f"{ref} in {self.body.scope!r}")
 
     def _module(self, path: str) -> str:
         """The expression for a module inside this one: `self.layers[0].attn`."""
-        head = len(self.body.path) + 1 if self.body.path else 0
-        text, at = "self", self.body.path
-        for word in path[head:].split(".") if path != self.body.path else ():
-            holder = self.f.classifier.parts.get(at)
-            at = f"{at}.{word}" if at else word
-            kind = holder.kind if holder is not None else "class"
-            if kind in ("list", "sequential") and word.isdigit():
-                text += f"[{list(holder.children).index(word)}]" if holder is not None else f"[{word}]"
-            elif kind == "dict":
-                text += f'["{word}"]'
-            elif not word.isidentifier():
-                text += f'.get_submodule("{word}")'
-            else:
-                text += f".{word}"
-        return text
+        return module_text(self.f.classifier.parts, self.body.path, path)
 
     def _slot(self, value: Any) -> Text | None:
         if isinstance(value, Symbol) and value.kind == "code":

@@ -165,9 +165,34 @@ def _is_sequential(part: Part, sources: Sources) -> bool:
     return True
 
 
+def module_text(parts: Mapping[str, Part], home: str, path: str) -> str:
+    """The expression for a module inside the one at `home`: `self.layers[0].attn`."""
+    text, at = "self", home
+    for word in path[len(home) + 1 if home else 0 :].split(".") if path != home else ():
+        holder = parts.get(at)
+        at = f"{at}.{word}" if at else word
+        kind = holder.kind if holder is not None else "class"
+        if kind in ("list", "sequential") and word.isdigit():
+            text += f"[{list(holder.children).index(word)}]" if holder is not None else f"[{word}]"
+        elif kind == "dict":
+            text += f'["{word}"]'
+        elif not word.isidentifier():
+            text += f'.get_submodule("{word}")'
+        else:
+            text += f".{word}"
+    return text
+
+
+def state_text(parts: Mapping[str, Part], home: str, name: str) -> str:
+    """The expression for a parameter or buffer of a module inside the one at `home`: `self.layers[0].norm.weight`."""
+    owner, _, word = name.rpartition(".")
+    base, holder = module_text(parts, home, owner), parts.get(owner)
+    return f'{base}["{word}"]' if holder is not None and holder.kind == "parameters" else f"{base}.{word}"
+
+
 def by_path(root: Part) -> Mapping[str, Part]:
     """Every part by its path."""
     return {part.path: part for part in root.walk()}
 
 
-__all__ = ["STATE", "Kind", "Part", "Slot", "by_path", "containers", "make_tree"]
+__all__ = ["STATE", "Kind", "Part", "Slot", "by_path", "containers", "make_tree", "module_text", "state_text"]

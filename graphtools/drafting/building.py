@@ -16,6 +16,7 @@ from graphtools.capture.assemble import Live, versions
 from graphtools.capture.scopes import ModuleNames
 from graphtools.drafting.plan import Plan
 from graphtools.drafting.sources import Sources, thaw
+from graphtools.drafting.tying import tie
 from graphtools.errors import CaptureError, DraftError
 from graphtools.graph import Capture, Graph, Node, Output, Ref, freeze
 from graphtools.structure import part
@@ -159,12 +160,16 @@ def make_root(plan: Plan, sources: Sources) -> nn.Module:
     for node in needed:
         if node.kind in _STATE and not any((node.target + ".").startswith(path + ".") for path in paths):
             _hold(root, state_path(node), node, state_tensor(node, sources))
+    tie(root, plan)
     return root
 
 
 def take_weights(module: nn.Module, known: nn.Module) -> list[str]:
     """Copies into `module` the parameters and buffers of `known` that fit; gives the names of those that do not."""
-    theirs = {**dict(known.named_parameters()), **dict(known.named_buffers())}
+    theirs = {
+        **dict(known.named_parameters(remove_duplicate=False)),
+        **dict(known.named_buffers(remove_duplicate=False)),
+    }
     left = []
     with torch.no_grad():
         for name, mine in (*module.named_parameters(), *module.named_buffers()):

@@ -1,7 +1,8 @@
 """A draft as one JSON document, and back.
 
     document ::= {"format": "graphtools.draft", "version": 1, "model": text, "nodes": …, "layers": …, "modes": …,
-                  "types": …, "notes": …, "positions"?: {name: [x, y], ...}, "source"?: text}
+                  "types": …, "notes": …, "positions"?: {name: [x, y], ...}, "source"?: text,
+                  "ties"?: [[text, ...], ...]}
     layer    ::= {"target": text, "settings": {name: arg, ...} | null, "origin"?: text}
 
 Nodes and arguments are written as in a graph's document. Reading builds the plan and nothing else.
@@ -44,6 +45,8 @@ def to_json(plan: Plan, indent: int | None = None) -> str:
         document["positions"] = {name: list(at) for name, at in plan.positions.items()}
     if plan.source:
         document["source"] = plan.source
+    if plan.ties:
+        document["ties"] = [list(names) for names in plan.ties]
     try:
         return json.dumps(document, allow_nan=False, indent=indent)
     except (ValueError, TypeError) as error:
@@ -62,7 +65,7 @@ def from_json(document_text: str | bytes) -> Plan:
     document = parse(document_text, "a draft")
     check_header(document, FORMAT, VERSION, "a draft")
     words = ("format", "version", "model", "nodes", "layers", "modes", "types", "notes")
-    fields = fields_of(document, "document", words, {"positions": {}, "source": ""})
+    fields = fields_of(document, "document", words, {"positions": {}, "source": "", "ties": []})
     nodes = [_read_node(item, f"nodes[{i}]") for i, item in enumerate(array(fields["nodes"], "nodes"))]
     _check_names(nodes)
     names = [node.name for node in nodes]
@@ -92,6 +95,7 @@ def from_json(document_text: str | bytes) -> Plan:
         each(text, fields["notes"], "notes"),
         freeze((name, _read_position(at, name)) for name, at in mapping(fields["positions"], "positions").items()),
         text(fields["source"], "source"),
+        tuple(each(text, names, f"ties[{i}]") for i, names in enumerate(array(fields["ties"], "ties"))),
     )
 
 

@@ -19,6 +19,7 @@ from graphtools.drafting.problems import Problem, find_problems
 from graphtools.drafting.shapes import Propagation, Shapes
 from graphtools.drafting.sources import Sources
 from graphtools.drafting.totals import Totals, preview, totals
+from graphtools.drafting.tying import ties_among, ties_of, with_present_ties
 from graphtools.errors import DraftError
 from graphtools.graph import Graph, Node, Ref, Spec, freeze
 
@@ -179,6 +180,8 @@ class Draft(Arguments):
         """Applies an edit that is a value, as one of a problem's fixes. Raises DraftError and changes nothing if it
         does not apply."""
         after = edit.apply(self.plan)
+        if after.layers is not self.plan.layers and any(key.startswith("given.") for key in self.sources.modules):
+            after = with_present_ties(replace(after, ties=ties_among(self.sources, after.ties)))
         self._past.append(_Past(edit, self.plan))
         self._undone.clear()
         self.plan = after
@@ -381,6 +384,8 @@ class Draft(Arguments):
         draft = Draft()
         draft.plan = from_json(text)
         draft.sources = Sources(model=model, allowed=tuple(allow))
+        if model is not None and not draft.plan.ties:  # documents of before there were ties
+            draft.plan = with_present_ties(replace(draft.plan, ties=ties_of({"": model})))
         return draft
 
     def save(self, file: str | os.PathLike[str]) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 
 from graphtools.drafting.documents import from_json
 from graphtools.drafting.draft import Draft
+from graphtools.drafting.tying import with_present_ties
 from graphtools.errors import DraftError
 
 
@@ -31,7 +32,10 @@ def reopen(file: str | os.PathLike[str], open_source: Callable[[str], Draft], ma
     why = f"{plan.source} is a file of code, which was not run"
     if may_run or plan.source.startswith("torchvision:"):
         try:
-            draft.sources = open_source(plan.source).sources
+            found = open_source(plan.source)
+            draft.sources = found.sources
+            if not plan.ties:  # a file of before there were ties
+                draft.plan = with_present_ties(replace(plan, ties=found.plan.ties))
             return draft
         except Exception as error:
             why = f"{plan.source} does not open: {error}"

@@ -49,12 +49,11 @@ def lifted(plan: Plan, sources: Sources) -> Plan:
     gone: set[str] = set()
     refused: set[str] = set()
     found: list[tuple[str, str, Node, list[Node]]] = []
-    tied = _tied(sources.model)
     used_by = _users(plan)
     for scope, nodes in inside.items():
         path = module_path(scope)
         module = sources.module(path)
-        if type(module) not in (*_LIFTED, *_PARTS) or path in plan.layers or not _is_plain(module, path, tied):
+        if type(module) not in (*_LIFTED, *_PARTS) or path in plan.layers or not _is_plain(module):
             continue
         is_recurrent = type(module) in _PARTS
         if is_recurrent and nodes[-1].operation not in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
@@ -92,19 +91,9 @@ def lifted(plan: Plan, sources: Sources) -> Plan:
     return replace(plan, nodes=freeze(kept.items()), layers=freeze(layers.items()), types=freeze(types.items()))
 
 
-def _is_plain(module: nn.Module | None, path: str, tied: set[str]) -> bool:
-    """Whether a new module of the class does what this one does: no hooks, no parametrization, no tied weights."""
-    if module is None or module._forward_hooks or module._forward_pre_hooks or module._modules:
-        return False
-    return not any(f"{path}.{name}" in tied for name in module._parameters)
-
-
-def _tied(model: nn.Module) -> set[str]:
-    """The names of parameters that another name stands for too."""
-    names: dict[int, list[str]] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        names.setdefault(id(parameter), []).append(name)
-    return {name for several in names.values() if len(several) > 1 for name in several[1:]}
+def _is_plain(module: nn.Module | None) -> bool:
+    """Whether a new module of the class does what this one does: it has no hooks and no parametrization."""
+    return module is not None and not (module._forward_hooks or module._forward_pre_hooks or module._modules)
 
 
 def _users(plan: Plan) -> dict[str, list[Node]]:

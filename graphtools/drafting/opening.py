@@ -16,6 +16,7 @@ from graphtools.drafting.lifting import lifted
 from graphtools.drafting.plan import Layer, Plan
 from graphtools.drafting.settings import read_settings
 from graphtools.drafting.sources import Sources
+from graphtools.drafting.tying import ties_of, with_present_ties
 from graphtools.errors import DraftError
 from graphtools.graph import Graph, Node, Ref, Symbol, freeze, module_path
 from graphtools.words import source_line
@@ -63,7 +64,9 @@ def open_graph(graph: Graph, model: nn.Module | None = None) -> tuple[Plan, Sour
     )
     if graph.capture.method != "fx":
         plan = lifted(_without_detours(plan, graph), sources)
-    return without_dead(plan), sources
+    if model is not None:
+        plan = replace(plan, ties=ties_of({"": model}))
+    return with_present_ties(without_dead(plan)), sources
 
 
 def _without_objects(output: Node) -> tuple[Node, list[str]]:

@@ -17,6 +17,7 @@ from graphtools.graph import ListArg, Node, Ref, Symbol, freeze, module_path, re
 
 Mode = Literal["bypassed", "disabled"]
 Place = tuple[int | str, ...]  # where an argument stands: (0,), ("other",), (0, 1) inside a list
+Tie = tuple[str, ...]  # names of parameters or buffers that are one tensor: ("tok.weight", "head.weight")
 
 OPEN = Symbol("open", "")  # an argument that is still to be connected
 OUTPUT = "output"
@@ -64,7 +65,8 @@ class Plan:
     `types` names the classes of the modules around (`layer1.0`: `torchvision.models.resnet.BasicBlock`). `positions`
     are the places in a drawing that a person chose, x and y in pixels of the middle of the upper side, by the name of a
     node or by the path of a module and "/". `source` is the target, as for `graphtools.loading.load`, of the model that
-    it was opened from, if that is known.
+    it was opened from, if that is known. `ties` are tensors that several modules share, by their names in that model;
+    one that a plan no longer has does not count, nor one that has another shape by now (see `tying`).
     """
 
     nodes: Mapping[str, Node] = field(default_factory=lambda: _NOTHING)
@@ -75,6 +77,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     positions: Mapping[str, tuple[float, float]] = field(default_factory=lambda: _NOTHING)
     source: str = ""
+    ties: tuple[Tie, ...] = ()
 
     def __getitem__(self, name: str) -> Node:
         """The node of that name; MissingError with near misses if there is none."""

@@ -10,6 +10,7 @@ from graphtools.drafting.building import active
 from graphtools.drafting.plan import OPEN, Plan, with_args
 from graphtools.drafting.shapes import Shapes
 from graphtools.drafting.sizes import number
+from graphtools.drafting.tying import tied
 from graphtools.flops import count_flops
 from graphtools.graph import Capture, Graph, ListArg, Module, Node, Output, Spec, State, freeze
 
@@ -17,6 +18,8 @@ from graphtools.graph import Capture, Graph, ListArg, Module, Node, Output, Spec
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Elements of all parameters, floating-point operations and bytes of all results; open sizes count as 1.
+
+    A parameter that several modules share counts once.
 
     `n_unknown` says how many operations have no known type and count as nothing.
     """
@@ -32,12 +35,14 @@ def totals(plan: Plan, shapes: Shapes) -> Totals:
     run = active(plan)
     graph = preview(run, shapes, are_sizes_one=True)
     flops = sum(count_flops(graph, node) or 0 for node in graph.operations)
-    own = {n.target: n.spec.n_elements for n in run.nodes.values() if n.kind == "parameter" and n.spec is not None}
-    in_layers = sum(
-        spec.n_elements for states in shapes.states.values() for _, is_parameter, spec in states if is_parameter
-    )
+    held = {n.target: n.spec for n in run.nodes.values() if n.kind == "parameter" and n.spec is not None}
+    for path, states in shapes.states.items():
+        held.update((f"{path}.{name}", spec) for name, is_parameter, spec in states if is_parameter)
+    for _, *others in tied(run, held.get):
+        for name in others:
+            held.pop(name, None)
     unknown = sum(node.kind == "call" and node.name not in shapes.outputs for node in run.nodes.values())
-    return Totals(sum(own.values()) + in_layers, flops, graph.n_activation_bytes, unknown)
+    return Totals(sum(spec.n_elements for spec in held.values()), flops, graph.n_activation_bytes, unknown)
 
 
 def preview(plan: Plan, shapes: Shapes, are_sizes_one: bool = False) -> Graph:
