@@ -6,7 +6,7 @@ import copy
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,40 +14,28 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from graphtools.capture.ends import End, end_of, take_over
 from graphtools.capture.program import Program
 from graphtools.errors import EditError, LoadError
-from graphtools.learning.checkpoints import SUFFIX, checkpoints_in, keep_last, load_checkpoint, save_checkpoint
-from graphtools.learning.data import Data, open_data, project_data
+from graphtools.learning.breaking import broken
+from graphtools.learning.checkpoints import SUFFIX, checkpoints_in, keep_last, save_checkpoint
+from graphtools.learning.data import Data
+from graphtools.learning.losses import accuracy, called, first_tensor, has_accuracy, main_output
+from graphtools.learning.optimizers import gradient_norm, make_optimizer, make_scheduler, update_ratio
 from graphtools.learning.plan import OWN, Plan
-from graphtools.learning.randomness import plain_random, random_state, set_random_state
-from graphtools.learning.transfer import freeze, frozen_norms, groups, load_weights, replace_head
+from graphtools.learning.preparing import data_of, device_of, loss_of, prepared
+from graphtools.learning.randomness import random_state, set_random_state
+from graphtools.learning.resuming import go_on, state_of
+from graphtools.learning.transfer import frozen_norms
 from graphtools.loading import load_model
 from graphtools.projects import Project
-from graphtools.projects.running import make_loss, split_batch
+from graphtools.projects.running import split_batch
 from graphtools.recording import Recording
-from graphtools.structure import replace_leaves, tensors
+from graphtools.structure import replace_leaves
 from graphtools.training import training_step
 
-LOSSES: dict[str, Callable[..., torch.Tensor]] = {
-    "cross_entropy": functional.cross_entropy,
-    "nll": functional.nll_loss,
-    "mse": functional.mse_loss,
-    "l1": functional.l1_loss,
-    "smooth_l1": functional.smooth_l1_loss,
-    "bce_with_logits": functional.binary_cross_entropy_with_logits,
-}
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "sgd": torch.optim.SGD,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "rmsprop": torch.optim.RMSprop,
-    "adagrad": torch.optim.Adagrad,
-}
-_COUNTED = ("cross_entropy", "nll")  # losses of classes, for which there is an accuracy
 _MEASURE_S = 0.05  # at least, between two steps that are measured: their accuracy, and norms of all parameters
 _MEASURE_SHARE = 0.005  # of the time that measuring may take: 15 ms of a resnet18, as often as every 3 s
 _MEMORY = 0.9  # how much of the running mean of the loss a step keeps
@@ -82,17 +70,17 @@ class Trainer:
         self.plan = plan
         self.notes: list[str] = []
         self.project: Project | None = None
-        self.device = _device(plan.device)
+        self.device = device_of(plan.device)
         if model is None:
             loaded = load_model(plan.model, device="cpu", seed=plan.seed)
             if not isinstance(loaded.model, nn.Module):
                 raise LoadError(f"{plan.model} is a function and has no parameters to train")
             model, self.project = loaded.model, loaded.project
-        self.model = self._prepared(model)
-        self.data = data or self._data()
+        self.model = prepared(model, plan, self.device, self.notes)
+        self.data = data or data_of(plan, self.project)
         self.notes.append(f"data: {self.data.note}")
-        self.loss_fn = self._loss_fn()
-        self.optimizer = self._optimizer()
+        self.loss_fn = loss_of(plan, self.project, self.device, self.notes)
+        self.optimizer = make_optimizer(plan, self.model)
         self.generator = torch.Generator().manual_seed(plan.seed)
         # An example of a project may be a batch already.
         self._batch_size = None if self.project is not None and self.project.batch_size == 0 else plan.batch_size
@@ -102,7 +90,7 @@ class Trainer:
         self.n_batches = len(self.loader)
         if not self.n_batches:
             raise LoadError("there are no examples to train on")
-        self.scheduler = self._scheduler()
+        self.scheduler = make_scheduler(plan, self.optimizer, self.n_batches)
         self.epoch, self.batch, self.n_steps = 0, 0, 0
         self.why = ""
         self._batches: Iterator[Any] | None = None
@@ -123,74 +111,6 @@ class Trainer:
         self._steps_before = 0
         if plan.checkpoints.resume and plan.checkpoints.folder:
             self._resume()
-
-    # -- making -----------------------------------------------------------------------------------------------------
-
-    def _prepared(self, model: nn.Module) -> nn.Module:
-        transfer = self.plan.transfer
-        if transfer.weights:
-            self.notes.append(load_weights(model, transfer.weights))
-        if transfer.head:
-            self.notes.append(f"new head: {replace_head(model, transfer.head)} with {transfer.head} results")
-        if transfer.freeze:
-            frozen = freeze(model, transfer.freeze)
-            count = sum(p.numel() for p in model.parameters() if not p.requires_grad)
-            self.notes.append(
-                f"frozen: {len(frozen)} parameters with {count:,} numbers; their batch norms stay in eval mode"
-            )
-        if not any(p.requires_grad for p in model.parameters()):
-            raise LoadError(f"{type(model).__name__} has no trainable parameters")
-        return model.to(self.device)
-
-    def _data(self) -> Data:
-        plan = self.plan.data
-        if plan.source == OWN:
-            return project_data(self._own("data"), plan.test_share, self.plan.seed)
-        return open_data(
-            plan.source,
-            transforms=plan.transforms,
-            test_share=plan.test_share,
-            seed=self.plan.seed,
-            download=plan.download,
-        )
-
-    def _loss_fn(self) -> Callable[..., torch.Tensor]:
-        if self.plan.loss.name != OWN:
-            return LOSSES[self.plan.loss.name]
-        found, note = make_loss(self._own("loss"))
-        if found is None:
-            raise LoadError("no loss was recognized in the project; choose one: --loss cross_entropy")
-        self.notes.append(f"loss: {note}")
-        return found.to(self.device) if isinstance(found, nn.Module) else found
-
-    def _own(self, what: str) -> Project:
-        if self.project is None:
-            raise LoadError(f"{what} of the project were asked for, and {self.plan.model or 'the model'} is no folder")
-        return self.project
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        plan = self.plan.optimizer
-        options: dict[str, Any] = {"lr": plan.lr}
-        if plan.momentum is not None and plan.name in ("sgd", "rmsprop"):
-            options["momentum"] = plan.momentum
-        if plan.weight_decay is not None:
-            options["weight_decay"] = plan.weight_decay
-        return OPTIMIZERS[plan.name](groups(self.model, self.plan.transfer.lr), **options)
-
-    def _scheduler(self) -> torch.optim.lr_scheduler.LRScheduler | None:
-        plan, epochs, schedulers = self.plan.scheduler, self.plan.epochs, torch.optim.lr_scheduler
-        if plan.name == "cosine":
-            return schedulers.CosineAnnealingLR(self.optimizer, epochs)
-        if plan.name == "step":
-            return schedulers.StepLR(self.optimizer, plan.step_size, plan.gamma)
-        if plan.name == "exponential":
-            return schedulers.ExponentialLR(self.optimizer, plan.gamma)
-        if plan.name == "linear":
-            return schedulers.LinearLR(self.optimizer, 1.0, 0.01, epochs)
-        if plan.name == "one_cycle":
-            rates = [group["lr"] for group in self.optimizer.param_groups]
-            return schedulers.OneCycleLR(self.optimizer, rates, epochs * self.n_batches)
-        return None
 
     # -- running ----------------------------------------------------------------------------------------------------
 
@@ -224,7 +144,7 @@ class Trainer:
             norm, measuring = None, 0.0
             if is_measured or self._breaks_on_gradients:
                 started = time.monotonic()
-                norm = self._norm()
+                norm = gradient_norm(self.model)
                 measuring = time.monotonic() - started
             self.why = self._condition(loss, norm) if self._can_break and not self._passed else ""
         except BaseException:
@@ -244,8 +164,8 @@ class Trainer:
             measuring += time.monotonic() - started
             self.optimizer.step()
             started = time.monotonic()
-            metrics = self._metrics(loss, self._accuracy(output, target), norm)
-            metrics["update_ratio"] = _ratio(trained, old)
+            metrics = self._metrics(loss, accuracy(self.plan.loss.name, output, target), norm)
+            metrics["update_ratio"] = update_ratio(trained, old)
             ended = time.monotonic()
             self._measure_next = ended + max(_MEASURE_S, (measuring + ended - started) / _MEASURE_SHARE)
         self._advance(metrics)
@@ -264,7 +184,7 @@ class Trainer:
         def loss_fn(given: Any, target: torch.Tensor) -> torch.Tensor:
             output = self._output(given)
             loss = self.loss_fn(output, target)
-            seen[:] = [loss, _first(output), target]
+            seen[:] = [loss, first_tensor(output), target]
             return loss
 
         def told() -> tuple[torch.Tensor, ...]:
@@ -336,7 +256,7 @@ class Trainer:
 
     def _metrics_of(self, told: tuple[torch.Tensor, ...]) -> Step:
         loss, output, target = told
-        return self._metrics(loss, self._accuracy(output, target), self._norm())
+        return self._metrics(loss, accuracy(self.plan.loss.name, output, target), gradient_norm(self.model))
 
     def evaluate(self) -> dict[str, float | None]:
         """Mean loss, and accuracy of class numbers, over the test set, in eval mode. Leaves random numbers alone."""
@@ -352,13 +272,13 @@ class Trainer:
                     loss, output, target = self._loss(self._moved(batch))
                     n = len(target) if target.dim() else 1
                     total, count = total + float(loss) * n, count + n
-                    if self._counts(output, target):
+                    if has_accuracy(self.plan.loss.name, output, target):
                         right += float((output.argmax(1) == target).sum())
         finally:
             self.model.train(was_training)
             set_random_state(kept)
-        accuracy = right / count if count and self._counts(output, target) else None
-        return {"test_loss": total / count if count else None, "test_accuracy": accuracy}
+        right_share = right / count if count and has_accuracy(self.plan.loss.name, output, target) else None
+        return {"test_loss": total / count if count else None, "test_accuracy": right_share}
 
     def _test_size(self) -> int | None:
         """Examples in a batch of the test; a project's model may take batches of its own size alone."""
@@ -408,47 +328,21 @@ class Trainer:
 
     def _loss(self, batch: tuple[Any, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         x, target = batch
-        output = self._output(_called(self.model, x))
-        return self.loss_fn(output, target), _first(output), target
+        output = self._output(called(self.model, x))
+        return self.loss_fn(output, target), first_tensor(output), target
 
     def _output(self, given: Any) -> Any:
         """What the loss is of: for a project's own loss all that the model gives, else its main result."""
-        return given if self.plan.loss.name == OWN else _main_output(given)
-
-    def _norm(self) -> float | None:
-        grads = [p.grad for p in self.model.parameters() if p.grad is not None and not p.grad.is_sparse]
-        if not grads:
-            return None
-        return float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads))))
+        return given if self.plan.loss.name == OWN else main_output(given)
 
     def _condition(self, loss: torch.Tensor, norm: float | None) -> str:
-        breaks = self.plan.breaks
-        if breaks.step and self.n_steps + 1 == breaks.step:
-            return f"step {breaks.step} is the next"
-        value = float(loss.detach())
-        if breaks.nonfinite and not math.isfinite(value):
-            return f"the loss is {value}"
-        if breaks.nonfinite and norm is not None and not math.isfinite(norm):
-            return "a gradient is not finite"
-        if breaks.gradient_norm and norm is not None and norm > breaks.gradient_norm:
-            return f"the gradient norm is {norm:.4g}, above {breaks.gradient_norm:g}"
-        if breaks.loss_rise and self._mean_loss is not None and value > self._mean_loss + breaks.loss_rise:
-            return f"the loss rose to {value:.4g} from about {self._mean_loss:.4g}"
-        return ""
+        return broken(self.plan.breaks, self.n_steps + 1, float(loss.detach()), norm, self._mean_loss)
 
-    def _counts(self, output: torch.Tensor, target: torch.Tensor) -> bool:
-        if self.plan.loss.name == OWN and (target.is_floating_point() or output.shape[:1] != target.shape[:1]):
-            return False
-        return self.plan.loss.name in (*_COUNTED, OWN) and output.dim() == 2 and target.dim() == 1
-
-    def _accuracy(self, output: torch.Tensor, target: torch.Tensor) -> float | None:
-        return float((output.detach().argmax(1) == target).float().mean()) if self._counts(output, target) else None
-
-    def _metrics(self, loss: torch.Tensor, accuracy: float | None, norm: float | None) -> Step:
+    def _metrics(self, loss: torch.Tensor, right_share: float | None, norm: float | None) -> Step:
         value = loss.item()
         if math.isfinite(value):
             self._mean_loss = value if self._mean_loss is None else _MEMORY * self._mean_loss + (1 - _MEMORY) * value
-        return {"step": self.n_steps + 1, "loss": value, "accuracy": accuracy, "gradient_norm": norm}
+        return {"step": self.n_steps + 1, "loss": value, "accuracy": right_share, "gradient_norm": norm}
 
     def _advance(self, metrics: Step) -> None:
         self.n_steps, self.batch, self._passed = self.n_steps + 1, self.batch + 1, False
@@ -473,51 +367,15 @@ class Trainer:
         folder = Path(self.plan.checkpoints.folder or ".")
         if path is None:
             folder.mkdir(parents=True, exist_ok=True)
-        # The batch of a step that was undone is drawn again.
-        held = self._held[1] if self._held is not None else {}
-        random_numbers = plain_random(held.get("drawn") or random_state())
-        state = {
-            "plan": self.plan.to_json(),
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": None if self.scheduler is None else _plain_state(self.scheduler.state_dict()),
-            "place": {"epoch": self.epoch, "batch": self.batch, "step": self.n_steps, "mean_loss": self._mean_loss},
-            "generator": self._epoch_start,
-            "random": random_numbers,
-        }
         file = Path(path) if path is not None else folder / f"step-{self.n_steps:08d}{SUFFIX}"
-        save_checkpoint(file, state)
+        save_checkpoint(file, state_of(self))
         if path is None:
             keep_last(folder, self.plan.checkpoints.keep)
         return file
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Goes on from a checkpoint of the same model and data. Raises FormatError, LoadError."""
-        state = load_checkpoint(path)
-        try:
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            if self.scheduler is not None and state["scheduler"] is not None:
-                self.scheduler.load_state_dict(state["scheduler"])
-            place, start, kept = state["place"], state["generator"], state["random"]
-        except (RuntimeError, KeyError, ValueError, TypeError) as error:
-            raise LoadError(f"{os.fspath(path)} is of another model, or of another optimizer: {error}") from None
-        self.epoch, self.batch, self.n_steps = place["epoch"], place["batch"], place["step"]
-        self._mean_loss, self._held, self._passed, self._batches = place["mean_loss"], None, False, None
-        self._looked = None
-        self._steps_before, self._started = self.n_steps, time.monotonic()
-        self.generator.set_state(start)
-        self._epoch_start = start
-        if self.batch:
-            # The batches that were done are drawn again, which also moves random transforms on as they did.
-            self._batches = iter(self.loader)
-            for _ in range(self.batch):
-                next(self._batches)
-            self.model.train()
-            for norm in self._frozen_norms:
-                norm.eval()
-        set_random_state(kept)
-        self.notes.append(f"resumed: {os.fspath(path)}, at step {self.n_steps:,}")
+        go_on(self, path)
 
     def _resume(self) -> None:
         found = checkpoints_in(self.plan.checkpoints.folder)
@@ -529,51 +387,3 @@ class Trainer:
 
 def _to(leaf: Any, device: torch.device) -> Any:
     return leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf
-
-
-def _called(model: nn.Module, x: Any) -> Any:
-    if isinstance(x, Mapping):
-        return model(**x)
-    return model(*x) if isinstance(x, tuple | list) else model(x)
-
-
-def _first(output: Any) -> torch.Tensor:
-    """The first tensor of a result, of which an accuracy may be measured."""
-    return output if isinstance(output, torch.Tensor) else next(tensor for _, tensor in tensors(output))
-
-
-def _main_output(output: Any) -> torch.Tensor:
-    """The result that the loss is of; googlenet and inception give their auxiliary ones too, segmenters a mapping."""
-    if isinstance(output, torch.Tensor):
-        return output
-    found = output[0] if isinstance(output, tuple) else output.get("out") if isinstance(output, Mapping) else None
-    if not isinstance(found, torch.Tensor):
-        raise LoadError(f"the model must give a tensor for the loss, not {type(output).__name__}")
-    return found
-
-
-def _plain_state(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A scheduler's state without the functions that torch rebuilds itself."""
-    return {name: value for name, value in state.items() if not callable(value) and name != "_anneal_func_type_"}
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise LoadError(f"no device {name!r}; write cpu, cuda or cuda:1") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise LoadError(
-            "CUDA is not available here: there is no NVIDIA GPU, or this torch was built without it. Use cpu"
-        )
-    return device
-
-
-def _ratio(parameters: list[nn.Parameter], old: list[torch.Tensor]) -> float | None:
-    if not parameters:
-        return None
-    with torch.no_grad():
-        changes = torch._foreach_sub([p.detach() for p in parameters], old)
-        change = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(changes)))
-        size = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(old)))
-    return float(change / size) if float(size) else None

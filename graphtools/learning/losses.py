@@ -1,0 +1,60 @@
+"""Losses by their names, what of a model's result they are of, and the accuracy of a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from graphtools.errors import LoadError
+from graphtools.learning.plan import OWN
+from graphtools.structure import tensors
+
+LOSSES: dict[str, Callable[..., torch.Tensor]] = {
+    "cross_entropy": functional.cross_entropy,
+    "nll": functional.nll_loss,
+    "mse": functional.mse_loss,
+    "l1": functional.l1_loss,
+    "smooth_l1": functional.smooth_l1_loss,
+    "bce_with_logits": functional.binary_cross_entropy_with_logits,
+}
+_COUNTED = ("cross_entropy", "nll")  # losses of classes, for which there is an accuracy
+
+
+def called(model: nn.Module, x: Any) -> Any:
+    """The model's result for an input, which may be several, or a mapping of names."""
+    if isinstance(x, Mapping):
+        return model(**x)
+    return model(*x) if isinstance(x, tuple | list) else model(x)
+
+
+def first_tensor(output: Any) -> torch.Tensor:
+    """The first tensor of a result, of which an accuracy may be measured."""
+    return output if isinstance(output, torch.Tensor) else next(tensor for _, tensor in tensors(output))
+
+
+def main_output(output: Any) -> torch.Tensor:
+    """The result that the loss is of; googlenet and inception give their auxiliary ones too, segmenters a mapping."""
+    if isinstance(output, torch.Tensor):
+        return output
+    found = output[0] if isinstance(output, tuple) else output.get("out") if isinstance(output, Mapping) else None
+    if not isinstance(found, torch.Tensor):
+        raise LoadError(f"the model must give a tensor for the loss, not {type(output).__name__}")
+    return found
+
+
+def has_accuracy(loss: str, output: torch.Tensor, target: torch.Tensor) -> bool:
+    """True if the targets are class numbers, and the output [n, classes] has a score for each."""
+    if loss == OWN and (target.is_floating_point() or output.shape[:1] != target.shape[:1]):
+        return False
+    return loss in (*_COUNTED, OWN) and output.dim() == 2 and target.dim() == 1
+
+
+def accuracy(loss: str, output: torch.Tensor, target: torch.Tensor) -> float | None:
+    """The share of a batch that is right; None where there are no classes."""
+    if not has_accuracy(loss, output, target):
+        return None
+    return float((output.detach().argmax(1) == target).float().mean())

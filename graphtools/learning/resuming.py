@@ -1,0 +1,64 @@
+"""What a checkpoint keeps of a training, and how a training goes on from one, in the middle of an epoch as well."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from graphtools.errors import LoadError
+from graphtools.learning.checkpoints import load_checkpoint
+from graphtools.learning.optimizers import plain_state
+from graphtools.learning.randomness import plain_random, random_state, set_random_state
+
+if TYPE_CHECKING:
+    from graphtools.learning.trainer import Trainer
+
+
+def state_of(trainer: Trainer) -> dict[str, Any]:
+    """All that a checkpoint holds of a training, as nested plain values and tensors."""
+    # The batch of a step that was undone is drawn again.
+    held = trainer._held[1] if trainer._held is not None else {}
+    return {
+        "plan": trainer.plan.to_json(),
+        "model": trainer.model.state_dict(),
+        "optimizer": trainer.optimizer.state_dict(),
+        "scheduler": None if trainer.scheduler is None else plain_state(trainer.scheduler.state_dict()),
+        "place": {
+            "epoch": trainer.epoch,
+            "batch": trainer.batch,
+            "step": trainer.n_steps,
+            "mean_loss": trainer._mean_loss,
+        },
+        "generator": trainer._epoch_start,
+        "random": plain_random(held.get("drawn") or random_state()),
+    }
+
+
+def go_on(trainer: Trainer, path: str | os.PathLike[str]) -> None:
+    """Has a training go on from a checkpoint of the same model and data. Raises FormatError, LoadError."""
+    state = load_checkpoint(path)
+    try:
+        trainer.model.load_state_dict(state["model"])
+        trainer.optimizer.load_state_dict(state["optimizer"])
+        if trainer.scheduler is not None and state["scheduler"] is not None:
+            trainer.scheduler.load_state_dict(state["scheduler"])
+        place, start, kept = state["place"], state["generator"], state["random"]
+    except (RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise LoadError(f"{os.fspath(path)} is of another model, or of another optimizer: {error}") from None
+    trainer.epoch, trainer.batch, trainer.n_steps = place["epoch"], place["batch"], place["step"]
+    trainer._mean_loss, trainer._held, trainer._passed, trainer._batches = place["mean_loss"], None, False, None
+    trainer._looked = None
+    trainer._steps_before, trainer._started = trainer.n_steps, time.monotonic()
+    trainer.generator.set_state(start)
+    trainer._epoch_start = start
+    if trainer.batch:
+        # The batches that were done are drawn again, which also moves random transforms on as they did.
+        trainer._batches = iter(trainer.loader)
+        for _ in range(trainer.batch):
+            next(trainer._batches)
+        trainer.model.train()
+        for norm in trainer._frozen_norms:
+            norm.eval()
+    set_random_state(kept)
+    trainer.notes.append(f"resumed: {os.fspath(path)}, at step {trainer.n_steps:,}")
