@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import inspect
+import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ SOURCES = {
     "numpy:FILE": "an .npz file with x and y",
     "FILE.py:NAME": "a Dataset of your own: a class, a function or an object; the file is executed",
 }
+_ENDINGS = {".npz": "numpy", ".csv": "csv", ".tsv": "csv"}  # of files that need no word before them
+_DELIMITERS = ",;\t"
 _TARGETS = ("target", "label", "class", "y")
 
 
@@ -49,12 +52,14 @@ def open_data(
     root: str | os.PathLike[str] | None = None,
     download: bool = False,
 ) -> Data:
-    """The data that `source` names, see SOURCES. Where there is no test set, `test_share` is split off by the seed.
+    """The data that `source` names, see SOURCES; of a path alone the ending says it (`d.npz`, `d.csv`), or the folder.
 
-    `transforms` are those of torchvision.transforms.v2, as texts: `Resize(32)`. `root` is where datasets of torchvision
-    are looked for (default: `data` in the present folder). Raises LoadError, which says what to do.
+    Where there is no test set, `test_share` is split off by the seed. `transforms` are those of
+    torchvision.transforms.v2, as texts: `Resize(32)`. `root` is where datasets of torchvision are looked for (default:
+    `data` in the present folder). Raises LoadError, which says what to do.
     """
     transform = read_transforms(transforms)
+    source = _named(source)
     kind, _, where = source.partition(":")
     if source == "digits":
         data = _digits()
@@ -76,6 +81,14 @@ def open_data(
         test = None if data.test is None else _Transformed(data.test, transform)
         data = Data(_Transformed(data.train, transform), test, data.classes, data.note, data.collate)
     return data
+
+
+def _named(source: str) -> str:
+    """The source with its kind before it, where a path alone says which by its ending, or is a folder."""
+    if source.partition(":")[0] in ("csv", "numpy", "folder", "torchvision"):
+        return source
+    kind = _ENDINGS.get(os.path.splitext(source)[1].lower(), "folder" if os.path.isdir(source) else "")
+    return f"{kind}:{source}" if kind else source
 
 
 def project_data(project: Project, test_share: float, seed: int) -> Data:
@@ -203,12 +216,19 @@ def _folder(path: Path) -> Data:
 def _csv(name: str) -> Data:
     try:
         with open(name, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
+            rows = _rows(file.read())
     except OSError as error:
         raise LoadError(f"cannot read {name}: {error.strerror}") from None
+    except (ValueError, csv.Error) as error:
+        raise LoadError(f"{name} is no table of text: {error}") from None
     if len(rows) < 3:
         raise LoadError(f"{name} has {len(rows)} rows; it needs a header and at least two rows of numbers")
     header, *body = rows
+    if len(header) < 2:
+        raise LoadError(
+            f"{name} has one column, {''.join(header)!r}, and a table needs numbers and a target; its cells may stand "
+            "apart by commas, semicolons or tabs"
+        )
     target = next((i for i, word in enumerate(header) if word.strip().lower() in _TARGETS), len(header) - 1)
     texts = [row[target] if target < len(row) else "" for row in body]
     numbers: list[list[float]] = []
@@ -234,6 +254,15 @@ def _csv(name: str) -> Data:
     return Data(
         TensorDataset(x, y), None, None, f"{name}: {len(y):,} rows, {header[target]} to be predicted as a number"
     )
+
+
+def _rows(text: str) -> list[list[str]]:
+    """The cells of a table, by the delimiter that gives its header the most: a comma, a semicolon or a tab."""
+
+    def n_columns(delimiter: str) -> int:
+        return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), []))
+
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=n_columns)))
 
 
 def _cell(name: str, line: int, column: str, text: str) -> float:

@@ -1,5 +1,7 @@
 """Data by a name: what each source gives, and what is said of a bad one. Nothing in a file is executed but FILE.py."""
 
+import csv
+
 import numpy
 import pytest
 import torch
@@ -83,6 +85,35 @@ def test_a_table_of_classes_and_one_of_numbers(tmp_path):
     data = open_data(f"csv:{file}", test_share=0)
     assert data.classes is None
     assert (tuple(data.train[3][1].shape), float(data.train[3][1])) == ((1,), 1.0)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_delimiter_of_a_table_is_found(tmp_path, delimiter):
+    rows = [["a", "b, c", "label"], ["1", "2", "red"], ["3", "4", "blue"], ["5", "6", "red"]]
+    with (tmp_path / "table.csv").open("w", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+    data = open_data(str(tmp_path / "table.csv"), test_share=0)
+    assert data.classes == ("red", "blue")
+    assert [x.tolist() for x, _ in data.train] == [[1, 2], [3, 4], [5, 6]]
+
+
+def test_a_table_of_one_column_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("a|b|label\n1|2|x\n3|4|y\n")
+    with pytest.raises(LoadError) as caught:
+        open_data(f"csv:{tmp_path / 'a.csv'}")
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.csv'} has one column, 'a|b|label', and a table needs numbers and a target; its cells may "
+        "stand apart by commas, semicolons or tabs"
+    )
+
+
+def test_a_path_alone_says_by_its_ending_what_it_is(tmp_path):
+    numpy.savez(tmp_path / "a.npz", x=numpy.ones((10, 4)), y=numpy.arange(10) % 3)
+    assert len(open_data(str(tmp_path / "a.npz"), test_share=0).train) == 10
+    (tmp_path / "a.tsv").write_text("a\tb\n1\t2\n3\t4\n")
+    assert len(open_data(str(tmp_path / "a.tsv"), test_share=0).train) == 2
+    with pytest.raises(LoadError, match="is no folder of images"):
+        open_data(str(tmp_path))
 
 
 @pytest.mark.parametrize(
