@@ -6,10 +6,11 @@ pass, what comes before the change is served from the recording instead of compu
 
 from __future__ import annotations
 
-import inspect
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ import torch
 from graphtools import compat
 from graphtools.capture.assemble import make_recording
 from graphtools.capture.eager import Recorder
-from graphtools.capture.edits import Edit, Served, What
+from graphtools.capture.edits import Edit, Edits, Served, What, marks_of, target_of, with_edit
 from graphtools.capture.ends import end_of
 from graphtools.capture.program import Program
 from graphtools.catalog import named
@@ -44,6 +45,10 @@ def edit(recording: Recording, of: Node | str, to: Any, what: What = "value") ->
     - "operation": `to` is a function, or the name of one (`torch.nn.functional.gelu`), called with the operation's
       arguments; those that it does not take are left out.
 
+    A branch can be edited again, also at the same node: there an operation is replaced first, then its value and then
+    its gradient changed, and a second change of a kind acts on what the first one gave. The nodes changed tell how in
+    `node.state["edited"]`.
+
     Costs one run of the program; without a backward pass, what lies before the change is not computed again. Raises
     EditError where the result could differ from what the program would really do: for a recording of a `with` block or
     a loaded one, which cannot be run again, for inputs or parameters overwritten since, and for a program that does not
@@ -56,44 +61,49 @@ def edit(recording: Recording, of: Node | str, to: Any, what: What = "value") ->
             "no program; make it by graphtools.run(model, x) or graphtools.training_step(...)"
         )
     node = recording.graph.node(of)
-    change = _function(node, to, what)
+    made = _edit_of(node, to, what)
     program.check_inputs()
     start = _start(recording, program)
-    inputs: dict[Path, torch.Tensor] = {}
-    gradient_edits: dict[str, Callable[..., Any]] = {}
-    edits: dict[str, Edit] = dict(recording._edits)
+    inputs = {
+        edit.path: recording.value(name)
+        for name, edits in recording._edits.items()
+        for edit in edits
+        if edit.path is not None
+    }
     if node.kind == "call":
         if recording.graph.live is not None and node.name in recording.graph.live.modules:
             raise EditError(f"{node.name} ran as one module, {node.target}, which cannot be changed from outside")
-        edits[node.name] = Edit(node.name, what, change, bool(node.writes))
     elif what == "operation":
         raise EditError(f"{node.name} is a {node.kind}, no operation; change its value")
     elif node.kind == "input":
         _check_gradient(node, what)
-        inputs[_input_path(recording, program, node)] = change(recording.value(node))
+        made = replace(made, path=_input_path(recording, program, node))
+        inputs[made.path] = made.to(recording.value(node))
     elif node.kind in ("parameter", "buffer") and node.target in start:
-        if what == "gradient":
-            gradient_edits[node.target] = change
-        elif node.name != _first(recording, node.target).name:
+        if what == "value" and node.name != _first(recording, node.target).name:
             raise EditError(f"{node.name} is {node.target} in a later step; change it in the first one, or its update")
+        if what == "value":
+            start[node.target] = made.to(start[node.target])
         else:
-            start[node.target] = change(start[node.target])
+            made = replace(made, parameter=node.target)
     else:
         raise EditError(
             f"{node.name} is a {node.kind} that the program makes itself; change the operation that uses it"
         )
+    edits: dict[str, Edits] = dict(recording._edits)
+    edits[node.name] = with_edit(edits.get(node.name, ()), made)
     _check_repeatable(recording, program)
     is_served = node.kind == "call" and what != "gradient" and all(e.phase == "forward" for e in recording.events)
     served = None
     if is_served:
         results, overwriting = _servable(recording, node.name)
         served = Served(results, node.name, overwriting)
-    with program.rewound(start, inputs, gradient_edits) as given:
+    with program.rewound(start, inputs, _gradient_edits(edits)) as given:
         recorder = Recorder(program.model, edits=edits, served=served)
         error = _run(program, recorder, given)
         end = end_of(program) if error is None and program.optimizer is not None else None
     branch = make_recording(recorder, program.name, program, notes=(f"{what} of {node.name} was edited",))
-    branch._build = _with_sources(branch._build, recording)
+    branch._build = _completed(branch._build, recording, edits)
     branch._edits, branch._end = edits, end
     if node.kind == "call":
         if node.name not in recorder.edited and branch.failure is None:
@@ -102,14 +112,22 @@ def edit(recording: Recording, of: Node | str, to: Any, what: What = "value") ->
     return branch
 
 
-def _with_sources(build: Callable[[], Content], original: Recording) -> Callable[[], Content]:
-    """What `build` gives, with the original's line for what has none: a line that called the program, not of it."""
+def _completed(build: Callable[[], Content], original: Recording, edits: Mapping[str, Edits]) -> Callable[[], Content]:
+    """What `build` gives, with the marks of what was edited, and with the original's line for what has none: a line
+    that called the program, not of it."""
 
     def built() -> Content:
         content = build()
         lines = {node.name: node.source for node in original.graph.nodes if node.source is not None}
+        marks = {name: MappingProxyType(marks_of(of_node)) for name, of_node in edits.items()}
         nodes = tuple(
-            replace(node, source=lines[node.name]) if node.source is None and node.name in lines else node
+            replace(
+                node,
+                source=node.source or lines.get(node.name),
+                state=MappingProxyType({**node.state, "edited": marks[node.name]})
+                if node.name in marks
+                else node.state,
+            )
             for node in content.graph.nodes
         )
         events = tuple(
@@ -142,36 +160,43 @@ def _check_repeatable(recording: Recording, program: Program) -> None:
         program.repeats = True
 
 
-def _function(node: Node, to: Any, what: What) -> Callable[..., Any]:
+def _edit_of(node: Node, to: Any, what: What) -> Edit:
     if what == "operation":
         function = named(to) if isinstance(to, str) else to
         if not callable(function):
             raise EditError(f"an operation is replaced by a function or the name of one, not by {type(to).__name__}")
-        return lambda *args, **kwargs: _called(function, args, kwargs)
+        target = target_of(function)
+        return Edit(node.name, what, function, "<lambda>" if target.endswith("<lambda>") else target, node.target)
     if isinstance(to, torch.Tensor):
         specs = [output.spec for output in node.outputs]
         if len(specs) == 1 and tuple(to.shape) != tuple(specs[0].shape):
             raise EditError(f"{node.name} is {specs[0]}; the new {what} has shape {list(to.shape)}")
-        return lambda original: to.detach().clone()
+        return Edit(node.name, what, lambda original: to.detach().clone(), "another tensor")
     if callable(to):
-        return to  # type: ignore[no-any-return]
+        return Edit(node.name, what, to, getattr(to, "__name__", type(to).__name__))
     if isinstance(to, bool | int | float | complex):
-        return lambda original: torch.full_like(original, to) if isinstance(original, torch.Tensor) else to
+
+        def filled(original: Any) -> Any:
+            return torch.full_like(original, to) if isinstance(original, torch.Tensor) else to
+
+        return Edit(node.name, what, filled, str(to))
     raise EditError(f"give a tensor, a number or a function, not {type(to).__name__}")
 
 
-def _called(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Calls `function` with as many of the arguments as it takes: gelu(x) in place of relu(x, inplace=False)."""
-    try:
-        inspect.signature(function).bind(*args, **kwargs)
-    except ValueError:  # a builtin: it tells only by raising, before it has done anything
-        try:
-            return function(*args, **kwargs)
-        except TypeError:
-            return function(*[arg for arg in args if isinstance(arg, torch.Tensor)])
-    except TypeError:
-        return function(*[arg for arg in args if isinstance(arg, torch.Tensor)])
-    return function(*args, **kwargs)
+def _gradient_edits(edits: Mapping[str, Edits]) -> dict[str, Callable[..., Any]]:
+    """Hooks on parameters by full name."""
+    found: dict[str, list[Callable[..., Any]]] = {}
+    for edit in itertools.chain(*edits.values()):
+        if edit.parameter:
+            found.setdefault(edit.parameter, []).append(edit.to)
+    return {name: partial(_one_after_the_other, changes) for name, changes in found.items()}
+
+
+def _one_after_the_other(changes: list[Callable[..., Any]], gradient: torch.Tensor) -> torch.Tensor:
+    for change in changes:
+        changed = change(gradient)
+        gradient = gradient if changed is None else changed  # as a hook that gives nothing back
+    return gradient
 
 
 def _check_gradient(node: Node, what: What) -> None:
@@ -203,6 +228,8 @@ def _start(recording: Recording, program: Program) -> dict[str, torch.Tensor]:
 
 
 def _input_path(recording: Recording, program: Program, node: Node) -> Path:
+    for edited in recording._edits.get(node.name, ()):
+        return edited.path  # type: ignore[no-any-return]
     value = recording.value(node)
     found = [
         path
@@ -238,7 +265,8 @@ def _servable(recording: Recording, until: str) -> tuple[Results, frozenset[str]
         if node.name not in before or node.writes or node.random or not node.target.startswith(("torch.", "operator.")):
             continue
         chain = _overwritten_by(recording, node)
-        if not all(link.name in before for link in chain):
+        links = {node.name, *(link.name for link in chain)}
+        if not links <= before or not links.isdisjoint(recording._edits):  # an edit runs, with all before it
             continue
         last = chain[-1] if chain else node
         result = content.values.get(last.name, {}).get(())

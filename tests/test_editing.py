@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 
 import graphtools as gt
 from graphtools.capture.eager import Recorder
+from graphtools.graph import Ref
 from tests.edit_oracle import Subject
 from tests.zoo import hard_cases
 from tests.zoo.case import same
@@ -38,7 +40,37 @@ def test_a_branch_equals_the_program_with_the_same_change(name: str, train: bool
             if what == "value" or train:
                 places = subject.places(what)
                 for place in places[:: max(1, len(places) // 4)]:
-                    assert subject.problems(place, what, change) == []
+                    assert subject.problems(place, (what, change)) == []
+
+
+def halved(*args: Any, **kwargs: Any) -> torch.Tensor:
+    return next(arg for arg in args if isinstance(arg, torch.Tensor)) * 0.5
+
+
+@pytest.mark.parametrize("train", [False, True], ids=["forward", "step"])
+@pytest.mark.parametrize(
+    "name",
+    (
+        "methods_in_place augmented_assignment activations_in_place batch_norm_training dropout_training tied_weights "
+        "custom_function operators own_input_returned"
+    ).split(),
+)
+def test_a_branch_of_a_branch_equals_the_program_with_both_changes(name: str, train: bool) -> None:
+    case = CASES[name]
+    if train and {"no-train", "no-gradient"} & case.traits:
+        pytest.skip(f"{name} gives nothing to differentiate")
+    operation = ("operation", halved)
+    value, other_value = ("value", lambda v: v * 0.5 + 0.1), ("value", lambda v: v.tanh())
+    gradient, other_gradient = ("gradient", lambda g: g * 2 + 0.01), ("gradient", lambda g: g.sign())
+    tried = [(value, other_value), (operation, value), (value, operation)]
+    if train:
+        tried += [(operation, gradient), (value, gradient), (gradient, value), (gradient, other_gradient)]
+    with case.silenced():
+        subject = Subject(case, train)
+        for changes in tried:
+            places = subject.places("gradient" if any(what == "gradient" for what, _ in changes) else "value")
+            for place in places[:: max(1, len(places) // 3)]:
+                assert subject.problems(place, *changes) == []
 
 
 class Net(nn.Module):
@@ -204,3 +236,81 @@ def test_a_branch_has_the_lines_of_the_original_and_none_of_who_asked_for_it() -
     assert [event.source for event in branch.events] == [event.source for event in recording.events]
     assert all(event.source is not None for event in branch.events)
     assert [node.source for node in branch.graph.nodes] == [node.source for node in recording.graph.nodes]
+
+
+# -- what a branch says of itself ------------------------------------------------------------------------------------
+
+
+def test_the_branch_has_the_operation_that_ran(stepped: Any, tmp_path: Path) -> None:
+    _, _, recording = stepped
+    branch = gt.edit(recording, "relu", F.gelu, "operation")
+    branch.save(tmp_path / "branch.gt")
+    for found in (branch.graph["relu"], gt.load(tmp_path / "branch.gt").graph["relu"]):
+        assert found.target == "torch.nn.functional.gelu"
+        assert (found.args, dict(found.kwargs), found.writes) == ((Ref("batch_norm"),), {}, ())
+        assert found.state["edited"] == {"operation": "torch.nn.functional.gelu in place of torch.nn.functional.relu"}
+    assert recording.graph["relu"].writes == ("batch_norm",)
+    again = gt.edit(branch, "relu", torch.tanh, "operation").graph["relu"]
+    assert again.state["edited"] == {"operation": "torch.tanh in place of torch.nn.functional.relu"}
+
+
+def test_a_module_or_a_function_of_ones_own_takes_the_place_of_an_operation(stepped: Any) -> None:
+    _, _, recording = stepped
+    branch = gt.edit(recording, "relu", nn.Tanh(), "operation")
+    assert branch.graph["relu"].target == "torch.nn.Tanh"
+    assert torch.equal(branch.value("relu"), branch.value("batch_norm").tanh())
+    assert branch.graph.modules.keys() == recording.graph.modules.keys()
+    branch = gt.edit(recording, "relu", lambda x: x + torch.randn_like(x), "operation")
+    assert branch.graph["relu"].operation == "<lambda>" and branch.graph["relu"].random
+    assert not gt.edit(recording, "relu", lambda x: x + 1, "operation").graph["relu"].random
+
+
+def test_nodes_say_how_they_were_edited(stepped: Any) -> None:
+    _, _, recording = stepped
+    branch = gt.edit(recording, "relu", lambda t: t * 0.5)
+    branch = gt.edit(branch, "relu", 1.0)
+    branch = gt.edit(branch, "head.weight", lambda t: t * 10, "gradient")
+    branch = gt.edit(branch, "x", torch.zeros(4, 3, 16, 16))
+    edited = {node.name: dict(node.state["edited"]) for node in branch.graph.nodes if "edited" in node.state}
+    assert edited == {
+        "x": {"value": "another tensor"},
+        "relu": {"value": "<lambda>, then 1.0"},
+        "head_weight": {"gradient": "<lambda>"},
+    }
+    assert all("edited" not in node.state for node in recording.graph.nodes)
+
+
+def test_a_second_edit_acts_on_the_branchs_value(stepped: Any) -> None:
+    _, _, recording = stepped
+    branch = gt.edit(gt.edit(recording, "relu", F.gelu, "operation"), "relu", lambda t: t + 1)
+    assert torch.equal(branch.value("relu"), F.gelu(recording.value("batch_norm")) + 1)
+    branch = gt.edit(branch, "relu", lambda t: t * 2)
+    assert torch.equal(branch.value("relu"), (F.gelu(recording.value("batch_norm")) + 1) * 2)
+    again = gt.edit(branch, "relu", lambda gradient: gradient * 10, "gradient")
+    assert torch.equal(again.value("relu"), branch.value("relu"))
+    assert same(again.grad("relu"), branch.grad("relu") * 10) is None
+
+
+def test_edits_of_inputs_and_of_parameters_gradients_stay_in_a_branch_of_the_branch(stepped: Any) -> None:
+    _, _, recording = stepped
+    branch = gt.edit(recording, "x", lambda x: x * 2)
+    branch = gt.edit(branch, "x", lambda x: x + 1)
+    branch = gt.edit(branch, "head.bias", lambda g: g + 1, "gradient")
+    branch = gt.edit(branch, "head.bias", lambda g: g * 2, "gradient")
+    unchanged = gt.edit(branch, "linear", lambda t: t)
+    assert torch.equal(unchanged.value("x"), recording.value("x") * 2 + 1)
+    plain = gt.edit(gt.edit(recording, "x", lambda x: x * 2), "x", lambda x: x + 1)
+    assert torch.equal(unchanged.grad("head.bias"), (plain.grad("head.bias") + 1) * 2)
+
+
+def test_an_edited_value_that_is_overwritten_in_place_is_still_the_edited_one(stepped: Any) -> None:
+    _, _, recording = stepped
+    branch = gt.edit(recording, "batch_norm", lambda t: t * 0.5)
+    assert torch.equal(branch.value("batch_norm"), recording.value("batch_norm") * 0.5)
+
+
+def test_the_gradient_of_a_constant_cannot_be_edited(stepped: Any) -> None:
+    _, _, recording = stepped
+    branch = gt.edit(gt.edit(recording, "mean", 1.0), "mean", lambda g: g, "gradient")
+    assert isinstance(branch.error, gt.EditError)
+    assert str(branch.error) == "no gradient arrives at mean: its value does not require one"

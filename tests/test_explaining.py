@@ -373,6 +373,47 @@ def test_an_unknown_name_is_an_error_with_near_misses() -> None:
     assert str(raised.value) == "no node or scope named 'reluu'; did you mean 'relu'?"
 
 
+# -- edited ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def step() -> Recording:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    return gt.training_step(model, (torch.randn(8, 4), torch.randn(8, 1)), F.mse_loss, optimizer)
+
+
+def test_the_rule_is_that_of_the_operation_that_ran(step: Recording) -> None:
+    found = gt.edit(step, "relu", F.gelu, "operation").explain("relu", check=True)
+    assert found.rule is not None and found.rule.symbol == "∂L/∂x = ∂L/∂y · (Φ(x) + x·φ(x))"
+    assert found.check is not None and found.check.agrees
+    assert found.notes == ("edited: operation = torch.nn.functional.gelu in place of torch.nn.functional.relu",)
+
+
+def test_a_function_of_ones_own_in_place_of_an_operation_has_no_rule_and_is_checked(step: Recording) -> None:
+    found = gt.edit(step, "relu", lambda x: x.sin(), "operation").explain("relu", check=True)
+    assert found.rule is None
+    assert found.notes[1].startswith("no derivative rule is known for <lambda>; measured: norm ")
+    assert found.check is not None and found.check.agrees
+
+
+def test_an_edited_value_has_the_derivative_of_the_edit_too(step: Recording) -> None:
+    found = gt.edit(step, "relu", lambda t: t * 0.5).explain("relu", check=True)
+    assert found.rule is None and found.check is not None and found.check.agrees
+    assert found.notes[0] == "edited: value = <lambda>"
+    assert found.notes[1].startswith("no derivative rule is known for relu with the edit of its value, <lambda>; meas")
+    found = gt.edit(step, "relu", 1.0).explain("relu")
+    assert found.grad_origin is not None
+    assert found.grad_origin.reason.endswith("was edited, 1.0, and behind that no gradient flows.")
+
+
+def test_an_edited_gradient_is_told_from_what_arrived(step: Recording) -> None:
+    found = gt.edit(step, "relu", lambda g: g * 10, "gradient").explain("relu")
+    assert found.arrivals_words == "Their sum is what the edit of this gradient was given."
+    assert found.rule is not None and found.notes == ("edited: gradient = <lambda>",)
+
+
 # -- the zoo ---------------------------------------------------------------------------------------------------------
 
 

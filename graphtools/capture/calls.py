@@ -11,6 +11,7 @@ from graphtools.capture.clock import Lapse
 from graphtools.capture.source import Place
 
 if TYPE_CHECKING:
+    from graphtools.capture.edits import Edits
     from graphtools.capture.values import Value
 
 
@@ -22,6 +23,7 @@ class Call:
         "args",
         "autocast",
         "duration",
+        "edits",
         "func",
         "grad",
         "index",
@@ -61,3 +63,4 @@ class Call:
         self.grad = True
         self.autocast: str | None = None
         self.duration: float | Lapse = 0.0
+        self.edits: Edits = ()

@@ -23,7 +23,7 @@ from graphtools.capture import optimizers
 from graphtools.capture.backward import BackwardEntry, BackwardWatch, StageEntry
 from graphtools.capture.calls import Call
 from graphtools.capture.clock import Lapse, Moment, since
-from graphtools.capture.edits import Edit, Served
+from graphtools.capture.edits import Edits, Served, replacement, run
 from graphtools.capture.naming import NodeNames, by_parameter
 from graphtools.capture.opaque import is_opaque, may_run_fused
 from graphtools.capture.scopes import ModuleNames, ScopeStack, attribute_name, type_name
@@ -48,7 +48,7 @@ class Recorder(TorchFunctionMode):
         model: Any = None,
         limits: Limits = Limits(),
         keep_values: bool = True,
-        edits: Mapping[str, Edit] = MappingProxyType({}),
+        edits: Mapping[str, Edits] = MappingProxyType({}),
         served: Served | None = None,
         limit_bytes: int | None = None,
     ) -> None:
@@ -164,6 +164,9 @@ class Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         self.tally.check()
         call = self._begin(callee.target, user_place(sys._getframe(1)))
+        if call.edits:
+            callee, func, args, kwargs = replacement(call.edits, callee, func, args, kwargs)
+            call.target = callee.target
         with compat.without_torch_function():
             self._take_arguments(call, callee, args, kwargs)
             call.func = func
@@ -184,15 +187,20 @@ class Recorder(TorchFunctionMode):
             result = self.served.result(call.name, args)
             if result is not None:
                 return result
-        edit = self.edits.get(call.name)
-        if edit is None:
+        if not call.edits:
             return func(*args, **kwargs)
         self.edited.add(call.name)
-        return edit.run(func, args, kwargs)
+        self._paused += 1  # a module that replaces an operation is none of the program's
+        try:
+            return run(call.edits, call, func, args, kwargs)
+        finally:
+            self._paused -= 1
 
     def _begin(self, target: str, place: Place | None) -> Call:
         name = self._node_names.new(target.rsplit(".", 1)[-1])
-        return Call(len(self.calls), "call", name, target, self._scopes.scope, place)
+        call = Call(len(self.calls), "call", name, target, self._scopes.scope, place)
+        call.edits = self.edits.get(name, ())
+        return call
 
     def _take_arguments(
         self, call: Call, callee: catalog.Callee, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -398,15 +406,19 @@ class Recorder(TorchFunctionMode):
         self.tally.check()
         callee = catalog.Callee(f"{cls.__module__}.{cls.__qualname__}", "record", "unknown")
         call = self._begin(callee.target, user_place(sys._getframe(2)))
+        called: Callable[..., Any] = original
+        if call.edits:
+            callee, called, args, kwargs = replacement(call.edits, callee, original, args, kwargs)
+            call.target = callee.target
         with compat.without_torch_function():
             self._take_arguments(call, callee, args, kwargs)
-            call.func = cls.apply  # type: ignore[attr-defined]
+            call.func = cls.apply if called is original else called  # type: ignore[attr-defined]
             call.random, call.rng_state = True, compat.rng_state()  # it may draw; nothing tells
         compat.pop_function_mode()
         self._paused += 1
         try:
             started = Moment()
-            result = self._repeat(call, original, args, kwargs) if self._repeats else original(*args, **kwargs)
+            result = self._repeat(call, called, args, kwargs) if self._repeats else original(*args, **kwargs)
             call.duration = since(started, result)
         except BaseException as error:
             self._fail(call, error)

@@ -272,6 +272,7 @@ class Memory:
             or len(call.values) != 1
             or call.after
             or call.autocast is not None
+            or call.edits
             or self.is_overwritten_unseen(value, tensor)
             or tensor.numel() < 4096
         ):

@@ -258,7 +258,8 @@ class Comparison:
             recording._edits.get(side.node.name) if side.node is not None else None
             for recording, side in zip(self._recordings, (pair.a, pair.b), strict=True)
         ]
-        if edits[0] is not edits[1] and pair.side.phase == "forward":
+        marks = [side.node.state.get("edited") for side in (pair.a, pair.b) if side.node is not None]
+        if (edits[0] is not edits[1] or marks[0] != marks[1]) and pair.side.phase == "forward":
             return ["edited"]
         states = [side.event.rng_state if side.event is not None else None for side in (pair.a, pair.b)]
         if states[0] is None or states[1] is None:

@@ -55,7 +55,7 @@ class Changes:
         if a.outputs != b.outputs:
             found += _of_types(a, b)
         for key in {**a.state, **b.state} if a.state or b.state else ():
-            if a.state.get(key) != b.state.get(key):
+            if key != "edited" and a.state.get(key) != b.state.get(key):
                 found.append(Change("mode", str(a.state.get(key, "default")), str(b.state.get(key, "default")), key))
         return tuple(found)
 

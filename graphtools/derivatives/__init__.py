@@ -45,8 +45,12 @@ _PACKAGES = ("torch.", "operator.", "builtins.", "torchvision.", "math.")
 
 
 def rule_of(node: Node) -> Rule | None:
-    """The rule of a node's operation; None for what is no operation, or one that no rule is known for."""
-    return rule_for(node.target) if node.kind == "call" else None
+    """The rule of a node's operation; None for what is no operation, or one that no rule is known for.
+
+    An operation whose value was edited (`graphtools.edit`) has the derivative of the edit too, and so no rule.
+    """
+    is_changed = "value" in node.state.get("edited", {})
+    return rule_for(node.target) if node.kind == "call" and not is_changed else None
 
 
 @lru_cache(maxsize=4096)

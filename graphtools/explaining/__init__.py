@@ -66,7 +66,7 @@ def explain(
         None if rule is None else RuleText(rule.symbol, rule.sentence),
         tuple(_factors(call, rule)),
         arrivals,
-        _sum_words(parts, gradients),
+        _sum_words(parts, gradients, "gradient" in node.state.get("edited", {})),
         tuple(_sent(call)),
         value_origin(recording, node, path, passes.known),
         None if backward is None else _grad_origin(recording, backward, node, path, gradients),
@@ -166,8 +166,10 @@ def _factors(call: Call, rule: Rule | None) -> Iterator[Factor]:
 
 
 def _notes(recording: Recording, node: Node, rule: Rule | None, call: Call) -> Iterator[str]:
+    edited = node.state.get("edited", {})
+    yield from (f"edited: {what} = {text}" for what, text in edited.items())
     if node.kind == "call" and rule is None:
-        text = f"no derivative rule is known for {node.target}"
+        text = f"no derivative rule is known for {_ran(node)}"
         incoming = sum(norm_of(gradient) ** 2 for gradient in call.incoming.values()) ** 0.5
         text += f"; measured: norm {number(incoming)} came in" if call.incoming else ""
         for ref, gradient in call.outgoing.items():
@@ -181,6 +183,13 @@ def _notes(recording: Recording, node: Node, rule: Rule | None, call: Call) -> I
         yield f"it overwrites {', '.join(node.writes)} in place"
     if recording.failure is not None:
         yield f"the run stopped early: {recording.failure.type} at {recording.failure.node or 'Python code'}"
+
+
+def _ran(node: Node) -> str:
+    edited = node.state.get("edited", {})
+    if "value" in edited:
+        return f"{node.operation} with the edit of its value, {edited['value']}"
+    return node.operation if "operation" in edited else node.target
 
 
 # -- what came and went ------------------------------------------------------------------------------------------------
@@ -209,9 +218,10 @@ def _symbol(user: Node, ref: Ref) -> str:
     return ""
 
 
-def _sum_words(parts: list[Part], gradients: dict[Path, torch.Tensor]) -> str:
+def _sum_words(parts: list[Part], gradients: dict[Path, torch.Tensor], is_edited: bool) -> str:
     try:
-        return _compared_sum(parts, gradients)
+        said = _compared_sum(parts, gradients)
+        return "Their sum is what the edit of this gradient was given." if is_edited and said else said
     except UNCOMPUTED:  # sparse and nested gradients
         return ""
 

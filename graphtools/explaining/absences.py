@@ -104,6 +104,8 @@ def _is_whole(graph: Graph, ref: Ref) -> bool:
 
 
 def _stopped(node: Node) -> str:
+    if "value" in (edited := node.state.get("edited", {})):
+        return f"the value of {at(node)} was edited, {edited['value']}, and behind that no gradient flows."
     rule = rule_of(node)
     if rule is not None and rule.effect == "stops":
         if node.operation.strip("_") in ("detach", "data"):
