@@ -15,7 +15,7 @@ class Building:
     """The draft in `file`, made of the model `source` if it is new. `may_run` allows to run that model's file.
 
     `replies` answer what the editor asked last; `opening` is under way until the draft is there, `problem` says why it
-    is not.
+    is not. `taken` is set where another tab has opened the draft since: two would overwrite each other's work.
     """
 
     launcher: Callable[[], Launcher]
@@ -28,6 +28,7 @@ class Building:
     opening: Task | None = None
     problem: BackendError | None = None
     n_opened: int = 0
+    taken: bool = False
     _backend: Backend | None = None
 
     @property
@@ -41,6 +42,11 @@ class Building:
         return f"{self.file}\n{self.n_opened}"
 
     @property
+    def is_open(self) -> bool:
+        """Whether a process holds the draft."""
+        return self._backend is not None and self._backend.is_alive
+
+    @property
     def death(self) -> str:
         """Why the process has ended, if it has, by itself."""
         return "" if self._backend is None or self._backend.is_alive else self._backend.death
@@ -48,7 +54,7 @@ class Building:
     def open(self) -> None:
         """Opens the draft in a process of its own; also again, after that has ended: the file holds all work."""
         self.close()
-        self.problem, self.replies = None, []
+        self.problem, self.replies, self.taken = None, [], False
         self.n_opened += 1
         self._backend = Backend(self.launcher(), self.title, self.limits)
         asked = {"file": str(self.file), "source": self.source, "inputs": self.inputs, "may_run": self.may_run}
@@ -84,6 +90,28 @@ class Building:
         if self._backend is None:
             raise BackendError("The draft is not open.", "died")
         return self._backend.ask("draft", ask=op, args=args)
+
+    def give_up(self) -> None:
+        """Saves, and ends the process: the draft is open in another tab now."""
+        self.save()
+        self.close()
+        self.taken = True
+
+    def save(self) -> None:
+        """Writes what is not in the file yet, if the process lives."""
+        try:
+            self.ask("export", kind="json")
+        except BackendError:
+            pass  # it has ended, or was never there: what it had done before is in the file
+
+    def move(self, file: Path) -> None:
+        """Renames the draft's file, and opens it there. Raises OSError."""
+        self.save()
+        self.close()
+        if self.file.exists():
+            self.file.rename(file)
+        self.file = file
+        self.open()
 
     def close(self) -> None:
         """Ends the process. The file stays."""

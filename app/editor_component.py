@@ -28,7 +28,7 @@ _editor = st.components.v2.component(
 def editor(revision: str) -> None:
     """Draws the editor of the open draft. What it asks runs this function alone, and not the page."""
     building = session.tab().building
-    if building is None or building.revision != revision or building.death:
+    if building is None or building.revision != revision or building.death or building.taken:
         st.rerun()
         return
     language = settings().language

@@ -50,4 +50,4 @@ def _panel(title: str, place: str, message: str, sentence: str) -> None:
 
 
 def _buttons() -> None:
-    st.button(t("Restart"), on_click=session.restart_anew, type="primary")
+    st.button(t("Try again"), on_click=session.restart_anew, type="primary")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from pathlib import Path, PurePath
@@ -164,7 +165,48 @@ def open_draft(file: Path, source: str = "", inputs: tuple[str, ...] = (), is_ou
     """Opens the draft of a file, or begins one there, of the model `source` if that is given. Of a draft that `is_ours`
     the model that it was made of may be run for its weights, if it is in a file of code."""
     may_run = is_ours and may_run_code()
+    take_over(file)
     return tab().build(Building(launcher, file, source, inputs, may_run, settings().process_limits()))
+
+
+def take_over(file: Path) -> None:
+    """Closes a draft in every other tab: the one that opened it last has it."""
+    for other in _tabs().with_draft(file, but=tab()):
+        if other.building is not None:
+            other.building.give_up()
+
+
+def reopen_draft() -> None:
+    """Opens the draft of this tab again, as its file has it now."""
+    building = tab().building
+    if building is not None:
+        take_over(building.file)
+        building.open()
+
+
+def rename_draft(name: str) -> None:
+    """Gives the open draft another name, with a number behind it if there is one of that name."""
+    building = tab().building
+    if building is not None and name.strip() and name.strip() != building.title:
+        building.move(drafts.free_file(draft_folder(), name))
+
+
+def delete_draft() -> None:
+    """Removes the open draft, with what was exported beside it, and opens the one changed last."""
+    building = tab().building
+    if building is None:
+        return
+    building.close()
+    for file in building.file.parent.glob(f"{glob.escape(building.title)}.*"):
+        file.unlink(missing_ok=True)
+    left = [file for file in drafts.known(draft_folder()) if not _tabs().with_draft(file, but=tab())]
+    open_draft(left[0] if left else first_draft())
+
+
+def first_draft() -> Path:
+    """The draft that the page to build on begins with: the usual one, or a new one where another tab has that open."""
+    usual = draft_folder() / "draft.json"
+    return drafts.free_file(draft_folder(), "draft") if _tabs().with_draft(usual, but=tab()) else usual
 
 
 def write_draft_address() -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from tab import Tab
 
@@ -46,6 +47,12 @@ class Tabs:
                 return None
             kept.owner, kept.left_at = owner, None
             return kept.tab
+
+    def with_draft(self, file: Path, but: Tab) -> list[Tab]:
+        """The other tabs in which the draft of that file is open."""
+        with self._lock:
+            tabs = [kept.tab for kept in self._kept.values() if kept.tab is not but]
+        return [tab for tab in tabs if tab.building is not None and tab.building.file == file and tab.building.is_open]
 
     def __len__(self) -> int:
         return len(self._kept)

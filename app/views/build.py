@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from html import escape
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from texts import t
 
 from graphtools.backend import BackendError, Choice
 
+_HAS_ONNX = all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript"))
 FIRST_WAIT_S = 1.0  # for which a page stays as it is while a draft opens
 _EXPORTS = (
     ("Python code", "py", "text/x-python"),
@@ -34,13 +36,15 @@ def page() -> None:
         brand()
         _chooser()
         rest = st.container()
-    building = tab.building or session.open_draft(session.draft_folder() / "draft.json")
+    building = tab.building or session.open_draft(session.first_draft())
     session.write_draft_address()
     wish = session.take("wish")
     with rest:
         _exports(building, wish == "save")
         below()
-    if not building.ready(FIRST_WAIT_S):
+    if building.taken:
+        _taken(building)
+    elif not building.ready(FIRST_WAIT_S):
         _opening()
     elif building.problem is not None:
         _problem(building, t("{name} could not be opened", name=building.title), str(building.problem))
@@ -69,14 +73,22 @@ def _chooser() -> None:
         st.rerun()
     with st.container(horizontal=True, gap="small"):
         st.button(t("New"), on_click=_new, width="stretch")
-        st.button(t("From the model"), on_click=_from_model, width="stretch", help=_from_model_help())
+        can = tab.choice.kind != "recording"
+        st.button(t("From the model"), on_click=_from_model, width="stretch", help=_from_model_help(), disabled=not can)
     with st.popover(t("Open a file"), width="stretch"):
         uploaded = st.file_uploader(t("Draft"), type=["json"], key="upload_draft", max_upload_size=50)
         st.button(t("Open"), on_click=_open_upload, disabled=uploaded is None, type="primary", width="stretch")
         st.caption(t("A draft is data: opening it imports only torch and torchvision."))
+    if now is not None:
+        with st.popover(t("Rename or delete"), width="stretch"):
+            name = st.text_input(t("Name"), value=now.stem, key=f"press_name {now}")
+            st.button(t("Rename"), on_click=session.rename_draft, args=(name,), width="stretch")
+            st.button(t("Delete {name}", name=now.stem), on_click=session.delete_draft, width="stretch")
 
 
 def _from_model_help() -> str:
+    if session.tab().choice.kind == "recording":
+        return t("A saved recording has no model to build on: open the model's file in the debugger.")
     return t("A copy of {name}, which is open in the debugger, with its weights", name=session.tab().choice.title)
 
 
@@ -103,13 +115,23 @@ def _open_upload() -> None:
 
 
 def _exports(building: Building, at_once: bool) -> None:
-    with st.popover(t("Download"), width="stretch"):
+    popover = st.popover(t("Download"), width="stretch", on_change="rerun", key="press_download")
+    with popover:
         if at_once:
             st.caption(t("It is saved as you go, in {file}. Take a copy here.", file=str(building.file)))
+        if not popover.open or not building.is_open or building.opening is not None:
+            return
+        problems = building.ask("picture")["problems"]
+        if problems:
+            why = problems[0]["message"]
+            st.caption(t("Only the draft itself can be taken until this is mended: {why}", why=why))
+        elif not _HAS_ONNX:
+            st.caption(t("ONNX needs two packages: `pip install onnx onnxscript`."))
         for label, kind, mime in _EXPORTS:
             st.download_button(
                 t(label), _maker(building, kind), f"{building.title}.{kind}", mime, on_click="ignore", width="stretch",
                 key=f"press_export_{kind}",
+                disabled=bool(problems and kind != "json") or (kind == "onnx" and not _HAS_ONNX),
             )  # fmt: skip
 
 
@@ -152,12 +174,21 @@ def _opening() -> None:
         st.button(t("Stop"), on_click=task.cancel)
 
 
+def _taken(building: Building) -> None:
+    said = t("Its last changes are saved. Here it can be opened again; the other tab then gives it up.")
+    st.html(
+        f'<div class="gt"><h1>{escape(t("{name} is open in another tab", name=building.title))}</h1>'
+        f"<p>{escape(said)}</p></div>"
+    )
+    st.button(t("Open it here"), on_click=session.reopen_draft, type="primary")
+
+
 def _problem(building: Building, title: str, why: str) -> None:
     st.html(
         f'<div class="gt gt-failure" role="alert"><h1>{escape(title)}</h1><pre>{escape(why)}</pre></div>'
         f'<div class="gt muted"><p>{escape(t("The draft is saved as it was after the last change."))}</p></div>'
     )
-    st.button(t("Restart"), on_click=building.open, type="primary")
+    st.button(t("Try again"), on_click=session.reopen_draft, type="primary")
 
 
 page()

@@ -24,6 +24,10 @@ def app():
     return settled(AppTest.from_file(MAIN, default_timeout=120))
 
 
+def box(app, label):
+    return next(one for one in app.selectbox if one.label == label)
+
+
 def text(app):
     return " ".join(html.proto.body for html in app.get("html"))
 
@@ -50,7 +54,7 @@ def test_a_forward_pass_alone_is_a_click_away(app):
     assert fine(app)
     assert "10 operations" in text(app)
     assert "Loss:" not in text(app)
-    settled(app.selectbox(key="example").set_value("two_layer_net"))
+    settled(box(app, "Example").set_value("two_layer_net"))
     assert "3 operations" in text(app)  # the choice stays
     settled(app.segmented_control(key="mode").set_value("Training step"))
     assert "4 operations" in text(app)
@@ -59,7 +63,7 @@ def test_a_forward_pass_alone_is_a_click_away(app):
 def test_a_torchvision_model_is_chosen_by_name(app):
     settled(app.segmented_control(key="kind").set_value("torchvision"))
     settled(app.selectbox(key="side").set_value("64"))
-    settled(app.selectbox(key="torchvision").set_value("squeezenet1_1"))
+    settled(box(app, "Model").set_value("squeezenet1_1"))
     assert fine(app)
     assert "1,235,496 parameters" in text(app)
     assert "Optimizer: SGD" in text(app)
@@ -92,7 +96,7 @@ def test_a_file_that_does_not_load_is_explained(app, tmp_path, content):
 
 
 def test_a_failing_model_stands_at_its_failure(app):
-    settled(app.selectbox(key="example").set_value("shape_mismatch"))
+    settled(box(app, "Example").set_value("shape_mismatch"))
     assert fine(app)
     assert app.session_state["tab"].view.position == 5
 
@@ -105,7 +109,7 @@ def test_a_saved_recording_opens(app, tmp_path):
 
 
 def test_the_table_and_the_downloads_show(app):
-    settled(app.selectbox(key="example").set_value("scalar_expression"))
+    settled(box(app, "Example").set_value("scalar_expression"))
     settled(app.segmented_control(key="view").set_value("Table"))
     assert fine(app)
     assert "mul" in app.code[0].value
@@ -114,7 +118,7 @@ def test_the_table_and_the_downloads_show(app):
 
 
 def test_a_branch_can_be_chosen_and_compared(app):
-    settled(app.selectbox(key="example").set_value("two_layer_net"))
+    settled(box(app, "Example").set_value("two_layer_net"))
     tab = app.session_state["tab"].view
     # What the viewer asks; AppTest cannot.
     change = {"row": 3, "name": "relu", "what": "value", "text": "t * 0"}
@@ -124,10 +128,9 @@ def test_a_branch_can_be_chosen_and_compared(app):
         tab.edited()
     app.run()
     assert fine(app)
-    box = next(box for box in app.selectbox if box.label == "Branch")
-    assert box.options == ["Original", "Branch 1: relu = t * 0"]
+    assert box(app, "Branch").options == ["Original", "Branch 1: relu = t * 0"]
     assert any("first difference" in code.value for code in app.code)
-    box.set_value(0).run()
+    box(app, "Branch").set_value(0).run()
     assert fine(app)
     assert app.session_state["tab"].view.shown == 0
 
@@ -148,7 +151,7 @@ def test_the_limits_of_a_process_are_set_and_a_restart_takes_them(app, tmp_path)
     assert tab.ready(20)
     app.run()
     assert "was stopped while it was being loaded" in text(app)
-    assert any(button.label == "Restart" for button in app.button)
+    assert any(button.label == "Try again" for button in app.button)
 
 
 def test_what_was_typed_comes_back_with_its_widget(app):
@@ -182,7 +185,7 @@ def test_a_link_opens_an_example_at_its_event():
     assert fine(app)
     tab = app.session_state["tab"]
     assert (tab.choice.title, tab.choice.mode, tab.view.position) == ("rnn_loop", "forward", 3)
-    assert app.selectbox(key="example").value == "rnn_loop"
+    assert box(app, "Example").value == "rnn_loop"
 
 
 def test_the_help_page_opens(app):

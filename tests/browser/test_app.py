@@ -338,7 +338,7 @@ def test_code_that_ends_its_process_leaves_the_app_alive(app, tmp_path, text, wo
     expect(tab.page.get_by_text(words).first).to_be_visible(timeout=30_000)
     tab.picture("app-died")
     file.write_text("import torch\nmodel = torch.nn.Linear(4, 2)\n")
-    tab.press("Restart")
+    tab.press("Try again")
     expect(tab.page.get_by_text("2 operations, 10 parameters")).to_be_visible(timeout=30_000)
     tab.at(1)
 
