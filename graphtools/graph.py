@@ -71,6 +71,18 @@ class Ref:
     def __str__(self) -> str:
         return "%" + ".".join([self.node, *map(str, self.path)])
 
+    def __getitem__(self, key: int | str) -> Ref:
+        """The reference to one of several results, or to a part of one: `lstm[0]`, `lstm[1][0]`, `output["logits"]`."""
+        if isinstance(key, bool) or not isinstance(key, int | str):
+            raise TypeError(f"a result is named by its position or its key, not by {type(key).__name__} {key!r}")
+        if isinstance(key, int) and key < 0:
+            raise IndexError(
+                f"how many results {self.node!r} gives is not known here, so none counts from the end: {key}"
+            )
+        return Ref(self.node, (*self.path, key))
+
+    __iter__ = None  # with __getitem__ alone, Python would ask for [0], [1], ... without end
+
 
 @dataclass(frozen=True, slots=True)
 class Symbol:

@@ -142,3 +142,11 @@ def test_a_spec_knows_its_bytes() -> None:
     assert str(Spec("f32", (16, 3))) == "f32[16, 3]"
     assert Spec("bf16", (4, 2)).n_bytes == 16
     assert Spec("f32", ("batch", 3)).n_elements == 3
+
+
+def test_a_reference_to_one_of_several_results_is_made_by_its_key() -> None:
+    assert Ref("lstm")[1][0] == Ref("lstm", (1, 0)) and Ref("model")["logits"] == Ref("model", ("logits",))
+    with pytest.raises(IndexError, match="how many results 'lstm' gives is not known here"):
+        Ref("lstm")[-1]
+    with pytest.raises(TypeError):
+        iter(Ref("lstm"))  # type: ignore[call-overload]

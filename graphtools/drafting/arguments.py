@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,11 +13,11 @@ from torch import nn
 from graphtools.capture.assemble import Live, freeze_arg
 from graphtools.drafting.making import New
 from graphtools.drafting.plan import OPEN, Plan
-from graphtools.drafting.settings import parameters_of, read_settings
+from graphtools.drafting.settings import parameters_of, read_settings, recurrent_names
 from graphtools.drafting.shapes import Propagation
 from graphtools.drafting.sources import Sources
 from graphtools.drafting.targets import name_of, required_ports, signature
-from graphtools.errors import DraftError
+from graphtools.errors import DraftError, missing
 from graphtools.graph import ListArg, Ref, Symbol, freeze, references
 
 Where = str | Ref
@@ -42,17 +44,26 @@ class Arguments:
         is_class = isinstance(found, type) and issubclass(found, nn.Module)
         is_builder = not is_class and target_name.startswith("torchvision.models.") and self._is_builder(found)
         if not is_class and not is_builder:
+            self._check_names(found, args)
             given = tuple(self._arg(arg, True) for arg in args)
             named = freeze((key, self._arg(value, False)) for key, value in kwargs.items())
             return New(target_name, self._filled(found, given, named), named, name=name)
         parameters = parameters_of(found)
         call, settings = [], {}
-        names = [n for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD]
+        names = [n for n, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        if is_class and issubclass(found, nn.RNNBase):
+            names = list(recurrent_names(found))
         for arg in args:
             value = self._arg(arg, True)
             if any(True for _ in references((value,))) or value == OPEN:
                 call.append(value)
             elif names:
+                if (
+                    isinstance(arg, str)
+                    and len(call) < len(required_ports(found))
+                    and not _is_text(parameters, names[0])
+                ):
+                    raise missing("node", arg, self.plan.nodes)
                 settings[names.pop(0)] = value
             else:
                 raise DraftError(f"{target_name} takes fewer than {len(args)} arguments")
@@ -67,8 +78,6 @@ class Arguments:
 
     @staticmethod
     def _is_builder(found: Any) -> bool:
-        import inspect
-
         try:
             result = inspect.signature(found).return_annotation
         except (TypeError, ValueError):
@@ -100,6 +109,17 @@ class Arguments:
         ports = required_ports(found)
         rest = [OPEN for name in ports[len(given) :] if name not in named]
         return (*given, *rest)
+
+    def _check_names(self, function: Any, args: tuple[Any, ...]) -> None:
+        """Raises MissingError for a text, given by place where a function needs a tensor, that is no node's name."""
+        found = signature(function)
+        wanted = set(required_ports(function))
+        for parameter, arg in zip(found.parameters.values() if found is not None else (), args, strict=False):
+            is_wanted = parameter.name in wanted and not _takes_text(function, parameter)
+            if is_wanted or parameter.kind is parameter.VAR_POSITIONAL:
+                for text in arg if isinstance(arg, list | tuple) else (arg,):
+                    if isinstance(text, str) and text not in self.plan.nodes:
+                        raise missing("node", text, self.plan.nodes)
 
     def _positions(self, name: str) -> dict[str | int, int]:
         """For a call of a function, the position of each argument that was given by place, by its name."""
@@ -138,3 +158,19 @@ class Arguments:
             self.plan[where.node]
             return where
         return Ref(self.plan[where].name)
+
+
+def _is_text(parameters: Mapping[str, inspect.Parameter], name: str) -> bool:
+    """Whether a parameter of a constructor takes a text, as far as its annotation and default tell."""
+    found = parameters.get(name)
+    if found is None or isinstance(found.default, str) or "str" in str(found.annotation):
+        return True
+    is_first = next(iter(parameters)) == name
+    return found.annotation is found.empty and not is_first
+
+
+def _takes_text(function: Any, parameter: inspect.Parameter) -> bool:
+    if parameter.name == "equation" or "str" in str(parameter.annotation):
+        return True
+    documentation = getattr(function, "__doc__", None) or ""
+    return re.search(rf"^\s*{parameter.name}\s*\(str", documentation, re.MULTILINE) is not None

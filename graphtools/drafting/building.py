@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -14,11 +14,11 @@ from torch import nn
 from graphtools import catalog
 from graphtools.capture.assemble import Live, versions
 from graphtools.capture.scopes import ModuleNames
-from graphtools.drafting.plan import Plan
+from graphtools.drafting.plan import Layer, Plan
 from graphtools.drafting.sources import Sources, thaw
 from graphtools.drafting.tying import tie
 from graphtools.errors import CaptureError, DraftError
-from graphtools.graph import Capture, Graph, Node, Output, Ref, freeze
+from graphtools.graph import Capture, Graph, Node, Output, Ref, Spec, freeze
 from graphtools.structure import part
 
 _STATE = ("parameter", "buffer", "constant")
@@ -183,6 +183,18 @@ def take_weights(module: nn.Module, known: nn.Module) -> list[str]:
             if isinstance(mine, nn.Parameter):
                 mine.requires_grad_(given.requires_grad)
     return left
+
+
+def kept_states(layer: Layer, sources: Sources, states: Iterable[tuple[str, bool, Spec]]) -> tuple[str, ...]:
+    """The names among the parameters and buffers of a module whose values are those of the model it comes from."""
+    known = sources.module(layer.origin)
+    if known is None:
+        return ()
+    theirs = {
+        **dict(known.named_parameters(remove_duplicate=False)),
+        **dict(known.named_buffers(remove_duplicate=False)),
+    }
+    return tuple(name for name, _, spec in states if name in theirs and tuple(theirs[name].shape) == spec.shape)
 
 
 def state_tensor(node: Node, sources: Sources) -> torch.Tensor:

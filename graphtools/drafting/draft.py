@@ -78,6 +78,7 @@ class Draft(Arguments):
         called with, literals the first arguments of its constructor; `kwargs` go to the constructor if it knows the
         name, else to the call. For a function all arguments are those of the call. A text that is the name of a node,
         given by place, stands for its value. Arguments that are still missing are open, and can be connected.
+        Of several results, the reference to one is `lstm[0]`, to the first of a tuple in them `lstm[1][0]`.
         """
         before = self.plan
         self.apply(e.Add(self._new(target, args, kwargs, name), scope))
@@ -85,6 +86,9 @@ class Draft(Arguments):
 
     def output(self, *values: Any) -> Draft:
         """Makes a value the result of the graph; several make a tuple, a mapping or list a result of that form."""
+        for text in values:
+            if isinstance(text, str):
+                self._ref(text)
         value = self._arg(values[0] if len(values) == 1 else tuple(values), True)
         return self.apply(e.SetOutput(value))
 

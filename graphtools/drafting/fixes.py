@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from graphtools.drafting.edits import Edit, InsertOn, New, Set, Together
+from graphtools.drafting.edits import Connect, Edit, InsertOn, New, Set, Together
 from graphtools.drafting.plan import OPEN, Edge, Layer, Plan, places
 from graphtools.drafting.shapes import Fault, Shapes, ref_outputs
 from graphtools.graph import Node, Ref, Spec, freeze
@@ -48,6 +48,9 @@ def explain(plan: Plan, node: Node, layer: Layer | None, shapes: Shapes, fault: 
             return found
         said = fault.message if fault.message else "cannot take it"
         return f"{node.name!r} ({layer.class_name}) is given {spec} by {edge.source.node!r}: {said}", edge, []
+    several = _several(node, edges, shapes)
+    if several is not None:
+        return several
     known = [(edge, spec) for edge, spec in given if spec is not None]
     if node.operation.strip("_") in _PAIRWISE and len(known) == 2:
         return _pair(plan, node, known)
@@ -56,6 +59,23 @@ def explain(plan: Plan, node: Node, layer: Layer | None, shapes: Shapes, fault: 
     what = ", ".join(f"{spec} from {edge.source.node!r}" for edge, spec in known)
     at = known[-1][0] if known else None
     return f"{node.name!r} ({node.operation}) is given {what or 'no tensor'}: {fault.message}", at, []
+
+
+def _several(node: Node, edges: list[Edge], shapes: Shapes) -> Explained | None:
+    """For a node that is given all results of one that has several: which it may take."""
+    for edge in edges:
+        outputs = shapes.outputs.get(edge.source.node, ())
+        if ref_outputs(shapes, edge.source) is not None or len(outputs) < 2:
+            continue
+        parts = [Ref(edge.source.node, output.path) for output in outputs]
+        words = [f"{part.node}{''.join(f'[{key!r}]' for key in part.path)}" for part in parts]
+        listed = ", ".join(f"{word} {output.spec}" for word, output in zip(words, outputs, strict=True))
+        fixes: list[tuple[str, Edit]] = [
+            (f"Take {word}", Connect(part, edge.node, edge.place)) for word, part in zip(words, parts, strict=True)
+        ]
+        message = f"{node.name!r} takes one value but {edge.source.node!r} gives {len(outputs)}: {listed}. Take one."
+        return message, edge, fixes
+    return None
 
 
 def _layer(node: Node, layer: Layer, edge: Edge, spec: Spec) -> Explained | None:

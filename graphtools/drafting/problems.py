@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from torch import nn
+
 from graphtools.drafting.building import active
 from graphtools.drafting.edits import Edit, place_text
 from graphtools.drafting.fixes import explain
 from graphtools.drafting.plan import OPEN, OUTPUT, Edge, Layer, Plan, places
+from graphtools.drafting.settings import parameters_of, recurrent_names
 from graphtools.drafting.shapes import Shapes
 from graphtools.drafting.sources import Sources
 from graphtools.drafting.targets import signature
@@ -103,25 +106,26 @@ def _unusable(plan: Plan, node: Node, layer: Layer | None, sources: Sources) -> 
         kind = sources.class_of(layer)
     except DraftError as error:
         return Problem(f"{node.name!r}: {error}", node.name)
-    from graphtools.drafting.settings import parameters_of
-
     parameters = parameters_of(kind) if isinstance(kind, type) else {}
     kinds = {p.kind for p in parameters.values()}
-    lacking = [
+    names = list(parameters)
+    needed = [
         name
         for name, p in parameters.items()
-        if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and name not in layer.settings
+        if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     ]
+    if isinstance(kind, type) and issubclass(kind, nn.RNNBase):
+        names, needed, kinds = list(recurrent_names(kind)), ["input_size", "hidden_size"], set()
+    lacking = [name for name in needed if name not in layer.settings]
     if lacking:
         verb = "needs" if len(lacking) == 1 else "need"
         return Problem(
             f"{node.name!r} is a {layer.class_name}: {', '.join(lacking)} {verb} a value".replace(" need ", " need "),
             node.name,
         )
-    unknown = [name for name in layer.settings if parameters and name not in parameters]
+    unknown = [name for name in layer.settings if names and name not in names]
     if unknown and not any(kind.name.startswith("VAR") for kind in kinds):
-        known = ", ".join(parameters)
-        return Problem(f"{node.name!r}: {layer.class_name} has no {unknown[0]!r}; it has {known}", node.name)
+        return Problem(f"{node.name!r}: {layer.class_name} has no {unknown[0]!r}; it has {', '.join(names)}", node.name)
     return None
 
 

@@ -70,11 +70,16 @@ def read_settings(module: nn.Module) -> Mapping[str, Any] | None:
     return freeze(settings.items()) if _agrees(module, settings) else None
 
 
-def _settings_of_recurrent(module: nn.RNNBase) -> Mapping[str, Any] | None:
-    # Their constructors take *args and have no parameters to read.
+def recurrent_names(kind: type) -> tuple[str, ...]:
+    """The names of the arguments of a recurrent module, whose constructor takes *args, in their order."""
     names = ["input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional"]
-    names += ["nonlinearity"] if type(module) is nn.RNN else ["proj_size"] if type(module) is nn.LSTM else []
-    settings = {name: getattr(module, name) for name in names}
+    if kind is nn.RNN:
+        names.insert(3, "nonlinearity")
+    return (*names, "proj_size") if kind is nn.LSTM else tuple(names)
+
+
+def _settings_of_recurrent(module: nn.RNNBase) -> Mapping[str, Any] | None:
+    settings = {name: getattr(module, name) for name in recurrent_names(type(module))}
     return freeze(settings.items()) if _agrees(module, settings) else None
 
 

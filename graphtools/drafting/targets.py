@@ -175,7 +175,8 @@ def _full(name: str) -> str:
         return f"torch.nn.functional.{name}"
     if hasattr(torch.Tensor, name):
         return f"torch.Tensor.{name}"
-    raise DraftError(str(missing("module or function", name, [n.rsplit(".", 1)[-1] for n in names_of_torch()])))
+    words = dict.fromkeys(full.rsplit(".", 1)[-1] for full in names_of_torch())
+    raise DraftError(str(missing("module or function", name, words)))
 
 
 def signature(target: Any) -> inspect.Signature | None:
@@ -201,18 +202,37 @@ def _signature_of(target: Any) -> inspect.Signature | None:
 
 
 def _documented(function: Any) -> inspect.Signature | None:
-    """The signature in the first line of torch's docstrings: `where(condition, input, other, *, out=None)`."""
+    """The signature in the first line of torch's docstrings: `where(condition, input, other, *, out=None)`.
+
+    A reduction that has a second form with `dim` gets the parameters of that one, which may be left out.
+    """
     name, text = getattr(function, "__name__", ""), getattr(function, "__doc__", None) or ""
     found = re.match(rf"\s*{re.escape(name)}\((.*?)\)\s*(->|$)", text, re.MULTILINE)
     if found is None or not name.isidentifier():
         return None
+    first = _parsed(found[1], getattr(torch.Tensor, name, None) is function)
+    if first is None or "dim" in first.parameters:
+        return first
+    more = re.search(rf"^(?:\.\. function:: | *){re.escape(name)}\((input, dim\b.*?)\)\s*(->|$)", text, re.MULTILINE)
+    other = _parsed(more[1], False) if more is not None else None
+    return first if other is None else _with_dim(first, other)
+
+
+def _with_dim(first: inspect.Signature, other: inspect.Signature) -> inspect.Signature:
+    """The first form of a function with what the other has besides, each with a default: None for `dim`."""
+    extra = [p for name, p in other.parameters.items() if name not in first.parameters]
+    extra = [p.replace(default=None) if p.name == "dim" or p.default is p.empty else p for p in extra]
+    parts = sorted([*first.parameters.values(), *extra], key=lambda parameter: parameter.kind)
+    return inspect.Signature(parts)
+
+
+def _parsed(declared: str, is_method: bool) -> inspect.Signature | None:
     try:
-        parsed = ast.parse(f"def f({found[1]}): pass").body[0]
+        parsed = ast.parse(f"def f({declared}): pass").body[0]
     except SyntaxError:
         return None
     assert isinstance(parsed, ast.FunctionDef)
     kinds = inspect.Parameter
-    is_method = getattr(torch.Tensor, name, None) is function
     parts = [kinds("self", kinds.POSITIONAL_OR_KEYWORD)] if is_method else []
     given = parsed.args
     required = len(given.posonlyargs) + len(given.args) - len(given.defaults)
@@ -222,7 +242,9 @@ def _documented(function: Any) -> inspect.Signature | None:
     if given.vararg is not None:
         parts.append(kinds(given.vararg.arg, kinds.VAR_POSITIONAL))
     for argument, value in zip(given.kwonlyargs, given.kw_defaults, strict=True):
-        parts.append(kinds(argument.arg, kinds.KEYWORD_ONLY, default=kinds.empty if value is None else _default(value)))
+        is_optional = argument.annotation is not None and "Optional" in ast.unparse(argument.annotation)
+        default = None if is_optional else kinds.empty
+        parts.append(kinds(argument.arg, kinds.KEYWORD_ONLY, default=default if value is None else _default(value)))
     return inspect.Signature(parts)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from graphtools.drafting.building import kept_states
 from graphtools.drafting.draft import Draft
 from graphtools.drafting.plan import Layer
 from graphtools.drafting.targets import signature
@@ -39,7 +40,9 @@ def form(draft: Draft, name: str) -> Json:
     if layer is not None:
         states = draft.shapes.states.get(plan.path(node) or "", ())
         found["states"] = [[state, str(spec)] for state, _, spec in states]
-        found["origin"] = layer.origin
+        kept = kept_states(layer, draft.sources, states)
+        found["kept"] = list(kept)
+        found["origin"] = layer.origin if kept and len(kept) == len(states) else ""
     return found
 
 

@@ -67,7 +67,7 @@ def find_entry(target: str) -> Entry:
         return known[target]
     named = [entry for entry in entries() if entry.title == target]
     if not named:
-        raise missing("module or function", target, [*known, *(entry.title for entry in known.values())])
+        raise missing("module or function", target, dict.fromkeys([*known, *(entry.title for entry in known.values())]))
     return named[0]
 
 

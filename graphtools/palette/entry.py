@@ -181,7 +181,12 @@ def _parameter(owner: str, parameter: inspect.Parameter, documentation: str) -> 
         control = "dtype"
     elif isinstance(default, bool) or text == "bool":
         control = "switch"
-    elif parameter.name in _SIZES or "_size_" in text or "tuple[int" in text.lower():
+    elif (
+        parameter.name in _SIZES
+        or _takes_several(parameter.name, documentation)
+        or "_size_" in text
+        or "tuple[int" in text.lower()
+    ):
         control = "sizes"
     elif (
         isinstance(default, int)
@@ -197,6 +202,11 @@ def _parameter(owner: str, parameter: inspect.Parameter, documentation: str) -> 
         control = "value"
     shown = default if isinstance(default, bool | int | float | str | tuple | list | type(None)) else str(default)
     return Parameter(parameter.name, control, is_required, shown, tuple(choices), can_be_none, text)
+
+
+def _takes_several(name: str, documentation: str) -> bool:
+    """Whether a parameter is one dimension or several, as that of `mean`."""
+    return name == "dim" and re.search(r"^\s*dim\s*\((int or )?tuple", documentation, re.MULTILINE) is not None
 
 
 def _is_of(text: str, word: str, documentation: str, name: str) -> bool:

@@ -227,6 +227,14 @@ def test_an_object_in_the_result_is_left_out_and_said() -> None:
             ],
         ),
         (
+            "self.cls.predictions.decoder.weight = self.embeddings.word_embeddings.of_the_words.weight",
+            [
+                "self.cls.predictions.decoder.weight = (",
+                "    self.embeddings.word_embeddings.of_the_words.weight",
+                ")",
+            ],
+        ),
+        (
             "return " + '{"' + "loss" * 8 + '": loss, "' + "logits" * 5 + '": logits, "more": more}',
             ["return {", f'    "{"loss" * 8}": loss,', f'    "{"logits" * 5}": logits,', '    "more": more,', "}"],
         ),
