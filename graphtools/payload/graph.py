@@ -121,6 +121,7 @@ def _nodes(graph: Graph, drawn: list[Node], strings: Strings) -> dict[str, list[
             for node in drawn
         ],
         "writes": [list(node.writes) for node in drawn],
+        "edited": [_edited(node, states) for node in drawn],
         "flags": [
             (_RANDOM if node.random else 0)
             | (_WRITES if node.writes else 0)
@@ -130,6 +131,16 @@ def _nodes(graph: Graph, drawn: list[Node], strings: Strings) -> dict[str, list[
             for node in drawn
         ],
     }
+
+
+def _edited(node: Node, states: dict[str, Node]) -> list[list[str]]:
+    """What was changed at the node, and at the parameters and buffers that it reads: of which, of what, and how."""
+    found = [["", what, text] for what, text in node.state.get("edited", {}).items()]
+    for name in dict.fromkeys(ref.node for ref in node.refs()):
+        if name in states:
+            edited = states[name].state.get("edited", {})
+            found += [[states[name].target, what, text] for what, text in edited.items()]
+    return found
 
 
 def _trained(graph: Graph) -> dict[str, bool]:

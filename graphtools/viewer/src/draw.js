@@ -19,6 +19,7 @@ import { drawLines } from "./draw_lines.js";
  * @property {import("./moment.js").MomentView | null} moment where the run stands; null without one
  * @property {((item: number) => string | null) | null} heat color of each box by a number; null by its kind
  * @property {(item: number) => CanvasImageSource | null} thumbnail a small picture of what a box gave
+ * @property {(item: number) => boolean} [isEdited] it, or something in it, was changed by an edit
  * @property {(item: number) => boolean} [isFrozen] its parameters are not trained, while others are
  * @property {(item: number) => boolean} hasBreakpoint
  */

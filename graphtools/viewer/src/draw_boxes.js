@@ -1,5 +1,6 @@
 // Boxes on the canvas: operations, closed groups, and the frames of open ones.
 
+import { drawPencil } from "./edited.js";
 import { drawLock } from "./frozen.js";
 import { FONTS, elide } from "./measure.js";
 import { inkOn } from "./overlay.js";
@@ -154,6 +155,7 @@ export function drawBox(
   if (scale >= TEXT_SCALE) drawWords(context, b, scale, heat, look);
   if (scale >= TEXT_SCALE && look.isFrozen?.(b.item)) drawLock(context, b.x + 2, b.y + b.height - 2, theme);
   context.globalAlpha = 1;
+  if (scale >= TEXT_SCALE && look.isEdited?.(b.item)) drawPencil(context, b.x + b.width - 2, b.y + 2, theme);
   if (look.hasBreakpoint(b.item)) drawBreakpoint(context, b, look);
 }
 

@@ -26,6 +26,8 @@
  * @property {boolean} failed
  * @property {boolean} trained it reads a parameter that is trained
  * @property {boolean} frozen it reads parameters, and none of them is trained
+ * @property {[string, string, string][]} edited each change made here: of which parameter ("" for the node itself), of
+ *   what ("value", "gradient" or "operation"), and how
  *
  * @typedef {{from: number, to: number, path: string, shape: string}} Edge `shape` is that of what it carries
  * @typedef {{path: string, class: string, type: string, settings: string, parameters: number, states: string[]}} Module
@@ -81,6 +83,7 @@ export function readPayload(payload) {
     failed: Boolean(n.flags[i] & 8),
     trained: Boolean(n.flags[i] & 16),
     frozen: Boolean(n.flags[i] & 32),
+    edited: n.edited?.[i] ?? [],
   }));
   const edges = e.from.map((/** @type {number} */ from, /** @type {number} */ i) => ({
     from,

@@ -9,12 +9,12 @@ export class Outline {
   /**
    * @param {HTMLElement} parent
    * @param {Tree} tree
-   * @param {Uint8Array} frozen 1 for an item whose parameters are not trained, while others are
+   * @param {(item: number) => string[]} marks what its box is marked with, in words
    * @param {{select: (item: number) => void, setOpen: (item: number, open: boolean) => void}} actions
    */
-  constructor(parent, tree, frozen, actions) {
+  constructor(parent, tree, marks, actions) {
     this.tree = tree;
-    this.frozen = frozen;
+    this.marks = marks;
     this.actions = actions;
     this.element = make("ul", { class: "outline", role: "tree", "aria-label": t("Graph") });
     this.live = make("p", { class: "outline", role: "status", "aria-live": "polite" });
@@ -100,7 +100,7 @@ export class Outline {
   ) {
     const item = this.tree.items[child];
     const { title, detail, subtitle, mark } = box.words;
-    const label = [title, detail, subtitle, mark, item.failed ? t("failed") : "", this.frozen[child] ? t("frozen") : ""]
+    const label = [title, detail, subtitle, mark, item.failed ? t("failed") : "", ...this.marks(child)]
       .filter(Boolean)
       .join(", ");
     if (before?.getAttribute("aria-label") === label) return before;

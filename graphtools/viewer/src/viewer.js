@@ -5,6 +5,7 @@ import { buildChrome } from "./chrome.js";
 import { Coloring } from "./coloring.js";
 import { savePng, saveSvg } from "./export.js";
 import { drawScene } from "./draw.js";
+import { editedItems, editedWords } from "./edited.js";
 import { FindBox, findItems } from "./find.js";
 import { standIn } from "./fold.js";
 import { frozenItems } from "./frozen.js";
@@ -67,6 +68,7 @@ export class Viewer {
     this.keptSelection = false;
     this.following = false; // it does what another viewer did, and tells nobody
     this.frozen = frozenItems(this.model, this.tree);
+    this.edited = editedItems(this.model, this.tree);
     this.coloring = new Coloring(this, options.differences, options.alone);
     const run = options.run && options.host ? readRun(options.run, this.model) : null;
     this.stepping = run?.events.length && options.host ? new Stepping(this, run, options.host) : null;
@@ -109,7 +111,7 @@ export class Viewer {
           keep: () => undefined,
         });
     if (this.details) this.details.element.hidden = true;
-    this.outline = new Outline(this.root, this.tree, this.frozen, {
+    this.outline = new Outline(this.root, this.tree, (item) => this.marksOf(item), {
       select: (item) => this.select(item),
       setOpen: (item, open) => this.folding.setOpen(item, open),
     });
@@ -247,9 +249,15 @@ export class Viewer {
     if (node < 0) return [id, frozen, this.coloring.words(item)].filter(Boolean).join("\n");
     const { target, specs, states } = this.model.nodes[node];
     const failure = failed && this.model.failure ? `${this.model.failure.type}: ${this.model.failure.message}` : "";
-    return [id, target, scope, specs.join(", "), ...states, frozen, this.coloring.words(item), failure]
+    const edited = editedWords(this.model.nodes[node]);
+    return [id, target, scope, specs.join(", "), ...states, ...edited, frozen, this.coloring.words(item), failure]
       .filter(Boolean)
       .join("\n");
+  }
+
+  /** What a box is marked with, in words. */
+  marksOf(/** @type {number} */ item) {
+    return [this.frozen[item] ? t("frozen") : "", this.edited[item] ? t("edited") : ""];
   }
 
   mark() {
@@ -373,6 +381,7 @@ export class Viewer {
       moment: stepping?.view() ?? null,
       heat: this.coloring.heat ? (item) => this.coloring.colorOf(item) : null,
       thumbnail: (item) => stepping?.thumbnail(item) ?? null,
+      isEdited: (item) => this.edited[item] === 1,
       isFrozen: (item) => this.frozen[item] === 1,
       hasBreakpoint: (item) => stepping?.hasBreakpoint(item) ?? false,
     };

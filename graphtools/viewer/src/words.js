@@ -96,6 +96,8 @@ export function operationWords(model, node, whole, within) {
   if (node.kind === "constant")
     return { title: lastWord(node.target) || node.name, detail: "", subtitle: node.specs[0] ?? "constant" };
   const module = whole ? model.modules.get(modulePath(node.scope)) : undefined;
+  if (module && isReplaced(node))
+    return { title: lastWord(node.target), detail: "", subtitle: relative(node.scope, within) };
   if (module) {
     return {
       title: module.class,
@@ -104,6 +106,11 @@ export function operationWords(model, node, whole, within) {
     };
   }
   return { title: lastWord(node.target), detail: "", subtitle: place(node) || relative(node.scope, within) };
+}
+
+/** Whether another operation ran there than the program has. */
+export function isReplaced(/** @type {GraphNode | null} */ node) {
+  return Boolean(node?.edited.some(([, what]) => what === "operation"));
 }
 
 /** `scope` as seen from inside `within`: `layer1.0.conv1` in `layer1` is `0.conv1`. */

@@ -3,7 +3,8 @@
 import { t, word } from "../language.js";
 import { make } from "../dom.js";
 import { modulePath } from "../model.js";
-import { lastWord, place, shortSettings } from "../words.js";
+import { editedWords } from "../edited.js";
+import { isReplaced, lastWord, place, shortSettings } from "../words.js";
 
 /** @typedef {import("./inspector.js").Inspector} Inspector */
 
@@ -16,7 +17,7 @@ const PHASES = { forward: word("forward"), backward: word("backward"), update: w
 export function showHeading({ model, run, position, actions, heading }, item) {
   const node = item.node >= 0 ? model.nodes[item.node] : null;
   const module = model.modules.get(modulePath(item.scope));
-  const named = module && (item.node < 0 ? !item.label : item.whole);
+  const named = module && (item.node < 0 ? !item.label : item.whole && !isReplaced(node));
   const title = item.node < 0 ? item.label || item.scope || item.id : node?.name;
   const kind = named ? `${module.class} ${shortSettings(module.class, module.settings)}` : node ? kindOf(node) : "";
   const event = run?.events[position];
@@ -43,6 +44,7 @@ export function showHeading({ model, run, position, actions, heading }, item) {
             event ? make("span", { class: `phase ${event.phase}` }, t(PHASES[event.phase])) : null,
           )
         : null,
+      ...editedWords(node).map((text) => make("p", { class: "edited" }, text)),
       failure
         ? make(
             "div",
