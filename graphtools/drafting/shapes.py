@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 
 from graphtools.capture.fakes import needs_value
 from graphtools.capture.specs import spec_of
@@ -239,7 +239,7 @@ class Propagation:
                     made = known
                 else:
                     with torch.random.fork_rng([]):
-                        made = self.sources.make(layer, path)
+                        made = self._made(layer, path)
                     made.eval()
             except DraftError as error:
                 made = DraftError(str(error).replace(f"{path!r}: ", "", 1))
@@ -247,6 +247,15 @@ class Propagation:
         if isinstance(made, DraftError):
             raise DraftError(str(made))
         return made
+
+    def _made(self, layer: Layer, path: str) -> nn.Module:
+        try:
+            return self.sources.make(layer, path)
+        except DraftError as error:
+            if error.__cause__ is None or not needs_value(error.__cause__):
+                raise
+        with unset_fake_temporarily():  # its constructor looks into a tensor that it makes
+            return self.sources.make(layer, path)
 
 
 def _layer_key(layer: Layer) -> Any:

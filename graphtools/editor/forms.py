@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -113,12 +114,10 @@ def _read(name: str, value: Any, parameter: Parameter | None) -> Any:
     try:
         read = ast.literal_eval(value.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        if control == "value":
-            return value
-        examples = {
-            "integer": "a whole number, as 3",
-            "number": "a number, as 0.1",
-            "sizes": "a number or several, (3, 1)",
-        }
-        raise DraftError(f"{name}: {value!r} is no value; write {examples.get(control, 'a literal')}") from None
+        is_text = parameter is not None and re.search(r"\bstr\b", parameter.type) and value.strip().isidentifier()
+        if control == "value" or is_text:  # padding="same" is typed as it is shown
+            return value.strip()
+        raise DraftError(f"{name}: {value!r} is no value; write {_EXAMPLES.get(control, 'a literal')}") from None
+    if control == "integer" and isinstance(read, float) and read.is_integer():
+        return int(read)
     return ListArg(read) if isinstance(read, list) else read

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Iterable
 from functools import lru_cache
@@ -17,7 +16,8 @@ from graphtools.capture.scopes import type_name
 from graphtools.catalog import describe
 from graphtools.errors import missing
 from graphtools.kinds import category
-from graphtools.palette.entry import Entry, Parameter, Port, function_entry, module_entry, summary_of
+from graphtools.palette.entry import Entry, Parameter, Port, function_entry, module_entry
+from graphtools.palette.torchvision_entries import torchvision_entries
 
 _ABSTRACT = frozenset(
     "Module Container ModuleList ModuleDict ParameterList ParameterDict Sequential RNNBase RNNCellBase "
@@ -46,7 +46,7 @@ _NOT_FOR_GRAPHS = (
 @lru_cache(maxsize=1)
 def entries() -> tuple[Entry, ...]:
     """All entries of torch and torchvision, in the order modules, functions, torchvision. Read once a process."""
-    return (*_modules(), *_functions(), *_torchvision())
+    return (*_modules(), *_functions(), _indexing(), *torchvision_entries())
 
 
 def entries_of(model: nn.Module) -> tuple[Entry, ...]:
@@ -102,44 +102,13 @@ def _functions() -> list[Entry]:
     return sorted(found.values(), key=lambda entry: (entry.group, entry.title))
 
 
-def _torchvision() -> list[Entry]:
-    try:
-        from torchvision import models, ops
-    except ImportError:
-        return []
-    found = []
-    for name in models.list_models():
-        builder = models.get_model_builder(name)
-        if "quantization" in builder.__module__:
-            continue
-        parameters = (Parameter("num_classes", "integer", False, 1000, type="int"),)
-        doc = inspect.getdoc(builder) or ""
-        is_classifier = builder.__module__.count(".") == 2
-        found.append(
-            Entry(
-                f"{builder.__module__}.{name}",
-                name,
-                "torchvision models",
-                "other",
-                True,
-                summary_of(doc),
-                doc,
-                f"{name}(num_classes=1000)" if is_classifier else f"{name}()",
-                parameters if is_classifier else (),
-                (Port("x"),),
-                ("output",),
-            )
-        )
-    for name in sorted(ops.__all__):
-        thing: Any = getattr(ops, name)
-        target = f"{thing.__module__}.{name}"
-        if isinstance(thing, type) and issubclass(thing, nn.Module):
-            found.append(module_entry(target, thing, "torchvision.ops", category(name)))
-        elif inspect.isfunction(thing):
-            entry = function_entry(target, thing, "torchvision.ops", category(name))
-            if entry is not None:
-                found.append(entry)
-    return found
+def _indexing() -> Entry:
+    """The entry of `x[0]`, `x[:, 1]`: an operator, of which torch has no function."""
+    return Entry(
+        "operator.getitem", "getitem", "torch", category("getitem"), False,
+        "A part of a value, as x[0]: one row, one of several results, or what a key names.", "", "getitem(a, b)",
+        (Parameter("b", "value", True),), (Port("a"),), ("output",),
+    )  # fmt: skip
 
 
 def to_json(found: Iterable[Entry] | None = None, indent: int | None = None) -> str:

@@ -14,12 +14,25 @@ _COMMON = (
 ).split()
 
 
+# What a person types for an operation that has a sign of its own, and the entry for it.
+_SIGNS = {
+    "+": "torch.add", "-": "torch.sub", "*": "torch.mul", "/": "torch.div", "@": "torch.matmul", "**": "torch.pow",
+    "[]": "operator.getitem", "[": "operator.getitem", "getitem": "operator.getitem", "index": "operator.getitem",
+    "slice": "operator.getitem", "//": "torch.floor_divide", "%": "torch.remainder", "==": "torch.eq",
+    "!=": "torch.ne", "<": "torch.lt", "<=": "torch.le", ">": "torch.gt", ">=": "torch.ge", "&": "torch.logical_and",
+    "|": "torch.logical_or", "~": "torch.logical_not",
+}  # fmt: skip
+
+
 def search(query: str, among: Iterable[Entry] | None = None, limit: int = 30) -> list[Entry]:
-    """The entries that fit all words of a query, best first: by the name, its beginning, its parts, its summary."""
+    """The entries that fit all words of a query, best first: by the name, its beginning, its parts, its summary.
+
+    A sign finds its function: `+` is add, `@` matmul, `[]` getitem.
+    """
     words = query.lower().replace("_", "").split()
     scored = []
     for index, entry in enumerate(entries() if among is None else among):
-        scores = [_score(entry, word) for word in words]
+        scores = [7 if _SIGNS.get(word) == entry.target else _score(entry, word) for word in words]
         if all(scores):
             common = _COMMON.index(entry.title) if entry.title in _COMMON else len(_COMMON)
             scored.append((-min(scores, default=0), common, len(entry.title), index, entry))

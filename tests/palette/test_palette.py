@@ -59,6 +59,35 @@ def test_what_is_common_is_found_first() -> None:
     assert palette.search("no such thing at all") == []
 
 
+def test_signs_find_their_functions() -> None:
+    for query, first in {
+        "+": "torch.add", "-": "torch.sub", "*": "torch.mul", "/": "torch.div", "@": "torch.matmul",
+        "**": "torch.pow", "[]": "operator.getitem", "getitem": "operator.getitem", "==": "torch.eq",
+    }.items():  # fmt: skip
+        assert palette.search(query)[0].target == first
+
+
+def test_the_blocks_of_torchvision_are_there_and_no_whole_model_twice() -> None:
+    found = {entry.title: entry for entry in palette.entries() if entry.target.startswith("torchvision.")}
+    assert {
+        "BasicBlock", "Bottleneck", "InvertedResidual", "Conv2dNormActivation", "SqueezeExcitation", "MLPBlock",
+        "EncoderBlock", "Inception", "Fire", "CNBlock", "ASPP", "SwinTransformerBlock",
+    } <= found.keys()  # fmt: skip
+    assert "ResNet" not in found and "VisionTransformer" not in found
+    draft = gt.Draft()
+    x = draft.input("x", "f32[B, 16, 8, 8]")
+    x = draft.add(found["BasicBlock"].target, x, 16, 16)
+    draft.output(draft.add(palette.find_entry("InvertedResidual").target, x, 16, 16, 1, 4))
+    assert draft.to_module()(torch.ones(2, 16, 8, 8)).shape == (2, 16, 8, 8)
+    assert "from torchvision.models.resnet import BasicBlock\n" in draft.to_code()
+
+
+def test_a_part_is_taken_with_the_entry_for_it() -> None:
+    draft = gt.Draft()
+    draft.output(draft.add(palette.search("[]")[0].target, draft.input("x", "f32[B, 4]"), 0))
+    assert "return x[0]" in draft.to_code()
+
+
 def test_entries_can_be_added_to_a_draft_by_their_target() -> None:
     for name, settings in {"Linear": {"in_features": 4, "out_features": 2}, "Tanh": {}, "torch.exp": {}}.items():
         draft = gt.Draft()
