@@ -103,6 +103,8 @@ class Summaries:
         ratios: dict[int, float] = {}
         for index, update in self.recording.content.updates.items():
             ratio = self._ratio(index)
+            if not self._is_finite(f"u.{index}.after"):
+                bad.append(index)
             for row in readers.get(update.parameter, ()):
                 ratios[row] = max(ratios.get(row, 0.0), ratio)
         return {
@@ -214,6 +216,13 @@ class Summaries:
         except GraphtoolsError:
             return None
         return statistics(value) if isinstance(value, torch.Tensor) else None
+
+    def _is_finite(self, key: str) -> bool:
+        try:
+            value = self._find(key)
+        except GraphtoolsError:
+            return True
+        return not isinstance(value, torch.Tensor) or is_finite(value)
 
     def _ratio(self, index: int) -> float:
         try:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import graphtools as gt
-from graphtools.payload import drawn_nodes
+from graphtools.payload import drawn_nodes, run_payload
 from graphtools.summaries import Summaries
 
 
@@ -46,3 +46,19 @@ def test_a_sparse_gradient_is_looked_through_for_nan():
     batch = torch.tensor([1, 2]), torch.zeros(2, 4)
     recording = gt.training_step(model, batch, nn.functional.mse_loss, optimizer)
     assert Summaries(recording).metrics()["nonfinite"] == []
+
+
+def test_an_update_that_makes_a_parameter_nan_is_not_finite():
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=float("inf"))
+    recording = gt.training_step(model, (torch.ones(3, 2), torch.zeros(3, 1)), nn.functional.mse_loss, optimizer)
+    updates = [event.index for event in recording.events if event.phase == "update"]
+    assert Summaries(recording).metrics()["nonfinite"] == updates
+
+
+@pytest.mark.parametrize("factor, text", [(float("nan"), "nan"), (float("inf"), "inf"), (float("-inf"), "-inf")])
+def test_a_loss_that_is_not_finite_is_in_the_payload(factor, text):
+    weight = nn.Parameter(torch.ones(2))
+    with gt.record() as recording:
+        (weight.sum() * factor).backward()
+    assert [stage["value"] for stage in run_payload(recording)["stages"] if stage["kind"] == "backward"] == [text]

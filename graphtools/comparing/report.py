@@ -68,13 +68,21 @@ def _numbers(pair: Pair) -> str:
     if found.note and not found.is_equal and all(change.kind != "shape" for change in pair.changes):
         said.append(found.note)
     if found.max_error is not None and found.is_different:
-        said.append(f"max error {number(found.max_error)}, relative {number(found.relative or 0.0)}")
+        error, relative = _errors(found)
+        said.append(f"max error {error}, relative {relative}")
         if found.n_elements > 1:
             said.append(f"{percent(found)} of elements")
     broken = _broken(found)
     if broken:
         said.append(broken)
     return (f"{label}: " if label and said else "") + ", ".join(said)
+
+
+def _errors(found: Deviation) -> tuple[str, str]:
+    """The largest and the relative error; "nan" where an element is NaN or infinite on one side, or in another way."""
+    if found.n_nonfinite_a or found.n_nonfinite_b or not found.max_error:
+        return "nan", "nan"
+    return number(found.max_error), number(found.relative or 0.0)
 
 
 def _broken(found: Deviation) -> str:
@@ -287,7 +295,7 @@ def _cells(pair: Pair) -> tuple[str, ...]:
             value = f"{one.dtype} → {other}"
     error = relative = differ = ""
     if found is not None and found.is_different and found.max_error is not None:
-        error, relative, differ = number(found.max_error), number(found.relative or 0.0), percent(found)
+        (error, relative), differ = _errors(found), percent(found)
     wheres = dict.fromkeys(side.where for side in (pair.a, pair.b) if side is not None)
     return (
         " → ".join(wheres),
@@ -301,11 +309,10 @@ def _cells(pair: Pair) -> tuple[str, ...]:
 
 
 def _why(pair: Pair, found: Deviation | None) -> str:
-    said = [pair.why.replace(shape, "").strip(", ") if (shape := _shape(pair)) else pair.why]
+    why = pair.why.replace(shape, "").strip(", ") if (shape := _shape(pair)) else pair.why
+    said = [why] if found is None else [_broken(found), why]  # the column may be cut at its end
     if found is not None and found.note and not found.is_equal and not pair.changes:
         said.append(found.note)
-    if found is not None:
-        said.append(_broken(found))
     if pair.causes:
         said.append(f"from {_sources(pair)}")
     return ", ".join(part for part in said if part)

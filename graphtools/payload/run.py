@@ -15,6 +15,7 @@ A tensor has a key, under which `graphtools.summaries` gives its numbers:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -197,15 +198,18 @@ def _settings(settings: Mapping[str, Any]) -> list[list[str]]:
     return [[name, str(value)] for name, value in settings.items() if value is not None and value is not False]
 
 
-def _number_of(recording: Recording, name: str) -> float | None:
-    """The value of a node that gave a single number, as the loss does; None for any other."""
+def _number_of(recording: Recording, name: str) -> float | str | None:
+    """The value of a node that gave a single number, as the loss does: "nan", "inf" or "-inf" where JSON has none.
+
+    None for any other node.
+    """
     if not name or name not in recording.graph or not recording.has_value(name):
         return None
     value = recording.value(name)
     if getattr(value, "numel", lambda: 0)() != 1 or getattr(value, "is_meta", True):
         return None
     number = float(value)
-    return number if abs(number) < float("inf") else None
+    return number if math.isfinite(number) else str(number)
 
 
 def _excerpts(sources: list[Source | None]) -> dict[str, dict[str, str]]:

@@ -389,3 +389,22 @@ def test_axe_finds_no_barrier(step, recording, scheme):
             for violation in found["violations"]
         ]
         assert faults == [], json.dumps(faults, indent=1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_loss_and_updates_that_are_not_finite_are_red(watched, tmp_path, scheme):
+    torch.manual_seed(0)
+    model = nn.Linear(2, 1)
+    nn.init.constant_(model.weight, float("inf"))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recording = gt.training_step(model, (torch.ones(3, 2), torch.zeros(3, 1)), nn.functional.mse_loss, optimizer)
+    page = Step(watched(Path(recording.to_html(tmp_path / "nan.html")), color_scheme=scheme))
+    chip = page.page.locator(".chip.loss")
+    assert chip.inner_text() == "Loss inf"
+    page.goto(len(recording) - 1)
+    assert chip.evaluate("chip => getComputedStyle(chip).backgroundColor") == "rgb(200, 30, 58)"
+    page.page.keyboard.press("n")
+    page.page.wait_for_timeout(200)
+    assert page.at() == 0
+    marks = page.page.evaluate("document.getElementById('graph').graphtools.nonfinite()")
+    assert {event.index for event in recording.events if event.phase == "update"} <= set(marks)

@@ -70,11 +70,20 @@ def test_differences_within_the_tolerance_are_counted() -> None:
     )
 
 
+def test_the_reason_why_an_error_is_nan_is_not_cut_off() -> None:
+    words = {f"a_path.of_scopes.that_is_rather_long.{scope}": word for scope, word in WORDS.items()}
+    given = {scope.replace(".", "_"): 1.0 for scope in words}
+    one, other = recorded(words, given), recorded(words, {name: float("nan") for name in given})
+    lines = str(compare(one, other)).splitlines()
+    rows = [line for line in lines if line[2:].startswith("a_path")]
+    assert len(rows) == 4 and all(" 4 not finite in b alone" in row for row in rows), lines
+
+
 def test_a_pair_is_one_line() -> None:
     comparison = compare(recorded(WORDS, values()), recorded(WORDS, values(fc=4.5, head=float("inf"))))
     assert str(comparison.first) == "fc linear at model.py:12: max error 0.5, relative 0.11, 50 % of elements"
     assert str(comparison.pair_of_a("head")) == (
-        "head softmax at model.py:13: max error 0, relative 0, 50 % of elements, 4 not finite in b alone"
+        "head softmax at model.py:13: max error nan, relative nan, 50 % of elements, 4 not finite in b alone"
     )
     assert str(comparison.pair_of_a("body.act")) == "body.act relu at model.py:11: equal"
     assert repr(comparison) == "<Comparison of Net and Net>"

@@ -34,6 +34,8 @@ export function mount(el, payload, options = {}) {
     goto: (/** @type {number} */ index) => viewer.stepping?.goto(index),
     /** The index of the current event; -1 without a run. */
     position: () => viewer.stepping?.position ?? -1,
+    /** The events that gave NaN or infinity, as far as they have been asked for (key N, or a color). */
+    nonfinite: () => [...(viewer.stepping?.nonfinite ?? [])],
     /** Sets the events at which `Run` stops, besides those of conditions. */
     setBreakpoints: (/** @type {number[]} */ events) => {
       viewer.stepping?.setBreakpoints(events);

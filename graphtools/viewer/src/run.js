@@ -19,7 +19,7 @@
  *
  * @typedef {{scope: string, start: number, stop: number, parent: number, isCall: boolean}} Frame
  * @typedef {{kind: string, start: number, stop: number, name: string, file: string, line: number, before: string[],
- *   changed: string[], value: number | null}} Stage
+ *   changed: string[], value: number | string | null}} Stage a `value` that is not finite is a text
  * @typedef {{name: string, spec: string, rows: number[], trainable: boolean, buffer: boolean}} Parameter
  * @typedef {{event: number, optimizer: string, settings: [string, string][], state: string[]}} Update
  *

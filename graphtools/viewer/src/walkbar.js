@@ -21,7 +21,7 @@ const WORDS = { forward: word("Forward"), backward: word("Backward"), update: wo
 
 /**
  * One pass of the run as a chip shows it; a loss stands between the forward and the backward pass.
- * @typedef {{start: number, stop: number, phase: Phase, loss: number | null}} Pass
+ * @typedef {{start: number, stop: number, phase: Phase, loss: number | string | null}} Pass
  */
 
 /** @returns {Pass[]} */
@@ -71,11 +71,11 @@ export class WalkBar {
         : make(
             "button",
             {
-              class: "chip loss",
+              class: typeof pass.loss === "string" ? "chip loss bad" : "chip loss",
               title: t("The loss. Click to go to where it was computed."),
               onclick: () => actions.goto(pass.start - 1),
             },
-            t("Loss {value}", { value: Number(pass.loss.toPrecision(4)) }),
+            t("Loss {value}", { value: typeof pass.loss === "string" ? pass.loss : Number(pass.loss.toPrecision(4)) }),
           ),
     );
     this.summary = make("span", { class: "muted" });
