@@ -59,7 +59,7 @@ def _example() -> None:
     key = f"press_example {opened}"
     name = st.selectbox(
         t("Example"), names(), key=key, on_change=_choose_example, args=(key,),
-        index=names().index(opened) if opened in names() else 0, format_func=lambda n: text(n, language)[0],
+        index=names().index(tab.example), format_func=lambda n: text(n, language)[0],
     )  # fmt: skip
     if opened:
         st.html(f'<div class="gt lesson"><p>{escape(text(opened, language)[1])}</p></div>')

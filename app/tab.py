@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from building import Building
-from lessons import first_choice
+from lessons import FIRST, first_choice
 from training import Training
 from view import View
 
@@ -22,7 +22,8 @@ class Tab:
     """The state of a tab. `view` is what the debugger shows: the choice once it is open, or a step of the training.
 
     `about` says what was opened, `problem` why nothing was; `typed` are the widgets' values, which a reload of the page
-    must not lose; `asked_first` is a file that a link names, which nobody has agreed to open yet.
+    must not lose; `asked_first` is a file that a link names, which nobody has agreed to open yet; `example` is the
+    bundled example that was open last.
     """
 
     launcher: Callable[[], Launcher]
@@ -34,6 +35,7 @@ class Tab:
     problem: BackendError | None = None
     opening: Task | None = None
     asked_first: Choice | None = None
+    example: str = FIRST
     training: Training | None = None
     building: Building | None = None
     step: View | None = None
@@ -63,6 +65,7 @@ class Tab:
             elif choice.revision == self.choice.revision and (self.about or self.opening or self.problem):
                 return
             self.choice, self.first = choice, first
+            self.example = choice.title if choice.kind == "example" else self.example
             self._open()
 
     def choose_mode(self, mode: Mode) -> None:
