@@ -116,6 +116,11 @@ def test_a_notebook_shows_a_recording_takes_keys_and_an_edit(notebook):
     field.press("Enter")
     cell.get_by_role("tab", name="Output").click()
     cell.locator("aside.inspector").get_by_text("The value is zero everywhere.").wait_for()
+    branch = cell.get_by_label("Branch", exact=True)
+    assert branch.locator("option").count() == 2
+    cell.get_by_role("button", name="Show the original").click()
+    cell.locator("aside.inspector").get_by_text("The value is zero everywhere.").wait_for(state="detached")
+    assert branch.input_value() == "0"
     assert page.complaints == []
 
 

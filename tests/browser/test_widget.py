@@ -30,14 +30,15 @@ async (values) => {
     values[key] = value;
     fire(`change:${key}`);
   };
+  const taken = ({ messages, changed }) => {
+    messages.forEach((message) => fire("msg:custom", message));
+    Object.entries(changed).forEach(([key, value]) => set(key, value));
+  };
   const model = {
     get: (key) => values[key],
     set,
-    save_changes: () => void toPython("set", { position: values.position }),
-    send: (content) => toPython("message", content).then(({ messages, changed }) => {
-      messages.forEach((message) => fire("msg:custom", message));
-      Object.entries(changed).forEach(([key, value]) => set(key, value));
-    }),
+    save_changes: () => void toPython("set", { position: values.position, branch: values.branch }).then(taken),
+    send: (content) => toPython("message", content).then(taken),
     on: (event, listener) => (listeners[event] ??= []).push(listener),
     off: (event, listener) => (listeners[event] = (listeners[event] ?? []).filter((one) => one !== listener)),
   };
@@ -48,6 +49,9 @@ async (values) => {
   window.leftover = () => Object.values(listeners).flat().length;
 }
 """
+
+
+SHARED = ("payload", "run", "branch", "branch_names")
 
 
 class Cell:
@@ -62,16 +66,16 @@ class Cell:
         self.sent: list[Any] = []
         widget.send = self.sent.append  # type: ignore[method-assign]
         self.page.expose_function("toPython", self.answer)
-        values = {name: getattr(widget, name) for name in ("payload", "run", "position", "height")}
+        values = {name: getattr(widget, name) for name in (*SHARED, "position", "height")}
         self.page.evaluate(HARNESS, {**values, "esm": bundle()})
 
     def answer(self, kind: str, content: Any) -> Any:
+        before = {name: getattr(self.widget, name) for name in SHARED}
+        self.sent.clear()
         if kind == "set":
             self.widget.set_state(content)
-            return None
-        before = {name: getattr(self.widget, name) for name in ("payload", "run")}
-        self.sent.clear()
-        self.widget._handle_custom_msg(content, [])
+        else:
+            self.widget._handle_custom_msg(content, [])
         changed = {
             name: getattr(self.widget, name) for name in before if getattr(self.widget, name) is not before[name]
         }
@@ -153,6 +157,56 @@ def test_an_edit_shows_the_branch_at_the_same_event(cell):
     assert shown.widget.branches[0] is recording
     text = shown.panel()
     assert "event 2 of" in text
+
+
+def edit(shown: Cell, text: str, of: str = "value of relu") -> None:
+    shown.page.get_by_role("tab", name="Edit").click()
+    shown.page.get_by_label("What to change").select_option(label=of)
+    shown.page.get_by_role("textbox", name="New value, in Python").fill(text)
+    shown.page.get_by_role("button", name="Run with this change").click()
+    shown.page.wait_for_timeout(800)
+
+
+def test_branches_stand_in_a_bar_to_choose_among(cell):
+    recording = step()
+    shown = cell(recording)
+    bar = shown.page.get_by_label("Branch", exact=True)
+    assert bar.count() == 0
+    shown.page.locator("canvas.graph").focus()
+    shown.page.keyboard.press("ArrowRight")
+    edit(shown, "t * 0")
+    edit(shown, "t * 10", "gradient of relu")
+    assert bar.locator("option").all_inner_texts() == [
+        "Original",
+        "Branch 1: relu = t * 0",
+        "Branch 2: gradient of relu = t * 10",
+    ]
+    assert bar.input_value() == "2" and shown.widget.branch == 2
+    bar.focus()
+    bar.select_option("1")
+    shown.page.wait_for_timeout(400)
+    assert shown.widget.recording is shown.widget.branches[1]
+    assert "Edited: value = t * 0" in shown.panel() and "Edited: gradient" not in shown.panel()
+    assert "event 2 of" in shown.panel()
+    assert bar.evaluate("bar => bar.getRootNode().activeElement === bar")
+    shown.page.get_by_role("button", name="Show the original").click()
+    shown.page.wait_for_timeout(400)
+    assert shown.widget.recording is recording and bar.input_value() == "0"
+    assert "Edited" not in shown.panel()
+    edit(shown, "torch.sigmoid", "operation of relu")  # of what is shown, the original
+    assert shown.widget.branch_names[2:] == ["operation relu = torch.sigmoid"]
+    assert dict(shown.widget.recording.graph["relu"].state["edited"]).keys() == {"operation"}
+
+
+def test_python_chooses_and_adds_branches(cell):
+    recording = step()
+    shown = cell(recording)
+    shown.widget.show(gt.edit(recording, "relu", lambda t: t * 0), "mine")
+    assert (shown.widget.branch, shown.widget.branch_names) == (1, ["mine"])
+    shown.widget.branch = 0
+    assert shown.widget.recording is recording
+    shown.widget.branch = 7  # there is none
+    assert shown.widget.branch == 1
 
 
 def test_an_edit_that_is_no_python_says_so_and_keeps_what_was_typed(cell):

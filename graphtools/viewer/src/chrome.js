@@ -1,5 +1,6 @@
 // What stands around the picture: the bar, the failure's banner, the list of keys, short notices.
 
+import { branchBar } from "./branches.js";
 import { t } from "./language.js";
 import { make } from "./dom.js";
 import { KEYS, RUN_KEYS } from "./interact.js";
@@ -32,6 +33,7 @@ import css from "./viewer.css";
  * @property {() => void} saveSvg
  * @property {(x: number, y: number, title: string, entries: import("./menu.js").Entry[]) => void} menu
  * @property {"by value" | "by presence" | ""} compared with another graph: how far values differ, or only what it lacks
+ * @property {import("./branches.js").Branches} [branches] of a run that was edited
  * @property {(() => void) | null} showFailure null if no operation is known to have failed
  */
 
@@ -72,6 +74,8 @@ export function buildChrome(el, model, title, walk, actions) {
   const stage = make("div", { class: "stage" }, canvas, help, legend, notice, waiting);
   const body = make("div", { class: "body" }, stage);
   const root = make("div", { class: walk ? "graphtools with-run" : "graphtools" }, bar(model, title, walk, actions));
+  const branches = branchBar(actions.branches);
+  if (branches) root.prepend(branches);
   if (model.failure) root.append(banner(model.failure, actions));
   root.append(body);
   shadow.replaceChildren(make("style", {}, css + inspectorCss), root);

@@ -92,6 +92,11 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
   const answered = (/** @type {any} */ reply) => remote.answer(reply);
   /** @type {ReturnType<typeof mount>} */
   let mounted;
+  const choose = (/** @type {number} */ number) => {
+    model.set?.("branch", number); // Python answers with that recording
+    model.save_changes?.();
+  };
+  const chooser = () => /** @type {HTMLElement | null} */ (place.shadowRoot?.querySelector(".branches select") ?? null);
   const start = (
     /** @type {import("./viewer.js").Arrangement | undefined} */ arrangement = undefined,
     /** @type {import("./viewer.js").Kept | undefined} */ kept = undefined,
@@ -102,6 +107,7 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
       language: model.get("language"),
       arrangement,
       kept,
+      branches: { names: model.get("branch_names") ?? [], shown: model.get("branch") ?? 0, choose },
       ...(run ? { run, host: remote.host, position } : {}),
     });
     mounted.on("position", ({ position: now }) => {
@@ -116,8 +122,10 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
     waiting = setTimeout(() => {
       const arrangement = mounted.arrangement();
       const kept = mounted.kept();
+      const hadFocus = chooser()?.parentElement?.contains(place.shadowRoot?.activeElement ?? null);
       mounted.destroy();
       start(arrangement, kept);
+      if (hadFocus) chooser()?.focus();
     }, 0);
   };
   const moved = () => {
@@ -128,11 +136,13 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
   model.on?.("msg:custom", answered);
   model.on?.("change:payload", changed);
   model.on?.("change:run", changed);
+  model.on?.("change:branch_names", changed);
   model.on?.("change:position", moved);
   return () => {
     model.off?.("msg:custom", answered);
     model.off?.("change:payload", changed);
     model.off?.("change:run", changed);
+    model.off?.("change:branch_names", changed);
     model.off?.("change:position", moved);
     clearTimeout(waiting);
     remote.stop();

@@ -40,6 +40,7 @@ import { compactNumber } from "./words.js";
  * @property {number} [position] index of the event to stand at
  * @property {Arrangement} [arrangement] what is open and on the screen; what it does not know stays as usual
  * @property {string} [language] of the viewer's own words: "en" or "ko"
+ * @property {import("./branches.js").Branches} [branches] the original and its edited branches, to choose among
  * @property {Kept} [kept] what `kept()` of a viewer of the same thing gave
  *
  * @typedef {{open: string[], view: import("./camera.js").View}} Arrangement
@@ -90,6 +91,7 @@ export class Viewer {
         saveSvg: () => saveSvg(this),
         menu: (x, y, title, entries) => this.menu.open(x, y, title, entries),
         compared: options.differences ? "by value" : options.alone?.length ? "by presence" : "",
+        branches: options.branches,
         showFailure: failedNode >= 0 ? () => this.reveal(this.tree.ofNode[failedNode]) : null,
       },
     );
