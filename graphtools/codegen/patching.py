@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from graphtools.codegen.constructor import Constructor
 from graphtools.codegen.expressions import Imports
 from graphtools.codegen.naming import assigned_name
-from graphtools.drafting.edits import Remove
+from graphtools.drafting.edits import Remove, RenameNode
 from graphtools.drafting.plan import Layer, Plan
 from graphtools.drafting.sources import Sources
 from graphtools.errors import DraftError
@@ -29,6 +29,7 @@ def to_patch(before: Plan, after: Plan, sources: Sources) -> str:
 
     Raises DraftError, which says what stands in the way, for a change that has no single place in the source.
     """
+    after = _renamed_back(before, after)
     patch = _Patch(sources)
     for path, layer in after.layers.items():
         known = before.layers.get(path)
@@ -47,6 +48,22 @@ def to_patch(before: Plan, after: Plan, sources: Sources) -> str:
         source = _source_of(after, node)
         patch.insert(after, node, before.nodes.get(source.node) or after.nodes[source.node])
     return patch.diff()
+
+
+def _renamed_back(before: Plan, after: Plan) -> Plan:
+    """The plan with modules of another class under the names of those that they replaced, which the source uses."""
+    new = [name for name in after.nodes if name not in before.nodes]
+    for old in [name for name in before.nodes if name not in after.nodes]:
+        for name in new:
+            if before.path(before.nodes[old]) is None or after.path(after.nodes[name]) is None:
+                continue
+            back = RenameNode(name, old).apply(after)
+            one, other = before.nodes[old], back.nodes[old]
+            if one.target != other.target and one.args == other.args and before.users(old) == back.users(old):
+                after = back
+                new.remove(name)
+                break
+    return after
 
 
 def _source_of(plan: Plan, node: Node) -> Ref:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from graphtools.drafting.making import New, check_name, made
+from graphtools.drafting.making import New, check_name, default_name, has_default_name, made
 from graphtools.drafting.plan import OPEN, OUTPUT, Layer, Place, Plan, places, put, substitute, value_at
 from graphtools.errors import DraftError, missing
 from graphtools.graph import Node, Output, Ref, Spec, freeze, module_path, references, unique_name
@@ -230,7 +230,19 @@ class Replace:
             node = replace(node, scope=old.scope.rpartition(".")[0])
         changed = replace(plan.with_nodes(node), layers=freeze(layers.items()))
         changed = without_unused_layers(changed)
-        return RenameNode(self.name, self.new.name).apply(changed) if self.new.name else changed
+        name = self.new.name
+        was_called = module_path(old.scope).rpartition(".")[2]
+        is_default = plan.path(old) is not None and has_default_name(self.name, old.target)
+        if not name and is_default and self.name == was_called and not has_default_name(self.name, self.new.target):
+            name = self._free_name(changed)
+        return RenameNode(self.name, name).apply(changed) if name else changed
+
+    def _free_name(self, plan: Plan) -> str:
+        """What a new node of this kind would be called where this one stands: a GELU is not to be called `relu`."""
+        head = module_path(plan.nodes[self.name].scope).rpartition(".")[0] if self.new.is_layer else ""
+        head = f"{head}." if head else ""
+        beside = {path[len(head) :].partition(".")[0] for path in (*plan.layers, *plan.types) if path.startswith(head)}
+        return default_name(self.new, {*plan.nodes, *beside})
 
 
 def without_unused_layers(plan: Plan) -> Plan:

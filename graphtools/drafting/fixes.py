@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from graphtools.drafting.edits import Connect, Edit, InsertOn, New, Set, Together
+from graphtools.drafting.edits import Connect, Edit, InsertOn, New, Replace, Set, Together
 from graphtools.drafting.plan import OPEN, Edge, Layer, Plan, places
 from graphtools.drafting.shapes import Fault, Shapes, ref_outputs
 from graphtools.graph import Node, Ref, Spec, freeze
@@ -43,6 +43,9 @@ def explain(plan: Plan, node: Node, layer: Layer | None, shapes: Shapes, fault: 
     if layer is not None and first is not None and layer.settings is not None:
         edge, spec = first
         assert spec is not None
+        other = _dimensions(node, layer, edge, spec) or _indices(node, edge, spec, fault)
+        if other is not None:
+            return other
         found = _layer(node, layer, edge, spec)
         if found is not None:
             return found
@@ -54,11 +57,74 @@ def explain(plan: Plan, node: Node, layer: Layer | None, shapes: Shapes, fault: 
     known = [(edge, spec) for edge, spec in given if spec is not None]
     if node.operation.strip("_") in _PAIRWISE and len(known) == 2:
         return _pair(plan, node, known)
+    if node.operation in ("matmul", "bmm", "mm") and len(known) == 2:
+        return _product(node, known, fault)
+    if node.operation == "embedding" and known:
+        found = _indices(node, *known[0], fault)
+        if found is not None:
+            return found
     if node.operation == "cat" and len(known) > 1:
         return _cat(node, known)
     what = ", ".join(f"{spec} from {edge.source.node!r}" for edge, spec in known)
     at = known[-1][0] if known else None
     return f"{node.name!r} ({node.operation}) is given {what or 'no tensor'}: {fault.message}", at, []
+
+
+_NORMS = {2: "BatchNorm1d", 3: "BatchNorm1d", 4: "BatchNorm2d", 5: "BatchNorm3d"}
+
+
+def _dimensions(node: Node, layer: Layer, edge: Edge, spec: Spec) -> Explained | None:
+    """For a norm or a convolution of another number of dimensions: the norm of that number, or an Unflatten."""
+    settings, shape = layer.settings or {}, spec.shape
+    says = f"but {edge.source.node!r} gives {spec}."
+    right = _NORMS.get(len(shape))
+    if layer.class_name in _NORMS.values() and right is not None and right != layer.class_name:
+        changed = {**settings, "num_features": shape[1] if isinstance(shape[1], int) else settings.get("num_features")}
+        new = New(f"torch.nn.{right}", settings=freeze(changed.items()), origin=layer.origin, is_layer=True)
+        wanted = {"BatchNorm1d": "2 or 3", "BatchNorm2d": "4", "BatchNorm3d": "5"}[layer.class_name]
+        message = f"{node.name!r} expects {wanted} dimensions {says} Make it a {right}."
+        return message, edge, [(f"Make it a {right}", Replace(node.name, new))]
+    sides = {"Conv1d": 1, "Conv2d": 2, "Conv3d": 3}.get(layer.class_name)
+    channels = settings.get("in_channels")
+    if sides is None or len(shape) != 2 or not isinstance(shape[1], int) or not isinstance(channels, int):
+        return None
+    side = round((shape[1] / channels) ** (1 / sides)) if channels > 0 else 0
+    if side < 1 or channels * side**sides != shape[1]:
+        return None
+    sizes = (channels, *(side,) * sides)
+    unflatten = New("torch.nn.Unflatten", settings=freeze({"dim": 1, "unflattened_size": sizes}.items()), is_layer=True)
+    message = f"{node.name!r} expects {sides + 2} dimensions {says} Insert Unflatten(1, {sizes}) before it."
+    return message, edge, [(f"Insert Unflatten(1, {sizes})", InsertOn(edge.node, edge.place, unflatten))]
+
+
+def _indices(node: Node, edge: Edge, spec: Spec, fault: Fault) -> Explained | None:
+    """For a look-up of rows by what are no integers: a cast."""
+    if not fault.message.startswith("looks up rows by integers"):
+        return None
+    cast = InsertOn(edge.node, edge.place, New("torch.Tensor.long", (OPEN,)))
+    message = f"{node.name!r} looks up rows by integers (i64 or i32) but {edge.source.node!r} gives {spec}."
+    return f"{message} Insert long().", edge, [("Insert long()", cast)]
+
+
+def _product(node: Node, known: list[tuple[Edge, Spec]], fault: Fault) -> Explained:
+    """For a product of matrices: one of them turned, where that fits."""
+    (edge_a, a), (edge_b, b) = known
+    fixes: list[tuple[str, Edit]] = []
+    if len(a.shape) > 1 and len(b.shape) > 1:
+        turned = New("torch.transpose", (OPEN, -2, -1))
+        if a.shape[-1] == b.shape[-1]:
+            fixes.append((f"Transpose {edge_b.source.node}", InsertOn(edge_b.node, edge_b.place, turned)))
+        if a.shape[-2] == b.shape[-2]:
+            fixes.append((f"Transpose {edge_a.source.node}", InsertOn(edge_a.node, edge_a.place, turned)))
+    message = (
+        f"{node.name!r} ({node.operation}) is given {a} by {edge_a.source.node!r} and {b} by {edge_b.source.node!r}"
+    )
+    if len(a.shape) > 1 and len(b.shape) > 1 and a.shape[-1] != b.shape[-2]:
+        message += f", whose rows have {a.shape[-1]} values and columns {b.shape[-2]}"
+    else:
+        message += f": {fault.message.rstrip('.')}"
+    advice = " or t".join(label[1:] for label, _ in fixes)
+    return f"{message}.{f' T{advice}.' if advice else ''}", edge_b, fixes
 
 
 def _several(node: Node, edges: list[Edge], shapes: Shapes) -> Explained | None:

@@ -45,6 +45,16 @@ def made(plan: Plan, new: New, scope: str = "") -> tuple[Node, Layer | None]:
     return Node(unique_name(word, plan.nodes), "call", new.target, new.args, new.kwargs, scope=scope), None
 
 
+def has_default_name(name: str, target: str) -> bool:
+    """Whether a module of this class is called as one that nobody gave a name: `relu`, `relu_1` for a ReLU."""
+    return re.fullmatch(rf"{re.escape(_word(New(target, is_layer=True)))}(_\d+)?", name) is not None
+
+
+def default_name(new: New, taken: set[str]) -> str:
+    """The name that a node gets that nobody gives a name, free among those `taken`."""
+    return unique_name(_word(new), taken)
+
+
 def _word(new: New) -> str:
     word = new.target.rsplit(".", 1)[-1]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", word).lower().strip("_") if new.is_layer else word.strip("_")

@@ -23,7 +23,7 @@ from graphtools.capture.specs import spec_of
 from graphtools.drafting.building import active, state_tensor
 from graphtools.drafting.checks import Misfit, check
 from graphtools.drafting.plan import OPEN, Layer, Plan, places
-from graphtools.drafting.sizes import number, runs_for, symbols_in, unify, with_symbols
+from graphtools.drafting.sizes import number, runs_for, symbols_in, told, unify
 from graphtools.drafting.sources import Sources, thaw
 from graphtools.errors import DraftError
 from graphtools.graph import ListArg, Node, Output, Ref, Spec, Symbol
@@ -95,7 +95,9 @@ class Propagation:
                 known = before.entries[index] if before is not None and len(before.entries) == len(runs) else {}
                 entries.append(self._run(run_plan, ordered, values, known, faults, index == 0))
         for name, fault in faults.items():  # torch speaks of the numbers that stand for open sizes
-            faults[name] = replace(fault, message=with_symbols(fault.message, runs[0]))
+            given = [run[name][-1] if name in run else None for run in entries]
+            messages = [one.message if isinstance(one, Fault) else None for one in given]
+            faults[name] = replace(fault, message=told(messages, symbols, runs) or fault.message)
         outputs = {}
         for node in ordered:
             results = [run[node.name][-1] for run in entries]

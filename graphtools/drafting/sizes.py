@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 
 _BASE = (61, 67, 71, 73, 79, 83, 89, 97)
 _OTHER = (101, 103, 107, 109, 113, 127, 131, 137)
@@ -49,10 +50,37 @@ def number(size: Size, values: Mapping[str, int]) -> int:
 
 
 def with_symbols(text: str, values: Mapping[str, int]) -> str:
-    """A text in which the numbers that stand for open sizes, as `61` or the 61 of `61x8`, are their names."""
-    for symbol, value in values.items():
-        text = re.sub(rf"(?<!\d){value}(?!\d)", symbol, text)
-    return text
+    """A text in which the numbers that stand for open sizes, as `61` or the 61 of `61x8`, are their names, and their
+    multiples products."""
+
+    def named(found: re.Match[str]) -> str:
+        rest, factors = int(found[0]), []
+        for symbol, value in values.items():
+            if rest and rest % value == 0:
+                rest //= value
+                factors.append(symbol)
+        return "*".join([str(rest)] * (rest != 1 or not factors) + factors)
+
+    return re.sub(r"\d+", named, text)
+
+
+def told(messages: Sequence[str | None], symbols: Sequence[str], runs: Sequence[Mapping[str, int]]) -> str:
+    """The message that torch gave, in terms of the open sizes; `messages` has what it gave in each run.
+
+    A number that follows none of them is `?`. Where the messages differ in more than numbers, the first is told with
+    `with_symbols`. "" if there is none.
+    """
+    given = [(message, run) for message, run in zip(messages, runs, strict=True) if message is not None]
+    if not given:
+        return ""
+    words = [re.split(r"(\d+)", message) for message, _ in given]
+    texts = [several[::2] for several in words]
+    if len(given) < len(runs) or any(text != texts[0] for text in texts):
+        return with_symbols(*given[0])
+    numbers = zip(*(map(int, several[1::2]) for several in words), strict=True)
+    sizes = [str(unify(several, symbols, runs)) for several in numbers]
+    sizes = [re.sub(r".* [-+] \d{3,}$", "?", size) for size in sizes]  # no sum of sizes: it follows a square, say
+    return "".join(part for pair in zip_longest(texts[0], sizes, fillvalue="") for part in pair)
 
 
 def unify(sizes: Sequence[int], symbols: Sequence[str], runs: Sequence[Mapping[str, int]]) -> Size:

@@ -61,6 +61,15 @@ def test_the_patched_class_is_the_edited_draft(tmp_path: Path) -> None:
     assert isinstance(model.dropout, torch.nn.Dropout)
 
 
+def test_a_replaced_module_keeps_the_name_that_the_source_has(tmp_path: Path) -> None:
+    file = tmp_path / "replaced_net.py"
+    file.write_text(SOURCE.replace("torch.relu(self.conv(x))", "self.relu(self.conv(x))").replace(
+        "        self.head", "        self.relu = nn.ReLU()\n        self.head"))  # fmt: skip
+    draft = gt.Draft(gt.trace(loaded(file).Net().eval(), torch.randn(2, 3, 8, 8)))
+    draft.replace("relu", "nn.GELU")
+    assert "+        self.relu = nn.GELU()\n" in draft.to_patch() and "self.gelu = nn.GELU()" in draft.to_code()
+
+
 def test_a_change_without_a_place_is_refused_with_the_reason(tmp_path: Path) -> None:
     file = tmp_path / "unpatched_net.py"
     file.write_text(SOURCE)

@@ -118,6 +118,17 @@ def test_replace_keeps_what_it_takes_and_who_takes_it() -> None:
     assert torch.equal(draft.to_module()(x), expected(x))
 
 
+def test_a_replaced_module_is_not_called_after_its_old_class() -> None:
+    draft = lenet()
+    draft.replace("relu", "nn.GELU")
+    assert names(draft)[2] == "gelu" and "self.gelu = nn.GELU()" in draft.to_code()
+    draft.replace("conv1", "nn.Conv2d", 1, 6, 3, padding=1)  # a name that somebody gave stays
+    draft.replace("gelu", "F.silu")
+    assert names(draft)[1:3] == ["conv1", "silu"]
+    draft.undo(3)
+    assert names(draft)[2] == "relu"
+
+
 def test_a_bypassed_node_passes_its_value_through_and_a_disabled_one_stops_it() -> None:
     model, draft = opened()
     x = torch.randn(3, 4)

@@ -118,3 +118,56 @@ def test_a_loop_is_removed_node_by_node_without_a_trace() -> None:
     assert "nothing at 'input'" in str(draft.problems()[0])  # and it does not take itself
     draft.remove("relu")
     assert gt.Draft.from_json(draft.to_json()).plan == draft.plan
+
+
+def test_a_number_that_follows_an_open_size_is_told_by_its_name() -> None:
+    (problem,) = chain("f32[B, 4, 8, 9]", ("torch.reshape", (5, 7))).problems()
+    assert str(problem).endswith("shape '[5, 7]' is invalid for input of size 288*B")
+    (problem,) = chain("f32[B, 4, 6]", ("torch.Tensor.view", -1, 122)).problems()
+    assert str(problem).endswith("shape '[-1, 122]' is invalid for input of size 24*B")
+    (problem,) = chain("f32[B, T, 6]", ("torch.reshape", (5, 7))).problems()
+    assert str(problem).endswith("is invalid for input of size 6*B*T")
+
+
+def test_a_norm_of_the_wrong_rank_becomes_the_right_one() -> None:
+    draft = chain("f32[B, 3, 4, 4]", ("nn.BatchNorm1d", 3))
+    (problem,) = draft.problems()
+    assert str(problem) == (
+        "'batch_norm1d' expects 2 or 3 dimensions but 'x' gives f32[B, 3, 4, 4]. Make it a BatchNorm2d."
+    )
+    draft.apply(problem.fixes[0].edit)
+    assert draft.problems() == () and draft.plan.layers["batch_norm2d"].settings == {"num_features": 3}
+
+
+def test_an_embedding_of_floats_gets_a_cast() -> None:
+    draft = chain("f32[B, 5]", ("nn.Embedding", 9, 2))
+    (problem,) = draft.problems()
+    assert str(problem) == (
+        "'embedding' looks up rows by integers (i64 or i32) but 'x' gives f32[B, 5]. Insert long()."
+    )
+    draft.apply(problem.fixes[0].edit)
+    assert draft.problems() == () and str(draft.spec("embedding")) == "f32[B, 5, 2]"
+
+
+def test_a_flat_image_before_a_convolution_is_unflattened() -> None:
+    draft = chain("f32[B, 768]", ("nn.Conv2d", 3, 8, 3))
+    (problem,) = draft.problems()
+    assert str(problem) == (
+        "'conv2d' expects 4 dimensions but 'x' gives f32[B, 768]. Insert Unflatten(1, (3, 16, 16)) before it."
+    )
+    draft.apply(problem.fixes[0].edit)
+    assert draft.problems() == () and str(draft.spec("conv2d")) == "f32[B, 8, 14, 14]"
+    assert chain("f32[B, 767]", ("nn.Conv2d", 3, 8, 3)).problems()[0].fixes == ()
+
+
+def test_a_product_that_fits_when_turned_is_turned() -> None:
+    draft = gt.Draft()
+    a, b = draft.input("Query", "f32[B, 4, 8]"), draft.input("Key", "f32[B, 5, 8]")
+    draft.output(draft.add("torch.matmul", a, b))
+    (problem,) = draft.problems()
+    assert str(problem) == (
+        "'matmul' (matmul) is given f32[B, 4, 8] by 'Query' and f32[B, 5, 8] by 'Key', whose rows have 8 values and "
+        "columns 5. Transpose Key."
+    )
+    draft.apply(problem.fixes[0].edit)
+    assert draft.problems() == () and str(draft.spec("matmul")) == "f32[B, 4, 5]"
