@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
+
+from graphtools.learning.fitting import check_fit, first_settings
 from graphtools.learning.plan import read_plan
 from graphtools.learning.trainer import Step, Trainer
 from graphtools.recording import Recording
@@ -19,19 +23,30 @@ class TrainingJob:
     """Runs a Trainer while `is_running`. `say` gets reports: `state`, `why`, the steps that a person has `changed`, and
     what has happened since the last one; a step that is told again replaces the one of that number.
 
-    The state is "running", "paused", "broke" (a condition of the plan, or an error in a step), "stopped" or "done".
+    The state is "running", "paused", "broke" (a condition of the plan, or with `failed` an error in a step),
+    "stopped", "done" or "only": a plan that says `only` is not run. With "first settings" it is asked what the model
+    can be trained with at once, with "fit" whether the plan's data fit it; `about` answers.
     """
 
     def __init__(self, plan: Mapping[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
-        self.trainer = Trainer(read_plan(plan))
+        document = dict(plan)
+        only = document.pop("only", "")
+        self._about: dict[str, Any] = {}
+        if only == "first settings":
+            self._about["settings"] = first_settings(document["model"])
+            document |= self._about["settings"]
+        self.trainer = Trainer(read_plan(document))
+        if only:
+            self._about["fit"] = check_fit(self.trainer).to_json()
         self._say = say
-        self.state, self.why = "running", ""
-        self._asked = ""
+        self.state, self.why, self.is_failed = "only" if only else "running", "", False
+        self._asked: deque[str] = deque()
+        self._weights: dict[str, str] | None = None
         self._steps: list[Step] = []
         self._epochs: list[dict[str, Any]] = []
         self._changed: dict[int, str] = {}
         self._told_at = 0.0
-        if self.trainer.is_done:
+        if self.trainer.is_done and not only:
             self.state, self.why = "done", "The checkpoint that it goes on from is that of a training that was done."
 
     @property
@@ -40,18 +55,18 @@ class TrainingJob:
         return self.state == "running" or bool(self._asked)
 
     def about(self) -> dict[str, Any]:
-        """What is trained, on what."""
-        return {"notes": self.trainer.notes, "steps": self.trainer.n_all_steps}
+        """What is trained, on what; and the `settings` or the `fit` that was asked for."""
+        return {"notes": self.trainer.notes, "steps": self.trainer.n_all_steps, **self._about}
 
     def hear(self, word: str) -> None:
-        """ "pause", "resume" or "stop", from another thread; it counts at the next step."""
-        self._asked = word
+        """Takes a word from another thread, which counts at the next step: "pause", "resume", "stop", "more 3" for
+        three epochs more, or "weights FILE" to write them there."""
+        self._asked.append(word)
 
     def work(self) -> None:
         """Runs steps for a twentieth of a second."""
-        word, self._asked = self._asked, ""
-        if word and self.state not in ("stopped", "done"):
-            self._obey(word)
+        while self._asked:
+            self._obey(*self._asked.popleft().split(" ", 1))
         end = time.monotonic() + _SLICE_S
         while self.state == "running" and not self._asked and time.monotonic() < end:
             self._step()
@@ -60,9 +75,12 @@ class TrainingJob:
 
     def record(self) -> tuple[Recording, int]:
         """The next step, recorded, and its number; the training waits afterwards. If it fails it is the run so far.
+        Of a training that is over it is a trial with the weights that it left, which counts for nothing.
 
         Raises what the step raises where nothing was recorded.
         """
+        if self.state in ("stopped", "done"):
+            return self.trainer.record_trial(), self.trainer.n_steps
         number = self.trainer.n_steps + 1
         try:
             recording, metrics = self.trainer.record_step()
@@ -70,7 +88,7 @@ class TrainingJob:
             so_far = getattr(error, "recording", None)
             if not isinstance(so_far, Recording) or not so_far.events:
                 raise
-            self._change("broke", _in_words(error))
+            self._change("broke", _in_words(error), is_failed=True)
             return so_far, number
         self._note(metrics)
         self._change("done" if self.trainer.is_done else "paused")
@@ -99,18 +117,27 @@ class TrainingJob:
             "steps": trainer.n_all_steps,
             "epoch": min(trainer.epoch + 1, trainer.plan.epochs),
             "epochs": trainer.plan.epochs,
+            "seconds": trainer.seconds,
             "seconds_left": trainer.seconds_left,
         }
         changed = [[step, name] for step, name in self._changed.items()]
-        said = {"state": self.state, "why": self.why, "status": status, "changed": changed}
+        said = {"state": self.state, "why": self.why, "failed": self.is_failed, "status": status, "changed": changed}
+        if self._weights is not None:
+            said["weights"], self._weights = self._weights, None
         self._say({"training": {**said, "steps": [_finite(s) for s in steps], "epochs": [_finite(e) for e in epochs]}})
 
-    def _obey(self, word: str) -> None:
-        if word == "pause" and self.state == "running":
-            self._change("paused")
-        elif word == "resume":
+    def _obey(self, word: str, what: str = "") -> None:
+        if word == "weights":
+            self._weights = _written(self.trainer.model.state_dict(), what)
+            self.report()
+        elif word == "more":
+            self.trainer.train_on(int(what))
             self._change("running")
-        elif word == "stop":
+        elif word == "pause" and self.state == "running":
+            self._change("paused")
+        elif word == "resume" and self.state != "done":
+            self._change("running")
+        elif word == "stop" and self.state not in ("stopped", "done"):
             saved = ""
             if self.trainer.plan.checkpoints.folder:
                 saved = f"It can go on from {self.trainer.save()}."
@@ -120,7 +147,7 @@ class TrainingJob:
         try:
             metrics = self.trainer.step()
         except Exception as error:  # the model's own, or of data that do not fit it
-            self._change("broke", _in_words(error))
+            self._change("broke", _in_words(error), is_failed=True)
             return
         if metrics is None:
             self._change("broke", f"Step {self.trainer.n_steps + 1:,}: {self.trainer.why}.")
@@ -134,9 +161,18 @@ class TrainingJob:
         if "epoch" in metrics:
             self._epochs.append({name: metrics.get(name) for name in ("epoch", "step", "test_loss", "test_accuracy")})
 
-    def _change(self, state: str, why: str = "") -> None:
-        self.state, self.why = state, why
+    def _change(self, state: str, why: str = "", is_failed: bool = False) -> None:
+        self.state, self.why, self.is_failed = state, why, is_failed
         self.report()
+
+
+def _written(weights: Mapping[str, torch.Tensor], file: str) -> dict[str, str]:
+    """Writes a state dict as torch.load opens it with `weights_only`; says which file it is, or what went wrong."""
+    try:
+        torch.save({name: tensor.detach().cpu() for name, tensor in weights.items()}, file)
+    except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError for a disk that is full
+        return {"file": "", "error": str(error)}
+    return {"file": file, "error": ""}
 
 
 def _in_words(error: BaseException) -> str:

@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -130,7 +129,6 @@ class _Heard:
     def __init__(self, is_terminal: bool) -> None:
         self._is_terminal = is_terminal
         self._line = ""
-        self._started = time.monotonic()
         self.state, self.why = "", ""
         self.status: dict[str, Any] = {}
         self.last: dict[str, Any] = {}
@@ -153,7 +151,7 @@ class _Heard:
 
     def summary(self) -> str:
         """The training in one line."""
-        seconds = time.monotonic() - self._started
+        seconds = self.status.get("seconds", 0.0)  # of its steps; the start takes longer than a small training
         done, total = self.status.get("step", 0), self.status.get("steps", 0)
         return f"{done:,} of {total:,} steps in {seconds:.1f} s; {self._numbers()}"
 

@@ -13,7 +13,7 @@ def broken(breaks: BreakPlan, step: int, loss: float, norm: float | None, mean_l
     `norm` is that of all gradients, `mean_loss` the running mean of the loss so far; None where they are not known.
     """
     if breaks.step and step == breaks.step:
-        return f"step {breaks.step} is the next"
+        return "the plan says to stop before it"
     if breaks.nonfinite and not math.isfinite(loss):
         return f"the loss is {loss}"
     if breaks.nonfinite and norm is not None and not math.isfinite(norm):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import csv
+import importlib.util
 import inspect
 import io
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ SOURCES = {
     "folder:PATH": "images in a folder for each class; train and test or val folders are taken as they are",
     "csv:FILE": "a table with a header; the target is the last column, or one called target, label, class or y",
     "numpy:FILE": "an .npz file with x and y",
+    "random": "random inputs of the shape of the model's example, with targets that a fixed function of them gives",
     "FILE.py:NAME": "a Dataset of your own: a class, a function or an object; the file is executed",
 }
 _ENDINGS = {".npz": "numpy", ".csv": "csv", ".tsv": "csv"}  # of files that need no word before them
@@ -76,11 +78,8 @@ def open_data(
     else:
         raise LoadError(f"no data {source!r}; it may be {', '.join(SOURCES)}")
     if data.test is None and test_share > 0:
-        data = _split(data, test_share, seed)
-    if transform is not None:
-        test = None if data.test is None else _Transformed(data.test, transform)
-        data = Data(_Transformed(data.train, transform), test, data.classes, data.note, data.collate)
-    return data
+        data = split(data, test_share, seed)
+    return data if transform is None else transformed(data, transform)
 
 
 def _named(source: str) -> str:
@@ -101,7 +100,7 @@ def project_data(project: Project, test_share: float, seed: int) -> Data:
     note = f"{project.datasets[0].call()} of the project: {len(train):,} examples"
     note += f" and {len(test):,} to test" if test is not None else ""
     data = Data(train, test, parts.classes, note, parts.collate)
-    return _split(data, test_share, seed) if test is None and test_share > 0 else data
+    return split(data, test_share, seed) if test is None and test_share > 0 else data
 
 
 class _Transformed(Dataset[Any]):
@@ -114,6 +113,12 @@ class _Transformed(Dataset[Any]):
     def __getitem__(self, index: int) -> Any:
         x, *rest = self.inner[index]
         return (self.transform(x), *rest)
+
+
+def transformed(data: Data, transform: Callable[[Any], Any]) -> Data:
+    """The data with a transform of each input."""
+    test = None if data.test is None else _Transformed(data.test, transform)
+    return replace(data, train=_Transformed(data.train, transform), test=test)
 
 
 def read_transforms(texts: Sequence[str]) -> Callable[[Any], Any] | None:
@@ -144,7 +149,8 @@ def _transform(text: str, v2: Any) -> Any:
         raise LoadError(f"the transform {text} cannot be made: {error}") from None
 
 
-def _split(data: Data, test_share: float, seed: int) -> Data:
+def split(data: Data, test_share: float, seed: int) -> Data:
+    """The data with a share of their examples kept for testing. Raises LoadError for too few."""
     count = len(data.train)  # type: ignore[arg-type]
     tested = max(1, round(count * test_share))
     if tested >= count:
@@ -155,13 +161,17 @@ def _split(data: Data, test_share: float, seed: int) -> Data:
 
 
 def _digits() -> Data:
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise LoadError("the digits are scikit-learn's: pip install scikit-learn") from None
-    found = load_digits()
-    x = torch.tensor(found.images, dtype=torch.float32).unsqueeze(1) / 16
-    y = torch.tensor(found.target, dtype=torch.int64)
+    # Its file alone: importing scikit-learn takes longer than a small training.
+    package = importlib.util.find_spec("sklearn")
+    folder = Path(package.origin).parent if package is not None and package.origin else Path()
+    file = folder / "datasets" / "data" / "digits.csv.gz"
+    if not file.is_file():
+        raise LoadError("the digits are scikit-learn's: pip install scikit-learn")
+    import numpy
+
+    rows = torch.from_numpy(numpy.loadtxt(file, delimiter=","))
+    x = rows[:, :64].reshape(-1, 1, 8, 8).float() / 16
+    y = rows[:, 64].long()
     return Data(TensorDataset(x, y), None, tuple(map(str, range(10))), f"digits: {len(y):,} images of 1 × 8 × 8")
 
 

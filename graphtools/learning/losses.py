@@ -10,16 +10,35 @@ from torch import nn
 from torch.nn import functional
 
 from graphtools.errors import LoadError
-from graphtools.learning.plan import OWN
+from graphtools.learning.plan import MODEL, OWN
 from graphtools.structure import tensors
 
+
+def cross_entropy(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """torch's cross-entropy; for scores [n, length, classes] of targets [n, length] that of each place as well."""
+    if output.dim() > 2 and target.shape == output.shape[:-1] and _by_place(output):
+        return functional.cross_entropy(output.flatten(0, -2), target.flatten())
+    return functional.cross_entropy(output, target)
+
+
+def _by_place(output: torch.Tensor) -> bool:
+    """False where [n, length, classes] may as well be torch's [n, classes, length], which then counts."""
+    return output.shape[1:-1] != output.shape[2:]
+
+
+def own_loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """What the model gives, which was given the target as well."""
+    return output
+
+
 LOSSES: dict[str, Callable[..., torch.Tensor]] = {
-    "cross_entropy": functional.cross_entropy,
+    "cross_entropy": cross_entropy,
     "nll": functional.nll_loss,
     "mse": functional.mse_loss,
     "l1": functional.l1_loss,
     "smooth_l1": functional.smooth_l1_loss,
     "bce_with_logits": functional.binary_cross_entropy_with_logits,
+    MODEL: own_loss,
 }
 _COUNTED = ("cross_entropy", "nll")  # losses of classes, for which there is an accuracy
 
@@ -47,14 +66,14 @@ def main_output(output: Any) -> torch.Tensor:
 
 
 def has_accuracy(loss: str, output: torch.Tensor, target: torch.Tensor) -> bool:
-    """True if the targets are class numbers, and the output [n, classes] has a score for each."""
-    if loss == OWN and (target.is_floating_point() or output.shape[:1] != target.shape[:1]):
+    """True if the targets are class numbers, and the output has a score for each class in its last dimension."""
+    if loss == OWN and (target.is_floating_point() or output.dim() != 2):
         return False
-    return loss in (*_COUNTED, OWN) and output.dim() == 2 and target.dim() == 1
+    return loss in (*_COUNTED, OWN) and target.shape == output.shape[:-1] and (output.dim() < 3 or _by_place(output))
 
 
 def accuracy(loss: str, output: torch.Tensor, target: torch.Tensor) -> float | None:
     """The share of a batch that is right; None where there are no classes."""
     if not has_accuracy(loss, output, target):
         return None
-    return float((output.detach().argmax(1) == target).float().mean())
+    return float((output.detach().argmax(-1) == target).float().mean())

@@ -12,7 +12,9 @@ from typing import Any, get_type_hints
 
 from graphtools.errors import GraphtoolsError
 
-LOSSES = ("cross_entropy", "nll", "mse", "l1", "smooth_l1", "bce_with_logits")
+LOSSES = ("cross_entropy", "nll", "mse", "l1", "smooth_l1", "bce_with_logits", "model")
+MODEL = "model"  # the loss that the model gives itself, from input and target
+RANDOM = "random"  # the data that are made up for the model, of its example's shape
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
 OWN = "project"  # the data or the loss that the project has, where the model is that of a project's folder
 SCHEDULERS = ("none", "cosine", "step", "exponential", "linear", "one_cycle")
@@ -24,7 +26,8 @@ class PlanError(GraphtoolsError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DataPlan:
-    """Where the data come from, as `open_data` reads it, or `project` for those of the project."""
+    """Where the data come from, as `open_data` reads it, `random` for what is made up for the model, or `project` for
+    those of the project."""
 
     source: str = "digits"
     transforms: tuple[str, ...] = ()
@@ -34,7 +37,8 @@ class DataPlan:
 
 @dataclass(frozen=True, slots=True)
 class LossPlan:
-    """A loss by its name in torch.nn.functional, or `project` for that of the project."""
+    """A loss by its name in torch.nn.functional, `model` where the model gives it from input and target, or `project`
+    for that of the project."""
 
     name: str = "cross_entropy"
 
@@ -92,7 +96,8 @@ class BreakPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All of a training. `model` is a target as for `graphtools trace`."""
+    """All of a training. `model` is a target as for `graphtools trace`; a `batch_size` of 0 is for a model that takes
+    each example by itself, without a dimension for batches."""
 
     model: str = ""
     seed: int = 0
@@ -113,7 +118,7 @@ class Plan:
 
 
 _CHOICES = {"loss.name": (*LOSSES, OWN), "optimizer.name": OPTIMIZERS, "scheduler.name": SCHEDULERS}
-_AT_LEAST = {"epochs": 1, "batch_size": 1, "checkpoints.every": 1, "checkpoints.keep": 1, "optimizer.lr": 0}
+_AT_LEAST = {"epochs": 1, "batch_size": 0, "checkpoints.every": 1, "checkpoints.keep": 1, "optimizer.lr": 0}
 _AT_LEAST |= {"transfer.head": 0, "seed": 0, "data.test_share": 0, "breaks.step": 0}
 
 

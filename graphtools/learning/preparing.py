@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
 
 from graphtools.errors import LoadError
-from graphtools.learning.data import Data, open_data, project_data
+from graphtools.learning.data import Data, open_data, project_data, read_transforms, split, transformed
 from graphtools.learning.losses import LOSSES
-from graphtools.learning.plan import OWN, Plan
+from graphtools.learning.made import made_data
+from graphtools.learning.plan import OWN, RANDOM, Plan
+from graphtools.learning.randomness import random_state, set_random_state
 from graphtools.learning.transfer import freeze, load_weights, replace_head
+from graphtools.loading import Loaded, give_inputs
 from graphtools.projects import Project
 from graphtools.projects.running import make_loss
+from graphtools.structure import replace_leaves
 
 
 def prepared(model: nn.Module, plan: Plan, device: torch.device, notes: list[str]) -> nn.Module:
@@ -35,11 +41,20 @@ def prepared(model: nn.Module, plan: Plan, device: torch.device, notes: list[str
     return model.to(device)
 
 
-def data_of(plan: Plan, project: Project | None) -> Data:
-    """The plan's data. Raises LoadError, and what code of the user's raises."""
+def data_of(plan: Plan, model: nn.Module, loaded: Loaded | None) -> Data:
+    """The plan's data for the model, which was `loaded` by its name. Raises LoadError, and what code of the user's
+    raises."""
     wanted = plan.data
     if wanted.source == OWN:
-        return project_data(_own("data", plan, project), wanted.test_share, plan.seed)
+        return project_data(_own("data", plan, loaded.project if loaded else None), wanted.test_share, plan.seed)
+    if wanted.source == RANDOM:
+        if loaded is None:
+            raise LoadError("random data need a model by its name, whose example says of what shape they are")
+        args = replace_leaves(loaded.args, partial(to_device, device=next(model.parameters()).device))
+        data = made_data(model, args, loaded.kwargs, plan.loss.name, plan.seed, plan.batch_size > 0)
+        data = split(data, wanted.test_share, plan.seed) if wanted.test_share else data
+        transform = read_transforms(wanted.transforms)
+        return data if transform is None else transformed(data, transform)
     return open_data(
         wanted.source,
         transforms=wanted.transforms,
@@ -47,6 +62,18 @@ def data_of(plan: Plan, project: Project | None) -> Data:
         seed=plan.seed,
         download=wanted.download,
     )
+
+
+def with_example(loaded: Loaded) -> None:
+    """Gives a loaded model its example inputs, which leaves the random numbers alone. May run the model to guess.
+
+    Raises LoadError.
+    """
+    kept = random_state()
+    try:
+        give_inputs(loaded)
+    finally:
+        set_random_state(kept)
 
 
 def loss_of(plan: Plan, project: Project | None, device: torch.device, notes: list[str]) -> Callable[..., torch.Tensor]:
@@ -64,6 +91,11 @@ def _own(what: str, plan: Plan, project: Project | None) -> Project:
     if project is None:
         raise LoadError(f"{what} of the project were asked for, and {plan.model or 'the model'} is no folder")
     return project
+
+
+def to_device(leaf: Any, device: torch.device) -> Any:
+    """A tensor on the device; anything else as it is."""
+    return leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf
 
 
 def device_of(name: str) -> torch.device:

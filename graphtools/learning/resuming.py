@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
 from graphtools.errors import LoadError
@@ -49,7 +48,7 @@ def go_on(trainer: Trainer, path: str | os.PathLike[str]) -> None:
     trainer.epoch, trainer.batch, trainer.n_steps = place["epoch"], place["batch"], place["step"]
     trainer._mean_loss, trainer._held, trainer._passed, trainer._batches = place["mean_loss"], None, False, None
     trainer._looked = None
-    trainer._steps_before, trainer._started = trainer.n_steps, time.monotonic()
+    trainer._steps_before, trainer.seconds = trainer.n_steps, 0.0
     trainer.generator.set_state(start)
     trainer._epoch_start = start
     if trainer.batch:

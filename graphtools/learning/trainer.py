@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,22 +22,24 @@ from graphtools.errors import EditError, LoadError
 from graphtools.learning.breaking import broken
 from graphtools.learning.checkpoints import SUFFIX, checkpoints_in, keep_last, save_checkpoint
 from graphtools.learning.data import Data
-from graphtools.learning.losses import accuracy, called, first_tensor, has_accuracy, main_output
+from graphtools.learning.losses import accuracy, called, first_tensor, main_output
 from graphtools.learning.optimizers import gradient_norm, make_optimizer, make_scheduler, update_ratio
-from graphtools.learning.plan import OWN, Plan
-from graphtools.learning.preparing import data_of, device_of, loss_of, prepared
+from graphtools.learning.plan import MODEL, OWN, RANDOM, Plan
+from graphtools.learning.preparing import data_of, device_of, loss_of, prepared, to_device, with_example
 from graphtools.learning.randomness import random_state, set_random_state
 from graphtools.learning.resuming import go_on, state_of
+from graphtools.learning.testing import tested
 from graphtools.learning.transfer import frozen_norms
-from graphtools.loading import load_model
+from graphtools.loading import Loaded, load_model
 from graphtools.projects import Project
 from graphtools.projects.running import split_batch
 from graphtools.recording import Recording
 from graphtools.structure import replace_leaves
 from graphtools.training import training_step
 
-_MEASURE_S = 0.05  # at least, between two steps that are measured: their accuracy, and norms of all parameters
-_MEASURE_SHARE = 0.005  # of the time that measuring may take: 15 ms of a resnet18, as often as every 3 s
+_MEASURE_S = 0.01  # at least, between two steps of which the norms of all parameters are measured
+_MEASURE_SHARE = 0.005  # of the time that this may take: 15 ms of a resnet18, as often as every 3 s
+_ACCURACY_SHARE = 0.01  # of the time that accuracies of batches may take: of most models they are known of each step
 _MEMORY = 0.9  # how much of the running mean of the loss a step keeps
 
 Step = dict[str, float | int | None]
@@ -62,34 +64,43 @@ class Trainer:
 
     `why` says which condition of the plan has stopped it; the step that it is about has not changed a parameter yet,
     and is the next one to run or to record. Metrics: `loss` of each step; `accuracy` of the batch if targets
-    are class numbers, `gradient_norm` and `update_ratio` (‖change‖ / ‖parameters‖) as often as takes half a per cent.
+    are class numbers, as often as takes one per cent of the time; `gradient_norm` and `update_ratio` (‖change‖ /
+    ‖parameters‖) as often as takes half a per cent. `seconds` is how long the steps took, without what came before.
     """
 
-    def __init__(self, plan: Plan, model: nn.Module | None = None, data: Data | None = None) -> None:
-        """Loads the model and the data. Raises LoadError, PlanError and what the model's file raises."""
+    def __init__(
+        self, plan: Plan, model: nn.Module | None = None, data: Data | None = None, loaded: Loaded | None = None
+    ) -> None:
+        """Loads the model, unless it was `loaded` already, and the data. Raises LoadError, PlanError and what the
+        model's file raises."""
         self.plan = plan
         self.notes: list[str] = []
         self.project: Project | None = None
         self.device = device_of(plan.device)
+        self.loaded = loaded
         if model is None:
-            loaded = load_model(plan.model, device="cpu", seed=plan.seed)
+            self.loaded = loaded = loaded or load_model(plan.model, device="cpu", seed=plan.seed)
             if not isinstance(loaded.model, nn.Module):
                 raise LoadError(f"{plan.model} is a function and has no parameters to train")
             model, self.project = loaded.model, loaded.project
+            if plan.data.source == RANDOM and not loaded.args:
+                with_example(loaded)
         self.model = prepared(model, plan, self.device, self.notes)
-        self.data = data or data_of(plan, self.project)
+        self.data = data or data_of(plan, self.model, self.loaded)
         self.notes.append(f"data: {self.data.note}")
         self.loss_fn = loss_of(plan, self.project, self.device, self.notes)
         self.optimizer = make_optimizer(plan, self.model)
         self.generator = torch.Generator().manual_seed(plan.seed)
         # An example of a project may be a batch already.
-        self._batch_size = None if self.project is not None and self.project.batch_size == 0 else plan.batch_size
+        is_whole = plan.batch_size == 0 or (self.project is not None and self.project.batch_size == 0)
+        self._batch_size = None if is_whole else plan.batch_size
         self.loader: DataLoader[Any] = DataLoader(
             self.data.train, self._batch_size, shuffle=True, generator=self.generator, collate_fn=self.data.collate
         )
         self.n_batches = len(self.loader)
         if not self.n_batches:
             raise LoadError("there are no examples to train on")
+        self._rates = [group["lr"] for group in self.optimizer.param_groups]
         self.scheduler = make_scheduler(plan, self.optimizer, self.n_batches)
         self.epoch, self.batch, self.n_steps = 0, 0, 0
         self.why = ""
@@ -100,14 +111,13 @@ class Trainer:
         self._passed = False  # the condition has been looked at; the step runs in any case
         self._mean_loss: float | None = None
         self._frozen_norms = frozen_norms(self.model)
-        self._started = time.monotonic()
-        self._measure_next = -math.inf
+        self.seconds = 0.0
+        self._measure_next = self._accuracy_next = -math.inf
         # Looked up at every step, so found out once.
         breaks = plan.breaks
         self._breaks_on_gradients = breaks.nonfinite or breaks.gradient_norm > 0
         self._can_break = bool(self._breaks_on_gradients or breaks.loss_rise or breaks.step)
-        self._steps_scheduler = self.scheduler if plan.scheduler.name == "one_cycle" else None
-        self._epochs_scheduler = None if plan.scheduler.name == "one_cycle" else self.scheduler
+        self._place_scheduler()
         self._steps_before = 0
         if plan.checkpoints.resume and plan.checkpoints.folder:
             self._resume()
@@ -128,15 +138,16 @@ class Trainer:
     def seconds_left(self) -> float | None:
         """An estimate, by the steps since the start; None before there is one."""
         done = self.n_steps - self._steps_before
-        return (time.monotonic() - self._started) / done * (self.n_all_steps - self.n_steps) if done > 3 else None
+        return self.seconds / done * (self.n_all_steps - self.n_steps) if done > 3 else None
 
     def step(self) -> Step | None:
         """Runs the next step; returns its metrics. None if a condition of the plan holds for it: then `why` says which,
         the step is undone, and the next call runs it. Raises what the model raises, with the step undone.
         """
         self._looked = None
+        began = time.monotonic()
         batch, before = self._next()
-        is_measured = time.monotonic() >= self._measure_next
+        is_measured = began >= self._measure_next
         try:
             self.optimizer.zero_grad()
             loss, output, target = self._loss(batch)
@@ -156,7 +167,7 @@ class Trainer:
             return None
         if not is_measured:
             self.optimizer.step()
-            metrics = self._metrics(loss, None, norm)
+            metrics = self._metrics(loss, norm)
         else:
             started = time.monotonic()
             trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
@@ -164,11 +175,17 @@ class Trainer:
             measuring += time.monotonic() - started
             self.optimizer.step()
             started = time.monotonic()
-            metrics = self._metrics(loss, accuracy(self.plan.loss.name, output, target), norm)
+            metrics = self._metrics(loss, norm)
             metrics["update_ratio"] = update_ratio(trained, old)
             ended = time.monotonic()
             self._measure_next = ended + max(_MEASURE_S, (measuring + ended - started) / _MEASURE_SHARE)
+        started = time.monotonic()
+        if started >= self._accuracy_next:
+            metrics["accuracy"] = accuracy(self.plan.loss.name, output, target)
+            ended = time.monotonic()
+            self._accuracy_next = ended + (ended - started) / _ACCURACY_SHARE
         self._advance(metrics)
+        self.seconds += time.monotonic() - began
         return metrics
 
     def record_step(self) -> tuple[Recording, Step]:
@@ -256,35 +273,51 @@ class Trainer:
 
     def _metrics_of(self, told: tuple[torch.Tensor, ...]) -> Step:
         loss, output, target = told
-        return self._metrics(loss, accuracy(self.plan.loss.name, output, target), gradient_norm(self.model))
+        found = self._metrics(loss, gradient_norm(self.model))
+        found["accuracy"] = accuracy(self.plan.loss.name, output, target)
+        return found
 
     def evaluate(self) -> dict[str, float | None]:
         """Mean loss, and accuracy of class numbers, over the test set, in eval mode. Leaves random numbers alone."""
-        test = self.data.test
-        if test is None:
-            return {"test_loss": None, "test_accuracy": None}
-        kept, was_training = random_state(), self.model.training
-        total = right = count = 0.0
-        self.model.eval()
-        try:
-            with torch.no_grad():
-                for batch in DataLoader(test, self._test_size(), collate_fn=self.data.collate):
-                    loss, output, target = self._loss(self._moved(batch))
-                    n = len(target) if target.dim() else 1
-                    total, count = total + float(loss) * n, count + n
-                    if has_accuracy(self.plan.loss.name, output, target):
-                        right += float((output.argmax(1) == target).sum())
-        finally:
-            self.model.train(was_training)
-            set_random_state(kept)
-        right_share = right / count if count and has_accuracy(self.plan.loss.name, output, target) else None
-        return {"test_loss": total / count if count else None, "test_accuracy": right_share}
+        return tested(self)
 
-    def _test_size(self) -> int | None:
-        """Examples in a batch of the test; a project's model may take batches of its own size alone."""
-        if self._batch_size is None or self.project is not None:
-            return self._batch_size
-        return max(64, self._batch_size)
+    def train_on(self, epochs: int) -> None:
+        """Adds epochs to the plan. A schedule with an end (cosine, linear, one_cycle) begins anew for them, from the
+        plan's learning rate; a rate that sinks step by step goes on sinking."""
+        wanted = self.plan.scheduler.name
+        self.plan = replace(self.plan, epochs=self.plan.epochs + epochs)
+        if wanted not in ("cosine", "linear", "one_cycle"):
+            return
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = group["initial_lr"] = rate
+        left = replace(self.plan, epochs=self.plan.epochs - self.epoch)
+        self.scheduler = make_scheduler(left, self.optimizer, self.n_batches)
+        self._place_scheduler()
+
+    def _place_scheduler(self) -> None:
+        is_each_step = self.plan.scheduler.name == "one_cycle"
+        self._steps_scheduler = self.scheduler if is_each_step else None
+        self._epochs_scheduler = None if is_each_step else self.scheduler
+
+    def record_trial(self) -> Recording:
+        """A step with the present weights that counts for nothing: recorded on copies of the model and the optimizer,
+        of the first examples of the data. Raises as `record_step` does."""
+        model, optimizer = copy.deepcopy((self.model, self.optimizer))
+        kept = random_state()
+        try:
+            loader = DataLoader(self.data.train, self._batch_size, collate_fn=self.data.collate)
+            batch = self._moved(next(iter(loader)))
+            model.train()
+            for norm in frozen_norms(model):
+                norm.eval()
+            loss_fn = self.loss_fn
+
+            def loss_of_output(given: Any, target: torch.Tensor) -> torch.Tensor:
+                return loss_fn(self._output(given), target)
+
+            return training_step(model, batch, loss_of_output, optimizer)
+        finally:
+            set_random_state(kept)
 
     def _next(self) -> tuple[Any, dict[str, Any]]:
         """The next batch, on the device; and what a step changes besides the parameters, as it was before."""
@@ -319,12 +352,12 @@ class Trainer:
     def _moved(self, batch: Any) -> tuple[Any, Any]:
         if self.plan.data.source == OWN:
             inputs, target = split_batch(batch)
-            move = partial(_to, device=self.device)
+            move = partial(to_device, device=self.device)
             return replace_leaves(inputs, move), move(target)
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             raise LoadError(f"an example must be (input, target); this Dataset gives {type(batch).__name__}")
-        x, y = batch
-        return x.to(self.device), y.to(self.device)
+        x, y = (to_device(each, self.device) for each in batch)
+        return ((x, y) if self.plan.loss.name == MODEL else x), y
 
     def _loss(self, batch: tuple[Any, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         x, target = batch
@@ -338,11 +371,11 @@ class Trainer:
     def _condition(self, loss: torch.Tensor, norm: float | None) -> str:
         return broken(self.plan.breaks, self.n_steps + 1, float(loss.detach()), norm, self._mean_loss)
 
-    def _metrics(self, loss: torch.Tensor, right_share: float | None, norm: float | None) -> Step:
+    def _metrics(self, loss: torch.Tensor, norm: float | None) -> Step:
         value = loss.item()
         if math.isfinite(value):
             self._mean_loss = value if self._mean_loss is None else _MEMORY * self._mean_loss + (1 - _MEMORY) * value
-        return {"step": self.n_steps + 1, "loss": value, "accuracy": right_share, "gradient_norm": norm}
+        return {"step": self.n_steps + 1, "loss": value, "accuracy": None, "gradient_norm": norm}
 
     def _advance(self, metrics: Step) -> None:
         self.n_steps, self.batch, self._passed = self.n_steps + 1, self.batch + 1, False
@@ -383,7 +416,3 @@ class Trainer:
             self.load(found[-1])
         else:
             self.notes.append(f"no checkpoint in {self.plan.checkpoints.folder} yet: it begins anew")
-
-
-def _to(leaf: Any, device: torch.device) -> Any:
-    return leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf

@@ -23,10 +23,11 @@ class Heard:
     """What a training said."""
 
     def __init__(self):
-        self.steps, self.epochs, self.state, self.why, self.changed = [], [], "", "", []
+        self.steps, self.epochs, self.state, self.why, self.changed, self.last = [], [], "", "", [], {}
 
     def __call__(self, message):
         said = message["training"]
+        self.last = {**self.last, **said}
         self.steps += said["steps"]
         self.epochs += said["epochs"]
         self.state, self.why, self.changed = said["state"], said["why"], said["changed"]
@@ -130,7 +131,7 @@ def test_it_cannot_go_on_from_a_branch_of_an_earlier_step(train):
 def test_a_condition_stops_it_before_the_step(train):
     backend, heard, _ = train(breaks={"step": 7})
     heard.wait("broke")
-    assert heard.why == "Step 7: step 7 is the next."
+    assert heard.why == "Step 7: the plan says to stop before it."
     assert backend.ask("record_step")["step"] == 7
     backend.tell({"train": "resume"})
     heard.wait("done")
@@ -144,6 +145,55 @@ def test_data_that_do_not_fit_the_model_can_be_looked_into(train):
     looked = backend.start("record_step")
     assert looked.result()["recording"] == 0
     assert b"cannot be multiplied" in looked.blobs[0]
+
+    assert heard.last["failed"]
+
+
+def test_a_training_that_is_done_gives_its_weights_a_step_and_more_epochs(train, tmp_path):
+    backend, heard, document = train()
+    heard.wait("done")
+    looked = backend.start("record_step")
+    assert looked.result()["step"] == 90
+    assert looked.blobs[0].startswith(b'{"payload":')
+    assert heard.state == "done"
+    backend.tell({"train": "more 1"})
+    end = time.monotonic() + 60
+    while len(heard.steps) < 135 and time.monotonic() < end:
+        time.sleep(0.01)
+    heard.wait("done")
+    backend.tell({"train": f"weights {tmp_path / 'with a space.pt'}"})
+    while "weights" not in heard.last and time.monotonic() < end:
+        time.sleep(0.01)
+    assert heard.last["weights"] == {"file": str(tmp_path / "with a space.pt"), "error": ""}
+    here = Trainer(read_plan({**document, "epochs": 3}))
+    while not here.is_done:
+        here.step()
+    saved = torch.load(tmp_path / "with a space.pt", weights_only=True)
+    assert all(torch.equal(value, saved[name]) for name, value in here.model.state_dict().items())
+    backend.tell({"train": f"weights {tmp_path / 'nowhere' / 'a.pt'}"})
+    while not heard.last["weights"]["error"] and time.monotonic() < end:
+        time.sleep(0.01)
+    assert "nowhere" in heard.last["weights"]["error"]
+
+
+def test_a_training_that_was_stopped_goes_on(train):
+    backend, heard, _ = train(epochs=20)
+    heard.wait("running")
+    backend.tell({"train": "stop"})
+    heard.wait("stopped")
+    backend.tell({"train": "resume"})
+    heard.wait("done")
+    assert [step["step"] for step in heard.steps] == list(range(1, 901))
+    assert 0 < heard.last["status"]["seconds"] < 60
+
+
+def test_a_plan_is_looked_at_and_not_run(launcher):
+    with Backend(launcher) as backend:
+        model = "examples/small_cnn.py"
+        first = backend.ask("train", plan={"model": model, "only": "first settings"})
+        assert first["settings"]["data"]["transforms"] == ["Resize([32, 32])", "Grayscale(3)"]
+        found = backend.ask("train", plan={"model": model, "only": "fit"})["fit"]
+        assert (found["takes"], found["transforms"]) == ("3 × 32 × 32", ["Resize([32, 32])", "Grayscale(3)"])
 
 
 @pytest.mark.parametrize(

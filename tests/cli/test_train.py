@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,11 +31,15 @@ def run(*words, cwd=None):
 
 
 def test_it_trains_and_says_each_epoch(net, tmp_path):
+    started = time.monotonic()
     done = run(net, "--epochs", 2, "--checkpoints", tmp_path / "run")
+    whole_s = time.monotonic() - started
     assert done.returncode == 0, done.stderr
     assert "epoch 1 of 2: loss " in done.stderr
     assert done.stdout.startswith("90 of 90 steps in ")
     assert "test accuracy " in done.stdout
+    # Of its steps alone: a process that imports torch takes longer than a second to start.
+    assert float(re.search(r" in (\S+) s;", done.stdout)[1]) < whole_s - 1
     assert checkpoints_in(tmp_path / "run")
     more = run(net, "--epochs", 3, "--checkpoints", tmp_path / "run", "--resume")
     assert "resumed: " in more.stderr
@@ -52,7 +57,7 @@ def test_a_plan_file_is_taken_and_options_count_before_it(net, tmp_path):
 def test_the_step_at_which_it_stopped_is_written(net, tmp_path):
     done = run(net, "--break-step", 4, "--record", tmp_path / "step.gt")
     assert done.returncode == 1
-    assert "stopped early: Step 4: step 4 is the next." in done.stderr
+    assert "stopped early: Step 4: the plan says to stop before it." in done.stderr
     phases = {event.phase for event in gt.load(tmp_path / "step.gt").events}
     assert phases == {"forward", "backward", "update"}
 

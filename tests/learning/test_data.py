@@ -25,6 +25,15 @@ def test_the_digits_are_split_by_the_seed():
     assert list(again.train.indices) == list(data.train.indices) != list(other.train.indices)
 
 
+def test_the_digits_are_those_of_scikit_learn():
+    load_digits = pytest.importorskip("sklearn.datasets").load_digits
+    data = open_data("digits", test_share=0)
+    found = load_digits()
+    x, y = data.train.tensors
+    assert torch.equal(x, torch.tensor(found.images, dtype=torch.float32).unsqueeze(1) / 16)
+    assert torch.equal(y, torch.tensor(found.target, dtype=torch.int64))
+
+
 def test_transforms_are_read_and_not_run():
     data = open_data("digits", transforms=["Resize(16)", "Normalize([0.5], std=[0.5])"])
     assert tuple(data.train[0][0].shape) == (1, 16, 16)

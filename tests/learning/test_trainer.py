@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from graphtools.errors import LoadError
-from graphtools.learning import Data, PlanError, Trainer, read_plan
+from graphtools.errors import EditError, LoadError
+from graphtools.learning import Data, PlanError, Trainer, losses, read_plan
 from graphtools.learning.checkpoints import checkpoints_in
 
 
@@ -173,7 +173,7 @@ def test_stopping_and_going_on_gives_the_same(tmp_path, stop, noisy, name):
 @pytest.mark.parametrize(
     ("breaks", "words"),
     [
-        ({"step": 5}, "step 5 is the next"),
+        ({"step": 5}, "the plan says to stop before it"),
         ({"gradient_norm": 0.3}, "above 0.3"),
         ({"loss_rise": 0.05}, "the loss rose to"),
     ],
@@ -228,6 +228,51 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     other = Trainer(read_plan({}), nn.Linear(6, 3), Data(examples(), None, None, "made"))
     with pytest.raises(LoadError, match="is of another model"):
         other.load(path)
+
+
+def test_accuracies_of_batches_are_known_of_many_steps():
+    steps = run(make(epochs=20))
+    known = [step["accuracy"] for step in steps if step["accuracy"] is not None]
+    assert len(known) > 10
+    assert all(0 <= share <= 1 for share in known)
+
+
+@pytest.mark.parametrize("name", ["none", "step", "cosine", "one_cycle"])
+def test_training_on_is_the_loop_of_more_epochs(name):
+    trainer = make(epochs=2, scheduler={"name": name, "gamma": 0.5})
+    run(trainer)
+    trainer.train_on(1)
+    assert trainer.n_all_steps == 21
+    rates = [step["lr"] for step in run(trainer)]
+    assert trainer.n_steps == 21
+    if name in ("none", "step"):
+        schedule = (lambda o: torch.optim.lr_scheduler.StepLR(o, 1, 0.5)) if name == "step" else None
+        assert same(trainer, by_hand(schedule=schedule))
+    else:  # a schedule with an end begins anew
+        rates.append(trainer.optimizer.param_groups[0]["lr"])
+        assert (max(rates) > 0.09, min(rates) < 1e-3) == (True, True)
+
+
+def test_a_trial_with_the_trained_weights_counts_for_nothing():
+    trainer = make(True)
+    for _ in range(10):
+        trainer.step()
+    recording = trainer.record_trial()
+    assert {event.phase for event in recording.events} == {"forward", "backward", "update"}
+    run(trainer)
+    assert torch.equal(trainer.record_trial().value("first.weight"), trainer.model.first.weight)
+    assert same(trainer, by_hand(True))
+    with pytest.raises(EditError, match="only go on from a branch of the step"):
+        trainer.go_on_from(trainer.record_trial())
+
+
+def test_scores_of_each_place_have_a_loss_and_an_accuracy():
+    output, target = torch.randn(4, 6, 3), torch.randint(3, (4, 6))
+    expected = nn.functional.cross_entropy(output.flatten(0, 1), target.flatten())
+    assert torch.equal(losses.cross_entropy(output, target), expected)
+    assert losses.accuracy("cross_entropy", output, target) == float((output.argmax(2) == target).float().mean())
+    pictures = torch.randn(4, 3, 6)  # torch's own order, which counts where it can be meant
+    assert torch.equal(losses.cross_entropy(pictures, target), nn.functional.cross_entropy(pictures, target))
 
 
 def test_it_learns_the_digits(tmp_path):
