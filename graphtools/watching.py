@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -18,6 +19,7 @@ from graphtools.typed import evaluate
 from graphtools.visible import PositionError, Visible
 
 LOOKING_S = 20.0  # seconds that a condition may take for all events of a recording
+_NO_GRADIENT = re.compile(r"no gradient has arrived at (.+) up to event \d+")
 _LONGEST = 300  # characters that are shown of what is no tensor
 
 
@@ -36,12 +38,26 @@ def _watched(debugger: Debugger, text: str) -> dict[str, str]:
     try:
         found = evaluate(text, debugger)
     except PositionError as error:
+        never = _NO_GRADIENT.fullmatch(str(error))
+        if never is not None and not _comes(debugger, text):
+            return {"state": "wrong", "shown": f"no gradient arrives at {never[1]} in this run"}
         return {"state": "later", "shown": str(error)}
     except (GraphtoolsError, ValueLost) as error:
-        return {"state": "wrong", "shown": str(error)}
+        return {"state": "wrong", "shown": str(error).replace("no command, node or name named", "nothing named", 1)}
     except Exception as error:  # whatever the person's Python raises
         return {"state": "wrong", "shown": f"{type(error).__name__}: {error}"}
     return {"state": "there", "shown": _line(found)}
+
+
+def _comes(debugger: Debugger, text: str) -> bool:
+    """Whether what the text stands for is there at the end of the run. Evaluates it once more."""
+    try:
+        evaluate(text, Debugger(debugger.recording, len(debugger.recording) - 1))
+    except PositionError:
+        return False
+    except Exception:  # it is there, and something else is wrong with it
+        return True
+    return True
 
 
 def _line(found: Any) -> str:

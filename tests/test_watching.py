@@ -83,3 +83,17 @@ def test_the_viewer_can_ask_for_both(recording):
     answers = Answers(recording)
     assert answers.answer("watch", {"position": 0, "texts": ["1"]}) == [{"text": "1", "state": "there", "shown": "1"}]
     assert answers.answer("where", {"condition": "index == 3"})["events"] == [3]
+
+
+def test_an_unknown_name_is_answered_without_the_terminals_words(recording):
+    (found,) = watch(recording, 0, ["relo"])
+    assert found["shown"] == "nothing named 'relo'; did you mean 'relu'?"
+
+
+def test_a_gradient_that_never_arrives_is_not_awaited(recording):
+    branch = gt.edit(recording, "relu", lambda t: t[:, :2])
+    assert branch.failure is not None
+    (found,) = watch(branch, len(branch) - 1, ["relu.grad.norm()"])
+    assert found == {"text": "relu.grad.norm()", "state": "wrong", "shown": "no gradient arrives at 'relu' in this run"}
+    (found,) = watch(recording, 0, ["relu.grad.norm()"])
+    assert found["state"] == "later"

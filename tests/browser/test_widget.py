@@ -221,6 +221,28 @@ def test_an_edit_that_is_no_python_says_so_and_keeps_what_was_typed(cell):
     assert len(shown.widget.branches) == 1
 
 
+def test_what_is_wrong_with_a_condition_is_in_sight_below_many_watches(cell):
+    shown = cell(step())
+    shown.page.get_by_text("Watch and breakpoints").click()
+    for number in range(6):
+        field = shown.page.get_by_label("Watch, in Python")
+        field.fill(f"relu.mean() + {number}")
+        field.press("Enter")
+    field = shown.page.get_by_label("Break where, in Python")
+    field.fill("no such thing")
+    field.press("Enter")
+    said = shown.page.locator(".watching-body .bad-card")
+    said.wait_for()
+    shown.page.wait_for_timeout(300)
+    # Nothing that scrolls has it below its lower edge.
+    hidden = said.evaluate(
+        "said => { for (let around = said.parentElement; around; around = around.parentElement)"
+        " if (said.getBoundingClientRect().bottom > around.getBoundingClientRect().bottom + 1) return true;"
+        " return false; }"
+    )
+    assert not hidden
+
+
 def test_cleaning_up_leaves_nothing(cell):
     shown = cell(step())
     shown.page.evaluate("() => cleanUp()")

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SPECIAL, colorOf, css, isSigned } from "../../graphtools/viewer/src/panel/colors.js";
 import { Looks } from "../../graphtools/viewer/src/panel/looks.js";
-import { gradientAt, number, percent, ratioWords, warningsOf } from "../../graphtools/viewer/src/panel/numbers.js";
+import { gradientAt, makesZeros, number, onlyNumber, percent, ratioWords, warningsOf } from "../../graphtools/viewer/src/panel/numbers.js";
 import { keysAt } from "../../graphtools/viewer/src/panel/parameters.js";
 import { isExact, valuesOf } from "../../graphtools/viewer/src/panel/pixels.js";
 
@@ -25,14 +25,14 @@ test("numbers have four significant digits, as Python writes them", () => {
     [131072, "131072"],
     ["nan", "nan"],
     ["-inf", "-inf"],
-    [null, "none"],
-    [undefined, "none"],
+    [null, "–"],
+    [undefined, "–"],
   ])
     assert.equal(number(value), text);
 });
 
-test("shares are percentages, and none and all are words", () => {
-  assert.deepEqual([0, 0.5031, 0.0002, 0.99991, 1].map(percent), ["none", "50.3 %", "0.020 %", "99.991 %", "all"]);
+test("shares are percentages, 0 where there is none and all a word", () => {
+  assert.deepEqual([0, 0.5031, 0.0002, 0.99991, 1].map(percent), ["0", "50.3 %", "0.020 %", "99.991 %", "all"]);
 });
 
 test("values of two signs are colored around zero, those of one from end to end", () => {
@@ -165,4 +165,20 @@ test("what was used least recently is forgotten first", async () => {
   await looks.tensor("kept");
   await looks.tensor("0");
   assert.deepEqual(asked.slice(-2), ["one more", "0"]);
+});
+
+test("zeros that an operation makes on purpose are no alarm, of any other they are", () => {
+  const zeros = { elements: 4, zeros: 1, nan: 0, inf: 0 };
+  assert.equal(warningsOf(zeros, null, makesZeros("torch.zeros")).length, 0);
+  assert.equal(warningsOf(zeros, null, makesZeros("torch.nn.functional.relu")).length, 1);
+  const made = ["torch.zeros", "torch.Tensor.new_zeros", "torch.zeros_like", "torch.Tensor.zero_", "torch.count_nonzeros"];
+  assert.deepEqual(made.map(makesZeros), [true, true, true, true, false]);
+});
+
+test("the number of a tensor of one element is told, also where it is not finite", () => {
+  const one = { elements: 1, nan: 0, inf: 0, min: 0.25 };
+  assert.equal(onlyNumber(one), "0.25");
+  assert.equal(onlyNumber({ ...one, min: null, nan: 1 }), "nan");
+  assert.equal(onlyNumber({ ...one, min: null, inf: 1, line: "tensor[] f32 +Inf! inf" }), "inf");
+  assert.equal(onlyNumber({ ...one, min: null, inf: 1, line: "tensor[] f32 -Inf! -inf" }), "-inf");
 });

@@ -11,6 +11,7 @@ const BOX_HEIGHT = 44;
 const GROUP_HEIGHT = 50;
 const LEAST_WIDTH = 164;
 const MOST_WIDTH = 264;
+const MOST_FIRST = 324; // of what an operation is, with its settings
 const MOST_LANDING = 420;
 const MOST_TITLE = 420;
 const PICTURE_WIDTH = 36;
@@ -44,7 +45,7 @@ export class Boxes {
     const wanted = (this.widths[item] ??= this.wantedWidth(item));
     // Lines that end side by side need room; beyond the limit they stand closer.
     const landing = Math.min(MOST_LANDING, (arriving + 1) * 14);
-    const width = Math.max(landing, Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, Math.ceil(wanted / STEP) * STEP)));
+    const width = Math.max(landing, Math.min(MOST_FIRST, Math.max(LEAST_WIDTH, Math.ceil(wanted / STEP) * STEP)));
     return { width, height: this.tree.items[item].node < 0 ? GROUP_HEIGHT : BOX_HEIGHT };
   }
 
@@ -54,7 +55,9 @@ export class Boxes {
     const sign = this.tree.items[item].node < 0 ? 26 : 0;
     const first = measure(title, "title") + (detail ? 7 + measure(detail, "detail") : 0) + sign;
     const second = measure(subtitle, "subtitle") + (mark ? 14 + measure(mark, "subtitle") : 0);
-    return Math.max(first, second) + 28 + (this.hasPicture(item) ? PICTURE_WIDTH : 0);
+    const around = 28 + (this.hasPicture(item) ? PICTURE_WIDTH : 0);
+    const most = detail ? MOST_FIRST : MOST_WIDTH;
+    return Math.max(Math.min(most, first + around), Math.min(MOST_WIDTH, second + around));
   }
 
   /** The least width of an open group. */

@@ -2,6 +2,7 @@
 
 export const LEAST_SCALE = 0.01;
 export const MOST_SCALE = 3;
+const LEAST_START = 0.45; // where a picture is shown in its whole width at first; its titles can still be read
 
 /** @typedef {{x: number, y: number, scale: number}} View x, y: the point of the picture at the screen's top left */
 /** @typedef {{x: number, y: number, width: number, height: number}} Rect */
@@ -14,8 +15,8 @@ export class Camera {
     this.view = { x: 0, y: 0, scale: 1 };
     this.width = 1;
     this.height = 1;
-    /** Screen pixels at the edges that something else covers. */
-    this.covered = { top: 0, right: 0, bottom: 0, left: 0 };
+    /** Screen pixels at the edges that something else covers; `corner` is how far down the right edge is covered. */
+    this.covered = { top: 0, right: 0, bottom: 0, left: 0, corner: 0 };
     this.frame = 0;
   }
 
@@ -89,9 +90,15 @@ export class Camera {
   home(/** @type {Rect} */ rect) {
     const all = this.fitting(rect);
     if (all.scale >= 0.75) return all;
-    const free = this.free();
-    const scale = Math.max(0.55, Math.min(0.9, free.width / Math.max(1, rect.width)));
-    return { x: rect.x + rect.width / 2 - (free.x + free.width / 2) / scale, y: rect.y - free.y / scale, scale };
+    let free = this.free();
+    // What covers the right side covers only its upper corner: rather below that than off the screen.
+    const isWide = free.width < LEAST_START * rect.width;
+    if (isWide) free = { ...free, width: free.width + this.covered.right };
+    const across = free.width / Math.max(1, rect.width);
+    const scale = Math.min(0.9, across >= LEAST_START ? across : Math.max(0.55, across));
+    const below = isWide ? Math.min(this.covered.corner, Math.max(0, free.height - rect.height * scale)) : 0;
+    const x = rect.x + rect.width / 2 - (free.x + free.width / 2) / scale;
+    return { x, y: rect.y - (free.y + below) / scale, scale };
   }
 
   /** The view nearest to the present one in which `rect` is on the screen. @returns {View} */

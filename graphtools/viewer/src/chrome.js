@@ -58,7 +58,8 @@ export function buildChrome(el, model, title, walk, actions) {
       "aria-label": t("Graph of {title}. Press ? for the keys.", { title }),
     })
   );
-  const keys = [...(walk ? RUN_KEYS : []), ...KEYS].flatMap(([name, what]) => [
+  const own = walk ? KEYS.filter(([name]) => name !== "← →") : KEYS; // of a run these keys go by events
+  const keys = [...(walk ? RUN_KEYS : []), ...own].flatMap(([name, what]) => [
     make("dt", {}, t(name)),
     make("dd", {}, t(what)),
   ]);
@@ -165,7 +166,7 @@ function bar(
       : null,
     ...colors,
   );
-  const name = [make("strong", {}, title), make("span", { class: "muted facts" }, facts.filter(Boolean).join(" · "))];
+  const name = [make("strong", { title }, title), make("span", { class: "muted facts" }, facts.filter(Boolean).join(" · "))];
   const space = make("span", { class: "space" });
   if (walk)
     return make(
@@ -208,9 +209,14 @@ function drawLegend(
   /** @type {import("./theme.js").Theme} */ theme,
 ) {
   const known = high >= low;
-  const [from, to] = known ? [overlay.text(low), overlay.text(high)] : [t("nothing to show"), ""];
-  legend.setAttribute("aria-label", t("{label}, from {from} to {to}", { label: t(overlay.label), from, to }));
-  const stops = Array.from({ length: 8 }, (_, i) => heatColor(i / 7, theme.dark));
+  const one = known && overlay.text(low) === overlay.text(high);
+  const [from, to] = one
+    ? [t("all {value}", { value: overlay.text(low) }), ""]
+    : known
+      ? [overlay.text(low), overlay.text(high)]
+      : [t("nothing to show"), ""];
+  legend.setAttribute("aria-label", one ? `${t(overlay.label)}, ${from}` : t("{label}, from {from} to {to}", { label: t(overlay.label), from, to }));
+  const stops = Array.from({ length: 8 }, (_, i) => heatColor(low === high ? 0.5 : i / 7, theme.dark));
   const strip = make("div", { class: "legend-strip" });
   strip.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
   legend.replaceChildren(

@@ -89,7 +89,9 @@ export function drawFrameTitle(
     if (!text || x > right - 16) continue;
     const crossing = b.ports.filter((port) => port > x - 6 && port < x + measure(text, font) + 6);
     const after = crossing.length ? Math.max(...crossing) + 8 : x;
-    const fits = after + measure(text, font) <= right;
+    // A title makes way for lines only where what follows it has room there too.
+    const rest = font === "title" && b.words.subtitle ? 7 + measure(b.words.subtitle, "detail") : 0;
+    const fits = after + measure(text, font) + rest <= right;
     if (fits) x = after;
     const shown = elide(text, right - x, font, measure);
     const width = measure(shown, font);

@@ -72,7 +72,9 @@ export class Timeline {
   totals() {
     const { events } = this.run;
     const us = events.reduce((sum, event) => sum + event.us, 0);
-    return t("{n} events · {time}", { n: events.length.toLocaleString("en"), time: seconds(us) });
+    const count =
+      events.length === 1 ? t("1 event") : t("{n} events", { n: events.length.toLocaleString("en") });
+    return us ? `${count} · ${seconds(us)}` : count;
   }
 
   setTheme(/** @type {Theme} */ theme) {

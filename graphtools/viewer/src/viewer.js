@@ -298,6 +298,7 @@ export class Viewer {
     const sizes = `${this.details?.element.hidden} ${this.minimap.canvas.style.width} ${this.camera.width}`;
     if (sizes === this.coverSizes) return;
     this.coverSizes = sizes;
+    this.camera.covered.corner = this.minimap.canvas.offsetHeight;
     this.camera.covered.right = (this.details?.element.offsetWidth ?? 0) + this.minimap.canvas.offsetWidth + 8;
   }
 

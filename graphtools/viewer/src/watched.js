@@ -42,6 +42,7 @@ async function watchedOne(
   } else if (parameter >= 0) {
     const keys = keysAt(run, parameter, position);
     key = ofGrad ? keys.grad : keys.value;
+    if (!key && !run.accumulated.has(parameter)) return wrong(t("No gradient arrives here in this run."));
     if (!key) return later(t("No gradient has arrived."));
   } else return wrong(t("No operation and no parameter has this name; an expression needs Python."));
   const found = await look(key);

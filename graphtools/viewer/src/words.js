@@ -91,7 +91,7 @@ export function operationWords(model, node, whole, within) {
     return {
       title: "output",
       detail: "",
-      subtitle: node.specs.length > 1 ? `${node.specs.length} tensors` : node.shape,
+      subtitle: keysOf(node) || (node.specs.length > 1 ? `${node.specs.length} tensors` : node.shape),
     };
   if (node.kind === "constant")
     return { title: lastWord(node.target) || node.name, detail: "", subtitle: node.specs[0] ?? "constant" };
@@ -106,6 +106,12 @@ export function operationWords(model, node, whole, within) {
     };
   }
   return { title: lastWord(node.target), detail: "", subtitle: place(node) || relative(node.scope, within) };
+}
+
+/** The keys under which a model returned its tensors, where it returned them by name: `logits, loss`. */
+function keysOf(/** @type {GraphNode} */ node) {
+  const keys = node.paths.map((path) => path.split(".")[0]);
+  return keys.length && keys.every((key) => key && !/^\d+$/.test(key)) ? [...new Set(keys)].join(", ") : "";
 }
 
 /** Whether another operation ran there than the program has. */

@@ -291,9 +291,9 @@ export class Inspector {
       const pass = this.values.chosenPass();
       const at = pass ? Math.min(this.position, pass.stop - 1) : this.position;
       const found = await this.looks.explain(item.node, at);
-      return [this.values.passChooser(), ...whyBody(found, (row, text) => this.details.link(row, text))].filter(
-        (part) => part !== null,
-      );
+      const rowOf = (/** @type {string} */ name) => this.model.nodes.findIndex((node) => node.name === name);
+      const body = whyBody(found, (row, text) => this.details.link(row, text), rowOf);
+      return [this.values.passChooser(), ...body].filter((part) => part !== null);
     }
     if (tab === "source") {
       const node = this.model.nodes[item.node];

@@ -7,7 +7,7 @@ import { t } from "../language.js";
  * and False of a bool tensor in Python's words. JSON does not tell 3.0 from 3, so whole numbers are in full to a million.
  */
 export function number(/** @type {number | string | boolean | null | undefined} */ value) {
-  if (value === null || value === undefined) return t("none");
+  if (value === null || value === undefined) return "–";
   if (typeof value === "string") return value;
   if (typeof value === "boolean") return value ? "True" : "False";
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
@@ -20,7 +20,7 @@ export function number(/** @type {number | string | boolean | null | undefined} 
 
 /** A share as a percentage. */
 export function percent(/** @type {number} */ share) {
-  if (share === 0 || share === 1) return share ? t("all") : t("none");
+  if (share === 0 || share === 1) return share ? t("all") : "0";
   const value = share * 100;
   if (value < 0.0005) return "< 0.001 %"; // neither of the two may be rounded to none or all
   if (value > 99.9995) return "> 99.999 %";
@@ -41,12 +41,14 @@ const RATIO = { low: 1e-5, high: 1e-1 };
  * What stands out in a value and its gradient, as sentences.
  * @param {any} value summary of the value, or null
  * @param {any} grad summary of its gradient, or null
+ * @param {boolean} [isMadeZero] zeros are what the operation makes
  * @returns {Warning[]}
  */
-export function warningsOf(value, grad) {
+export function warningsOf(value, grad, isMadeZero = false) {
   const found = /** @type {Warning[]} */ ([]);
   for (const entry of [value, grad]) {
     const isValue = entry === value;
+    if (isValue && isMadeZero && !entry?.nan && !entry?.inf) continue;
     if (!entry || entry.lost || entry.text !== undefined) continue;
     if (entry.nan || entry.inf)
       found.push({
@@ -74,6 +76,18 @@ export function warningsOf(value, grad) {
       bad: false,
     });
   return found;
+}
+
+/** Whether an operation makes zeros: `torch.zeros`, `x.new_zeros`, `x.zero_`, `torch.zeros_like`. */
+export function makesZeros(/** @type {string} */ target) {
+  return /(^|\.)(new_)?zeros(_like)?$|\.zero_$/.test(target);
+}
+
+/** The one number of a tensor of one element. */
+export function onlyNumber(/** @type {any} */ entry) {
+  if (entry.nan) return "nan";
+  if (entry.inf) return entry.line?.includes("-Inf!") ? "-inf" : "inf";
+  return number(entry.min);
 }
 
 function counted(/** @type {number} */ count, /** @type {string} */ word) {

@@ -4,7 +4,7 @@ import { t, word } from "../language.js";
 import { make } from "../dom.js";
 import { curve, grid, histogram, plane } from "./figures.js";
 import { keepingFocus } from "./focus.js";
-import { number, percent, warningsOf } from "./numbers.js";
+import { number, onlyNumber, percent, warningsOf } from "./numbers.js";
 
 /** @typedef {import("./looks.js").Looks} Looks */
 /** @typedef {import("./pixels.js").Picture} Picture */
@@ -13,28 +13,33 @@ import { number, percent, warningsOf } from "./numbers.js";
 /**
  * A table of the numbers of one or two tensors; a column each.
  * @param {[string, any][]} columns heading and summary
+ * @param {boolean} [isMadeZero] zeros are what the operation makes
  */
-export function numbersTable(columns) {
+export function numbersTable(columns, isMadeZero = false) {
   const shown = columns.filter(([, entry]) => entry && !entry.lost && entry.text === undefined);
   if (!shown.length) return null;
   const rows = /** @type {[string, (entry: any) => string, ((entry: any) => boolean)?][]} */ ([
     [word("type"), (e) => e.spec],
+    [word("value"), onlyNumber, (e) => e.nan + e.inf > 0],
     [word("elements"), (e) => e.elements.toLocaleString("en")],
     [word("mean"), (e) => number(e.mean)],
     [word("std"), (e) => number(e.std)],
     [word("min"), (e) => number(e.min)],
     [word("max"), (e) => number(e.max)],
     [word("norm"), (e) => number(e.norm)],
-    [word("zeros"), (e) => percent(e.zeros), (e) => e.elements > 1 && e.zeros === 1],
+    [word("zeros"), (e) => percent(e.zeros), (e) => e.elements > 1 && e.zeros === 1 && !(isMadeZero && e === columns[0][1])],
     [
       word("NaN, infinite"),
-      (e) => (e.nan || e.inf ? `${e.nan.toLocaleString("en")}, ${e.inf.toLocaleString("en")}` : t("none")),
+      (e) => (e.nan || e.inf ? `${e.nan.toLocaleString("en")}, ${e.inf.toLocaleString("en")}` : "0"),
       (e) => e.nan + e.inf > 0,
     ],
   ]);
+  const single = shown.every(([, entry]) => entry.elements === 1);
+  // Of one number, that number says it all.
+  const told = rows.filter(([name]) => name === "type" || (name === "value") === single);
   const same = shown.length === 2 && shown[0][1].spec === shown[1][1].spec;
   const head = make("tr", {}, make("td", {}), ...shown.map(([name]) => make("th", { scope: "col" }, t(name))));
-  const body = rows.map(([name, text, isBad]) =>
+  const body = told.map(([name, text, isBad]) =>
     make(
       "tr",
       {},
@@ -49,6 +54,8 @@ export function numbersTable(columns) {
     ),
   );
   const notes = shown.map(([, entry]) => entry.note).filter(Boolean);
+  if (!single && shown.some(([, { nan, inf, elements }]) => nan + inf > 0 && nan + inf < elements))
+    notes.push(t("mean, std, min, max and norm are of the finite ones"));
   return make(
     "div",
     {},
@@ -63,7 +70,7 @@ export function histograms(
   /** @type {number} */ width,
   /** @type {Ink} */ ink,
 ) {
-  const shown = columns.filter(([, entry]) => entry?.histogram);
+  const shown = columns.filter(([, entry]) => entry?.histogram && entry.elements > 1);
   if (!shown.length) return null;
   const wide = Math.floor((width - 14 * (shown.length - 1)) / shown.length);
   return make(
@@ -76,8 +83,8 @@ export function histograms(
 }
 
 /** The cards that say what stands out. */
-export function warnings(/** @type {any} */ value, /** @type {any} */ grad) {
-  return warningsOf(value, grad).map(({ text, bad }) =>
+export function warnings(/** @type {any} */ value, /** @type {any} */ grad, isMadeZero = false) {
+  return warningsOf(value, grad, isMadeZero).map(({ text, bad }) =>
     make("p", { class: bad ? "warning bad-card" : "warning", role: bad ? "alert" : "note" }, text),
   );
 }
@@ -116,7 +123,7 @@ export class PictureView {
    */
   show(entry, width, ink, name) {
     this.turn++;
-    const pictures = /** @type {Picture[]} */ (entry.pictures ?? []);
+    const pictures = /** @type {Picture[]} */ (entry.elements === 1 ? [] : (entry.pictures ?? []));
     if (!pictures.length || pictures[0].kind === "none") {
       this.element.replaceChildren(pictures.length ? make("p", { class: "muted small" }, pictures[0].caption) : "");
       return;

@@ -2,7 +2,7 @@
 
 import { t, word } from "../language.js";
 import { make } from "../dom.js";
-import { gradientAt } from "./numbers.js";
+import { gradientAt, makesZeros } from "./numbers.js";
 import { PictureView, histograms, numbersTable, plainWords, warnings } from "./tensor_view.js";
 
 /** @typedef {import("./inspector.js").Inspector} Inspector */
@@ -89,10 +89,11 @@ export class Values {
     ]);
     // The picture stands in the panel now: a late answer must not paint over that of another box.
     if (this.panel.isTurn(turn)) this.picture.show(value, this.panel.inner, this.panel.ink, t("output"));
+    const isMadeZero = makesZeros(this.panel.model.nodes[row].target);
     return [
       ...choosers,
-      ...warnings(value, grad),
-      numbersTable(columns),
+      ...warnings(value, grad, isMadeZero),
+      numbersTable(columns, isMadeZero),
       histograms(columns, this.panel.inner, this.panel.ink),
       this.picture.element,
     ].filter((part) => part !== null);

@@ -192,6 +192,7 @@ export class Watching {
     this.said.hidden = !text;
     this.said.className = bad ? "warning bad-card small" : "muted small";
     this.said.textContent = text;
+    if (bad) this.said.scrollIntoView({ block: "nearest" });
   }
 
   /** Shows the position and the breakpoints. */

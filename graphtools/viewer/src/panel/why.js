@@ -7,22 +7,40 @@ import { percent } from "./numbers.js";
 /**
  * @param {any} found as graphtools.answering tells it, or null
  * @param {(row: number, text: string) => HTMLElement} link a button that selects a row
+ * @param {(name: string) => number} rowOf the row of a node; -1 if it is not drawn
  * @returns {HTMLElement[]}
  */
-export function whyBody(found, link) {
+export function whyBody(found, link, rowOf) {
   if (!found) return [make("p", { class: "muted" }, t("There is nothing to explain here."))];
   const name = (/** @type {{row: number, name: string}} */ { row, name: text }) =>
     row >= 0 ? link(row, text) : make("span", {}, text);
   return [
-    ...found.origins.map((/** @type {any} */ origin) => originCard(origin, name)),
+    ...found.origins.map((/** @type {any} */ origin) =>
+      originCard(origin, name, linked(origin.reason, (text) => name({ row: rowOf(text), name: text }))),
+    ),
     ruleCard(found),
     ...arrivals(t("What arrived"), found.arrivals, name, found.sum),
     ...arrivals(t("What it sent on"), found.sent, name, ""),
     make("h3", {}, t("In one line")),
     line(t("value"), found.value),
     line(t("gradient"), found.gradient),
-    ...found.notes.map((/** @type {string} */ note) => make("p", { class: "muted small" }, note)),
+    ...told(found.notes).map((note) => make("p", { class: "muted small" }, note)),
   ].filter((part) => part !== null);
+}
+
+/** A reason, with a link in place of the call that a person at a prompt would type: `explain('sub') says why`. */
+function linked(/** @type {string} */ reason, /** @type {(name: string) => HTMLElement} */ link) {
+  const found = /: explain\('([^']+)'\) says why/.exec(reason);
+  if (!found) return [reason];
+  const after = reason.slice(found.index + found[0].length);
+  return [reason.slice(0, found.index), `; ${t("see why at")} `, link(found[1]), after];
+}
+
+/** The notes without what the panel's top says already, and without calls that only a prompt takes. */
+function told(/** @type {string[]} */ notes) {
+  return notes
+    .filter((note) => !note.startsWith("edited: "))
+    .map((note) => note.replace(/; explain\(\.\.\., check=True\).*$/, ""));
 }
 
 function line(/** @type {string} */ name, /** @type {string} */ text) {
@@ -87,7 +105,11 @@ const TROUBLES = /** @type {Record<string, string>} */ ({
 });
 
 /** The way back to where a zero, missing or non-finite number began. */
-function originCard(/** @type {any} */ origin, /** @type {(entry: any) => HTMLElement} */ name) {
+function originCard(
+  /** @type {any} */ origin,
+  /** @type {(entry: any) => HTMLElement} */ name,
+  /** @type {(string | HTMLElement)[]} */ reason,
+) {
   const others = origin.others
     ? origin.others === 1
       ? t("1 more place does the same on other ways.")
@@ -117,7 +139,7 @@ function originCard(/** @type {any} */ origin, /** @type {(entry: any) => HTMLEl
       "p",
       {},
       make("strong", {}, `${t(TROUBLES[`${origin.trouble} ${origin.side}`] ?? `${origin.trouble} ${origin.side}`)}: `),
-      origin.reason,
+      ...reason,
     ),
     steps.length ? make("ol", {}, ...steps) : null,
     others ? make("p", { class: "small" }, others) : null,
