@@ -54,7 +54,7 @@ class Group:
 
         layers = freeze((moved(path), layer) for path, layer in plan.layers.items())
         types = {moved(path): kind for path, kind in plan.types.items()}
-        types[scope] = "".join(word.title() for word in self.name.split("_"))
+        types[scope] = _class_of(self.name)
         return replace(plan, nodes=freeze(nodes.items()), layers=layers, types=freeze(types.items()))
 
 
@@ -104,6 +104,62 @@ class Ungroup:
             (moved(path) if is_inside(path) else path, kind) for path, kind in plan.types.items() if path != self.scope
         )
         return replace(plan, nodes=nodes, layers=layers, types=types)
+
+
+@dataclass(frozen=True, slots=True)
+class RenameGroup:
+    """Gives the module at `scope` another name; what is in it keeps its own. A class that was called after the module
+    is called after it again."""
+
+    scope: str
+    name: str
+
+    def apply(self, plan: Plan) -> Plan:
+        check_name(self.name)
+        head, _, old = self.scope.rpartition(".")
+        inside = [node for node in plan.nodes.values() if _is_in(module_path(node.scope), self.scope)]
+        if not inside or self.scope in plan.layers:
+            groups = {_home(plan, node) for node in plan.nodes.values()} | {*plan.types} - {""}
+            raise missing("group", self.scope, groups)
+        if self.name == old:
+            return plan
+        if old.isdigit():
+            raise DraftError(f"{self.scope!r} is a place in a list of modules, which has a number and no name")
+        scope = f"{head}.{self.name}" if head else self.name
+        paths = {*plan.layers, *plan.types, *(_home(plan, node) for node in plan.nodes.values())}
+        if any(_is_in(path, scope) for path in paths):
+            raise DraftError(f"a module is called {scope!r} already")
+        depth = self.scope.count(".")
+
+        def moved(path: str) -> str:
+            if not _is_in(module_path(path), self.scope):
+                return path
+            words = path.split(".")
+            words[depth] = self.name + words[depth][len(old) :]  # with the number of the call
+            return ".".join(words)
+
+        nodes = freeze(
+            (name, replace(node, scope=moved(node.scope)) if node.kind == "call" else node)
+            for name, node in plan.nodes.items()
+        )
+        layers = freeze((moved(path), layer) for path, layer in plan.layers.items())
+        types = {moved(path): kind for path, kind in plan.types.items()}
+        if types.get(scope) == _class_of(old):
+            types[scope] = _class_of(self.name)
+        positions = freeze(
+            (f"{moved(key[:-1])}/" if key.endswith("/") else key, at) for key, at in plan.positions.items()
+        )
+        return replace(plan, nodes=nodes, layers=layers, types=freeze(types.items()), positions=positions)
+
+
+def _is_in(path: str, scope: str) -> bool:
+    """Whether a path is that of a module or of what is in it."""
+    return (path + ".").startswith(scope + ".")
+
+
+def _class_of(name: str) -> str:
+    """The class of a group that is called so: `EncoderBlock` of `encoder_block`."""
+    return "".join(word.title() for word in name.split("_"))
 
 
 @dataclass(frozen=True, slots=True)

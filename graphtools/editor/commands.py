@@ -5,23 +5,24 @@ A value is named `[node, path]`, a place in the drawing `[x, y]`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graphtools.drafting import edits as e
 from graphtools.drafting.documents import clip_from_json, clip_to_json, parse_spec
 from graphtools.drafting.draft import Draft
-from graphtools.drafting.grouping import Clip, Group, Paste, Ungroup, clipped
+from graphtools.drafting.grouping import Clip, Group, Paste, RenameGroup, Ungroup, clipped
 from graphtools.drafting.making import New
-from graphtools.drafting.plan import OPEN, OUTPUT, Place, places
+from graphtools.drafting.plan import OPEN, OUTPUT, Layer, Place, Plan, places
 from graphtools.drafting.targets import required_ports
-from graphtools.editor.drawing import groups
+from graphtools.editor.drawing import groups, home
 from graphtools.editor.first_settings import first_settings
-from graphtools.editor.forms import read_values
+from graphtools.editor.forms import form, read_values
 from graphtools.editor.ports import own_entries
 from graphtools.errors import DraftError, missing
-from graphtools.graph import Ref, Spec, freeze
+from graphtools.graph import Node, Ref, Spec, freeze, module_path
 from graphtools.palette import find_entry
 
 Args = Mapping[str, Any]
@@ -113,8 +114,12 @@ def _splice(draft: Draft, args: Args) -> None:
 
 
 def _add_input(draft: Draft, args: Args) -> None:
-    spec = parse_spec(args["spec"]) if args.get("spec") else None
-    draft.apply(e.AddInput(args["name"], spec))
+    draft.apply(e.AddInput(args["name"], _spec(args["spec"]) if args.get("spec") else None))
+
+
+def _spec(written: str) -> Spec:
+    """A type as people write it: `3, 32, 32` is `[3, 32, 32]`."""
+    return parse_spec(f"[{written}]" if re.fullmatch(r"\s*\w+\s*(,\s*\w+\s*)+,?\s*", written) else written)
 
 
 def _connect(draft: Draft, args: Args) -> None:
@@ -139,17 +144,63 @@ def _replace(draft: Draft, args: Args) -> None:
 
 
 def _set(draft: Draft, args: Args) -> None:
-    if draft.plan[args["node"]].kind == "input":
-        draft.set_input(args["node"], args["values"]["spec"])
+    """Sets what a form sends; a field that was emptied, "", and has no default is to be filled again."""
+    name, values = args["node"], dict(args["values"])
+    if draft.plan[name].kind == "input":
+        draft.set_input(name, _spec(values["spec"]))
+        return
+    (key, value), *more = values.items()
+    if value == "" and not more and any(f["name"] == key and f["required"] for f in form(draft, name)["parameters"]):
+        draft.apply(Unset(name, key))
     else:
-        draft.set(args["node"], read_values(draft, args["node"], args["values"]))
+        draft.set(name, read_values(draft, name, values))
+
+
+@dataclass(frozen=True, slots=True)
+class Unset:
+    """Takes a setting of a module, or an argument of a call, away, so that it is needed again."""
+
+    name: str
+    setting: str
+
+    def apply(self, plan: Plan) -> Plan:
+        path = plan.path(plan[self.name])
+        if path is None:
+            return e.Set(self.name, {self.setting: OPEN}).apply(plan)
+        layer = plan.layers[path]
+        kept = freeze((key, value) for key, value in (layer.settings or {}).items() if key != self.setting)
+        changed = Layer(layer.target, kept, layer.origin)
+        return replace(plan, layers=freeze((key, changed if key == path else old) for key, old in plan.layers.items()))
 
 
 def _copy(draft: Draft, args: Args) -> dict[str, Any]:
     clip = clipped(draft.plan, tuple(args["nodes"]), args.get("scope") or "")
     outside = {ref.node for node in clip.nodes for ref in node.refs()} - {node.name for node in clip.nodes}
-    positions = {name: list(at) for name, at in draft.plan.positions.items() if name in set(args["nodes"])}
+    positions = {name: list(at) for name, at in _clip_positions(draft.plan, clip).items()}
     return {"clip": clip_to_json(clip), "outside": sorted(outside), "positions": positions}
+
+
+def _clip_positions(plan: Plan, clip: Clip) -> dict[str, tuple[float, float]]:
+    """Where what was copied stands: nodes by their names, modules by their paths in the clip and "/"."""
+    found = {node.name: plan.positions[node.name] for node in clip.nodes if node.name in plan.positions}
+    for node in clip.nodes:
+        for path, there in zip(_above(_clip_home(clip, node)), _above(home(plan, plan[node.name])), strict=False):
+            if f"{there}/" in plan.positions:
+                found[f"{path}/"] = plan.positions[f"{there}/"]
+    return found
+
+
+def _clip_home(clip: Clip, node: Node) -> str:
+    """The path in the clip of the module that holds a node; "" where none does."""
+    path = module_path(node.scope)
+    is_layer = path in clip.layers and clip.layers[path].target == node.target
+    return path.rpartition(".")[0] if is_layer else path
+
+
+def _above(path: str) -> list[str]:
+    """A path and those of the modules around it, the innermost first."""
+    words = path.split(".") if path else []
+    return [".".join(words[:n]) for n in range(len(words), 0, -1)]
 
 
 def _paste(draft: Draft, args: Args) -> None:
@@ -161,7 +212,7 @@ def _duplicate(draft: Draft, args: Args) -> None:
     clip = clipped(draft.plan, tuple(args["nodes"]), args.get("scope") or "")
     inside = {node.name for node in clip.nodes}
     outside = {ref.node for node in clip.nodes for ref in node.refs()} - inside
-    positions = {name: draft.plan.positions[name] for name in inside if name in draft.plan.positions}
+    positions = _clip_positions(draft.plan, clip)
     _pasted(draft, clip, {**args, "connect": {name: [name, []] for name in outside}, "positions": positions})
 
 
@@ -171,12 +222,15 @@ def _pasted(draft: Draft, clip: Clip, args: Args) -> None:
     draft.apply(Paste(clip, args.get("scope") or "", given))
     new = [name for name in draft.plan.nodes if name not in before.nodes]
     dx, dy = _point(args.get("shift") or [40, 40])
+    copies: dict[str, str] = {}  # of each node, and of each module by its path and "/"
+    for name, node in zip(new, clip.nodes, strict=True):
+        copies[node.name] = name
+        copied = _above(home(draft.plan, draft.plan[name]))
+        copies.update(
+            (f"{path}/", f"{copy}/") for path, copy in zip(_above(_clip_home(clip, node)), copied, strict=False)
+        )
     known = args.get("positions") or {}
-    moved = {
-        name: (known[node.name][0] + dx, known[node.name][1] + dy)
-        for name, node in zip(new, clip.nodes, strict=True)
-        if node.name in known
-    }
+    moved = {copies[key]: (x + dx, y + dy) for key, (x, y) in known.items() if key in copies}
     draft.amend(e.Move(moved).apply(draft.plan))
 
 
@@ -196,6 +250,12 @@ def _group(draft: Draft, args: Args) -> None:
     made = [path for path in groups(draft.plan) if path not in before and path.rpartition(".")[2] == args["name"]]
     if made and args.get("at"):
         draft.amend(e.Move({f"{made[0]}/": _point(args["at"])}).apply(draft.plan))
+
+
+def _rename_group(draft: Draft, args: Args) -> dict[str, Any]:
+    draft.apply(RenameGroup(args["scope"], args["name"]))
+    head = args["scope"].rpartition(".")[0]
+    return {"scope": f"{head}.{args['name']}" if head else args["name"]}
 
 
 def _simplify(draft: Draft, args: Args) -> dict[str, Any]:
@@ -225,6 +285,8 @@ _COMMANDS: dict[str, Callable[[Draft, Args], dict[str, Any] | None]] = {
     "duplicate": _duplicate,
     "fix": _fix,
     "group": _group,
+    "rename group": _rename_group,
+    "text": lambda draft, args: {"text": draft.to_json()},
     "simplify": _simplify,
     "decompose": _decompose,
     "place": _place_boxes,

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphtools.drafting.draft import Draft
 from graphtools.drafting.edits import Edit
-from graphtools.drafting.plan import Plan
+from graphtools.drafting.plan import OUTPUT, Plan
 from graphtools.drafting.problems import Problem
 from graphtools.drafting.settings import parameters_of
 from graphtools.drafting.shapes import Shapes
@@ -22,8 +22,23 @@ Json = dict[str, Any]
 
 def drawn_nodes(draft: Draft) -> dict[str, Json]:
     """Every node by its name, in the order of the plan."""
-    shapes = draft.shapes
-    return {name: _node(draft, node, shapes) for name, node in draft.plan.nodes.items()}
+    shapes, unused = draft.shapes, unused_nodes(draft.plan)
+    return {name: _node(draft, node, shapes, name in unused) for name, node in draft.plan.nodes.items()}
+
+
+def unused_nodes(plan: Plan) -> frozenset[str]:
+    """The operations on which nothing depends that the graph gives, so that they are not in the code; none while there
+    is no output."""
+    ordered, _ = plan.order()
+    if OUTPUT not in plan.nodes:
+        return frozenset()
+    needed: set[str] = set()
+    for node in reversed(ordered):
+        if node.name in needed or node.kind == "output" or not needed.isdisjoint(node.writes):
+            needed.add(node.name)
+            needed.update(ref.node for ref in node.refs())
+            needed.update(node.after)
+    return frozenset(node.name for node in ordered if node.kind == "call" and node.name not in needed)
 
 
 def drawn_rest(draft: Draft) -> Json:
@@ -66,7 +81,7 @@ def home(plan: Plan, node: Node) -> str:
     return path.rpartition(".")[0] if plan.path(node) is not None else path
 
 
-def _node(draft: Draft, node: Node, shapes: Shapes) -> Json:
+def _node(draft: Draft, node: Node, shapes: Shapes, is_unused: bool) -> Json:
     plan = draft.plan
     layer = plan.layer(node)
     path = plan.path(node)
@@ -102,6 +117,8 @@ def _node(draft: Draft, node: Node, shapes: Shapes) -> Json:
             found["kept"] = layer.origin
     if node.name in plan.modes:
         found["mode"] = plan.modes[node.name]
+    if is_unused:
+        found["unused"] = True
     fault = shapes.faults.get(node.name)
     if fault is not None and fault.is_own:
         found["fault"] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 from test_app import app, url  # noqa: E402, F401  the same server and tabs
 
 expect = playwright.expect
+KEYS = ("Enter", "Escape", "Tab", "Control+c", "Control+v", "Control+d", "F2")
 AXE = Path(gt.__file__).parent / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -158,6 +160,41 @@ class Builder:
     def type_of(self, key):
         return self.box(key).locator(".type")
 
+    def types(self, *words):
+        """Presses keys one after another, with no wait at all: a word that is no key letter by letter."""
+        for word in words:
+            for key in (word,) if word in KEYS else word:
+                self.page.keyboard.press(key)
+
+    def takes(self):
+        """What each node takes, once nothing is under way."""
+        return json.loads(
+            self.page.locator(".editor-host").evaluate(
+                "async el => { const { turns, draft } = el.graphtools.editor;"
+                " while (!turns.isIdle || draft.busy) await new Promise(r => setTimeout(r, 50));"
+                " return JSON.stringify(Object.fromEntries([...draft.nodes.values()].map("
+                "   node => [node.name, node.in.map(port => port.from?.[0] ?? null)]))) }"
+            )
+        )
+
+    def rect(self, key):
+        """Left, top, right and bottom of a box on the page."""
+        box = self.box(key).bounding_box()
+        return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+    def is_clear(self):
+        """No box covers another, and every edge leads down."""
+        self.takes()
+        crossed = self.page.locator(".editor-host").evaluate(
+            "el => { const { board, level } = el.graphtools.editor;"
+            " const keys = level.boxes.map(({ key }) => key), r = key => board.rectOf(key);"
+            " const over = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width"
+            "   && a.y < b.y + b.height && b.y < a.y + a.height;"
+            " return [...keys.flatMap((a, i) => keys.slice(i + 1).filter(b => over(r(a), r(b))).map(b => [a, b])),"
+            " ...level.edges.filter(e => r(e.from).y + r(e.from).height > r(e.to).y).map(e => [e.from, e.to])] }"
+        )
+        assert crossed == []
+
     def is_sound(self):
         expect(self.problems()).to_have_text("No problems", timeout=20_000)
 
@@ -221,6 +258,29 @@ def test_the_two_layer_net_with_the_keyboard_alone(builder):
     b.box("act").wait_for()
     b.key("Control+Enter")
     b.tab.wait_for_graph()
+
+
+def test_what_is_typed_without_any_pause_is_done_in_its_order(builder):
+    b = builder()
+    b.focus()
+    b.types("i", "f32[B, 3, 32, 32]", "Enter")
+    for word in ("conv2d", "batchnorm2d", "relu", "flatten"):
+        b.types(" ", word, "Enter")
+    b.types("r", "gelu", "Enter", "o", "F2", "last", "Enter", " ", "tanh", "Enter")
+    assert b.takes() == {
+        "x": [], "conv2d": ["x"], "batch_norm2d": ["conv2d"], "relu": ["batch_norm2d"], "last": ["relu"],
+        "tanh": ["last"], "output": ["last"],
+    }  # fmt: skip
+    expect(b.box("last")).to_contain_text("GELU")
+    expect(b.box("tanh")).to_have_attribute("aria-selected", "true")
+    b.types("Control+c", "Control+v")
+    assert "tanh_1" in b.takes()
+    b.is_clear()
+    b.types(" ", "linear", "Enter", "Enter", "Tab", "10", "Enter", "Escape", " ", "relu", "Enter")  # into its form
+    assert b.takes()["relu_1"] == ["linear"]
+    expect(b.box("linear")).to_contain_text("10")
+    b.types(" ", "nothing is called so", "Enter")
+    expect(b.page.locator(".notice").first).to_have_text("Nothing is called nothing is called so.")
 
 
 def test_a_residual_block_with_the_mouse(builder):
@@ -369,6 +429,179 @@ def test_a_group_is_made_opened_and_used_again(builder):
     b.is_sound()
     b.key("k")
     expect(b.page.locator(".code-of")).to_contain_text("class Layer", timeout=20_000)
+
+
+def test_a_group_is_renamed_and_built_on(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    b.add_by_key("linear", "linear")
+    b.add_by_key("relu", "relu")
+    b.add_by_key("linear", "linear_1")
+    b.key("o")
+    b.box("linear").click()
+    b.box("relu").click(modifiers=["Shift"])
+    panel = b.page.locator(".form")
+    expect(panel).to_contain_text("2 boxes selected")
+    expect(panel).to_contain_text("576")
+    panel.get_by_role("button", name="Group").click()
+    expect(b.page.locator(".search h2")).to_have_text("Name of the group")
+    b.tab.picture("build-group-name")
+    b.word("layer")
+    expect(panel.locator('[data-field="name"]')).to_have_value("layer")
+    for text in ("Layer", "576", "takes x", "f32[B, 8]", "gives relu", "f32[B, 64]"):
+        expect(panel).to_contain_text(text)
+    b.key("F2")
+    b.word("stem")
+    b.box("stem/").wait_for()
+    expect(b.box("stem/")).to_have_attribute("aria-selected", "true")
+    b.box("stem/").click(button="right")
+    b.page.get_by_role("menuitem", name="Rename").click()
+    b.word("trunk")
+    b.box("trunk/").wait_for()
+    name = panel.locator('[data-field="name"]')
+    name.fill("linear_1")
+    name.press("Enter")
+    expect(panel.locator(".refused:visible")).to_have_text("a module is called 'linear_1' already")
+    name.fill("head")
+    name.press("Enter")
+    b.box("head/").wait_for()
+    b.key("Control+z")
+    b.box("trunk/").wait_for()
+    b.box("trunk/").click()
+    b.tab.picture("build-group")
+    b.key("Enter")
+    b.page.locator("nav.crumbs button").first.click()
+    expect(b.box("trunk/")).to_have_attribute("aria-selected", "true")
+    b.types("Enter", "u")
+    expect(b.box("trunk/")).to_have_attribute("aria-selected", "true")
+    b.types(" ", "tanh", "Enter")
+    assert b.takes()["tanh"] == ["relu"]
+    assert b.rect("tanh")[1] > b.rect("trunk/")[3]
+    b.is_clear()
+    b.box("trunk/").click()
+    b.key("Control+d")
+    b.box("trunk_1/").wait_for()
+    assert b.rect("trunk_1/")[0] > b.rect("trunk/")[2]
+    b.is_clear()
+    b.box("linear_1").click()
+    b.key("Control+g")
+    b.word("end")
+    expect(b.box("end/")).to_contain_text("1 operation")
+    expect(b.box("end/")).not_to_contain_text("operations")
+
+
+def test_what_is_added_with_nothing_selected_stands_free_and_in_sight(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    b.page.locator(".board").press("Escape")
+    b.page.mouse.move(*b.middle(b.box("x")))  # exactly on a box
+    b.types(" ", "relu", "Enter")
+    b.box("relu").wait_for()
+    b.is_clear()
+    b.page.locator(".board").press("Escape")
+    board = b.page.locator(".board").bounding_box()
+    b.page.mouse.move(board["x"] + 1, board["y"] + 300)
+    b.page.mouse.move(20, 300)  # over the sidebar
+    b.types(" ", "tanh", "Enter")
+    b.box("tanh").wait_for()
+    b.is_clear()
+    left, top, right, bottom = b.rect("tanh")
+    assert left >= board["x"] and right <= board["x"] + board["width"]
+    assert top >= board["y"] and bottom <= board["y"] + board["height"]
+
+
+def test_what_is_inserted_stands_between_its_neighbors_which_make_room(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    for word in ("linear", "relu", "linear"):
+        b.types(" ", word, "Enter")
+    b.types("o")
+    b.is_sound()
+    b.box("linear").click(button="right")
+    b.page.get_by_role("menuitem", name="Insert after it").click()
+    b.search("Dropout")
+    b.box("dropout").wait_for()
+    b.is_clear()
+    assert b.takes()["relu"] == ["dropout"]
+    assert b.rect("linear")[3] < b.rect("dropout")[1] < b.rect("relu")[1] < b.rect("linear_1")[1]
+    b.key("Control+z")  # with the room that was made
+    expect(b.box("dropout")).to_have_count(0)
+    b.is_clear()
+    b.box("linear_1").click()
+    b.set("in_features", "5")
+    b.page.locator(".form .fixes button", has_text="Add Linear(64, 5) between").click()
+    b.box("linear_2").wait_for()
+    b.is_clear()
+    assert b.takes()["linear_1"] == ["linear_2"]
+    b.tab.picture("build-inserted")
+    b.page.locator(".board").press("Escape")
+    b.add_at(60, 120, "Tanh", "tanh")
+    (x, y), (x2, y2) = b.port("relu", "out"), b.port("linear_2", "in")
+    b.drag(b.middle(b.box("tanh")), ((x + x2) / 2, (y + y2) / 2))
+    expect(b.type_of("tanh")).to_have_text("f32[B, 64]")
+    b.is_clear()
+    assert b.takes()["linear_2"] == ["tanh"]
+    b.box("relu").click()
+    b.key("Control+d")
+    b.box("relu_1").wait_for()
+    b.is_clear()
+    b.box("linear_1").click()
+    b.types(" ", "relu", "Enter")
+    b.box("relu_2").wait_for()
+    assert b.rect("relu_2")[1] > b.rect("linear_1")[3]
+    b.is_clear()
+
+
+def test_what_nothing_uses_says_so(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    b.types(" ", "linear", "Enter", "o", " ", "tanh", "Enter", "Escape")
+    assert b.takes()["tanh"] == ["linear"]
+    expect(b.box("tanh").locator(".tag")).to_have_text("unused")
+    expect(b.box("tanh")).to_have_class(re.compile("unused"))
+    expect(b.box("linear")).not_to_have_class(re.compile("unused"))
+    b.page.locator(".form").get_by_role("button", name="1 operation is not used").click()
+    expect(b.box("tanh")).to_have_attribute("aria-selected", "true")
+    expect(b.page.locator(".form")).to_contain_text("it is not in the code")
+    b.tab.picture("build-unused")
+
+
+def test_a_refused_value_is_marked_where_it_stands(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    b.add_by_key("linear", "linear")
+    field = b.page.locator('.form [data-field="out_features"]')
+    field.fill("ten")
+    field.press("Enter")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    said = b.page.locator(".form .refused:visible")
+    expect(said).to_contain_text("out_features: 'ten' is no value")
+    assert field.get_attribute("aria-describedby") == said.get_attribute("id")
+    b.tab.picture("build-refused")
+    field.press("Escape")
+    expect(field).to_have_value("64")
+    expect(field).not_to_have_attribute("aria-invalid", "true")
+    field.fill("ten")
+    field.press("Enter")
+    expect(said).to_be_visible()
+    b.set("out_features", "10")
+    expect(said).to_have_count(0)
+    expect(b.type_of("linear")).to_have_text("f32[B, 10]")
+    field.fill("")
+    field.press("Enter")
+    expect(b.page.locator(".form .bad-card")).to_contain_text("out_features needs a value")
+    expect(field).to_have_value("")
+    expect(field).to_have_attribute("placeholder", "needed")
+
+
+def test_a_copy_of_the_draft_is_given_at_once(builder):
+    b = builder()
+    b.input("3, 32, 32")
+    with b.page.expect_download() as given:
+        b.key("Control+s")
+    assert given.value.suggested_filename.endswith(".json")
+    assert list(gt.Draft.load(given.value.path()).plan.nodes) == ["x"]
+    expect(b.page.locator(".notice").first).to_contain_text("The draft is saved as you work")
 
 
 def test_fifty_edits_are_undone_and_done_again(builder):
@@ -539,6 +772,10 @@ def test_it_fits_the_window(builder, width, height, scheme):
     b.add_by_key("conv2d", "conv2d")
     b.page.wait_for_timeout(1200)
     b.tab.picture(f"build-{scheme}-{width}")
+    b.box("conv2d").click(button="right")
+    expect(b.page.get_by_role("menuitem", name="Rename").locator("kbd")).to_be_visible()
+    b.tab.picture(f"build-menu-{scheme}-{width}")
+    b.page.keyboard.press("Escape")
     assert b.page.get_by_test_id("stMain").evaluate("main => main.scrollHeight - main.clientHeight") <= 0
     assert b.page.locator(".editor-host").bounding_box()["height"] > height * 0.9
     assert b.page.locator(".graphtools.editor").get_attribute("data-theme") == scheme

@@ -183,6 +183,97 @@ def test_a_group_is_copied_as_a_group(asking: Asking) -> None:
     assert asking.rest["positions"]["linear_1"] == [7, 8]
 
 
+def test_a_group_is_renamed_with_all_that_is_in_it(asking: Asking) -> None:
+    lenet(asking)
+    asking.do(do="group", nodes=["conv2d", "relu"], name="block", at=[5, 6])
+    asking.do(do="group", nodes=["conv2d"], name="deep")
+    before = asking.editor.draft.plan
+    assert asking.do(do="rename group", scope="block", name="stem")["scope"] == "stem"
+    assert asking.rest["groups"] == {"stem": "Stem", "stem.deep": "Deep"}
+    assert asking.nodes["conv2d"]["path"] == "stem.deep.conv2d"
+    assert asking.rest["positions"]["stem/"] == [5, 6]
+    assert "block/" not in asking.rest["positions"]
+    assert "self.stem = Stem()" in asking.ask("code")
+    assert asking.do(do="rename group", scope="stem.deep", name="inner")["scope"] == "stem.inner"
+    assert asking.nodes["conv2d"]["path"] == "stem.inner.conv2d"
+    assert asking.rest["undo"] == "rename group"
+    asking.do(do="undo", count=2)
+    assert asking.editor.draft.plan is before
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "said"),
+    [
+        ("block", "1x", "'1x' cannot be a name in Python"),
+        ("block", "linear", "a module is called 'linear' already"),
+        ("blok", "stem", "no group named 'blok'; did you mean 'block'?"),
+    ],
+)
+def test_a_name_that_a_group_cannot_have_is_refused(asking: Asking, scope: str, name: str, said: str) -> None:
+    lenet(asking)
+    asking.do(do="group", nodes=["conv2d", "relu"], name="block")
+    before = asking.editor.draft.plan
+    assert said in asking.do(do="rename group", scope=scope, name=name)["error"]
+    assert asking.editor.draft.plan is before
+
+
+def test_a_renamed_group_of_an_opened_model_keeps_its_weights(tmp_path: Path) -> None:
+    asking = Asking(tmp_path / "resnet.json", source="torchvision:resnet18")
+    value = asking.ask("value", node="fc")
+    asking.do(do="rename group", scope="layer1", name="stage")
+    assert asking.nodes["layer1_0_conv1"]["kept"] == "layer1.0.conv1"
+    assert asking.ask("value", node="fc")["mean"] == value["mean"]
+    assert "which has a number" in asking.do(do="rename group", scope="stage.0", name="first")["error"]
+
+
+def test_copies_stand_as_their_originals_do_with_the_groups_among_them(asking: Asking) -> None:
+    lenet(asking)
+    asking.do(do="move", positions={"conv2d": [0, 10], "relu": [0, 20], "linear": [0, 90]})
+    asking.do(do="group", nodes=["conv2d", "relu"], name="block", at=[5, 6])
+    new = asking.do(do="duplicate", nodes=["conv2d", "relu", "linear"], scope="", shift=[100, 0])["new"]
+    assert new == ["conv2d_1", "relu_1", "linear_1"]
+    assert asking.rest["positions"]["block_1/"] == [105, 6]
+    assert asking.rest["positions"]["relu_1"] == [100, 20]
+    assert asking.rest["positions"]["linear_1"] == [100, 90]
+
+
+def test_operations_on_which_nothing_depends_are_unused(asking: Asking) -> None:
+    lenet(asking)
+    (first,) = asking.do(do="add", target="torch.nn.Tanh", **{"from": ["relu", []]})["new"]
+    (last,) = asking.do(do="add", target="torch.nn.Tanh", **{"from": [first, []]})["new"]
+    assert {name for name, node in asking.nodes.items() if node.get("unused")} == {first, last}
+    assert "tanh" not in asking.ask("code")
+    asking.do(do="output", values=[[last, []]])
+    unused = {name for name, node in asking.nodes.items() if node.get("unused")}
+    assert unused == {"max_pool2d", "flatten", "linear"}
+    assert not any(node.get("unused") for node in Asking(asking.editor.file.with_name("new.json")).nodes.values())
+
+
+def test_an_emptied_field_takes_its_default_or_is_needed_again(asking: Asking) -> None:
+    lenet(asking)
+    asking.do(do="set", node="linear", values={"out_features": ""})
+    (field,) = [f for f in asking.ask("form", node="linear")["parameters"] if f["name"] == "out_features"]
+    assert not field["set"] and field["required"]
+    assert asking.messages() == ["'linear' is a Linear: out_features needs a value"]
+    asking.do(do="undo")
+    assert asking.messages() == []
+
+
+@pytest.mark.parametrize("spec", ["3, 32, 32", "[3, 32, 32]", "f32[3, 32, 32]", " 3,32, 32 "])
+def test_the_type_of_an_input_may_be_its_sizes_alone(asking: Asking, spec: str) -> None:
+    asking.do(do="input", name="x", spec=spec)
+    assert asking.type_of("x") == "f32[3, 32, 32]"
+    asking.do(do="set", node="x", values={"spec": "B, 8"})
+    assert asking.type_of("x") == "f32[B, 8]"
+
+
+def test_the_text_of_a_draft_is_its_file(asking: Asking) -> None:
+    lenet(asking)
+    before = asking.editor.draft.plan
+    assert gt.Draft.from_json(asking.do(do="text")["text"]).plan == before
+    assert asking.editor.draft.plan is before
+
+
 def test_the_search_tells_what_fits(asking: Asking) -> None:
     lenet(asking)
     found = {row["target"]: row for row in asking.ask("find", query="linear", **{"from": ["relu", []]})}

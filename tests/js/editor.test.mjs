@@ -3,10 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { arrange, placeNew } from "../../graphtools/viewer/src/editor/arrange.js";
+import { arrange } from "../../graphtools/viewer/src/editor/arrange.js";
 import { DraftState } from "../../graphtools/viewer/src/editor/draft.js";
 import { levelOf } from "../../graphtools/viewer/src/editor/level.js";
+import { freeNear, placeNew } from "../../graphtools/viewer/src/editor/placing.js";
 import { questions } from "../../graphtools/viewer/src/editor/questions.js";
+import { Turns } from "../../graphtools/viewer/src/editor/turns.js";
 
 const SIZE = { width: 120, height: 50 };
 const size = () => SIZE;
@@ -132,6 +134,104 @@ test("a new box stands below what it takes, over no other", () => {
     assert.ok(known[`n${i}`][1] > known.x[1]);
   }
   assert.equal(overlaps(known), false);
+});
+
+function chain(...names) {
+  return names.map((name, i) => node(name, i ? [names[i - 1]] : []));
+}
+
+test("a box that is put between two stands between them, and all below moves down, at once for all columns", () => {
+  const known = placeNew(levelOf(draft(chain("a", "b", "c")), ""), {}, size);
+  const beside = [known.a[0] + 300, known.c[1]];
+  const far = node("far", [], "");
+  const level = levelOf(draft([...chain("a", "new", "b", "c"), far]), "");
+  const moved = placeNew(level, { ...known, far: beside }, size);
+  const places = { ...known, far: beside, ...moved };
+  assert.equal(places.new[0], known.a[0]);
+  for (const { from, to } of level.edges) assert.ok(places[from][1] + SIZE.height < places[to][1], `${from} ${to}`);
+  assert.equal(places.c[1] - places.b[1], known.c[1] - known.b[1]); // as far from each other as before
+  assert.deepEqual(Object.keys(moved).sort(), ["b", "c", "new"]); // what is in no column of these stays
+  assert.equal(overlaps(places), false);
+});
+
+test("where there is room between two boxes nothing moves", () => {
+  const level = levelOf(draft(chain("a", "new", "b")), "");
+  const moved = placeNew(level, { a: [0, 0], b: [0, 400] }, size);
+  assert.deepEqual(Object.keys(moved), ["new"]);
+  assert.deepEqual(moved.new, [0, 200]);
+});
+
+test("several new boxes of a chain stand below each other, in whatever order they come", () => {
+  const [a, b, c, d] = chain("a", "b", "c", "d");
+  const level = levelOf(draft([a, d, c, b]), "");
+  const places = { a: [0, 0], ...placeNew(level, { a: [0, 0] }, size) };
+  assert.ok(places.a[1] < places.b[1] && places.b[1] < places.c[1] && places.c[1] < places.d[1]);
+});
+
+test("a second box that takes a value stands beside the first, not on its edge", () => {
+  const nodes = [node("a"), node("b", ["a"]), node("new", ["a"])];
+  const places = placeNew(levelOf(draft(nodes), ""), { a: [0, 0], b: [0, 300] }, size);
+  assert.ok(places.new[0] >= SIZE.width && places.new[1] > SIZE.height);
+});
+
+test("a free place is beside what is there", () => {
+  const level = levelOf(draft([node("a")]), "");
+  assert.deepEqual(freeNear([500, 500], SIZE, level, { a: [0, 0] }, size), [500, 500]);
+  const [x] = freeNear([10, 10], SIZE, level, { a: [0, 0] }, size);
+  assert.ok(x >= SIZE.width);
+});
+
+test("a group is unused where all in it is", () => {
+  const unused = { unused: true };
+  const nodes = [node("a", [], "m", unused), node("b", ["a"], "m", unused), node("c", [], "n", unused), node("d", [], "n")];
+  const { boxes } = levelOf(draft(nodes, { m: "", n: "" }), "");
+  assert.deepEqual(
+    boxes.map((box) => [box.key, box.unused]),
+    [
+      ["m/", true],
+      ["n/", false],
+    ],
+  );
+});
+
+const later = (ms) => new Promise((done) => setTimeout(done, ms));
+
+test("actions are done one after another, each after what the one before it asked for", async () => {
+  const done = [];
+  const turns = new Turns((error) => done.push(error.message));
+  assert.equal(turns.settled(), undefined);
+  turns.run(() => done.push("at once"));
+  assert.deepEqual(done, ["at once"]);
+  turns.run(async () => {
+    await later(5);
+    done.push("slow");
+  });
+  assert.equal(turns.isIdle, false);
+  turns.hold(() => {
+    done.push("key");
+    turns.run(() => done.push("of the key"));
+  });
+  assert.equal(turns.held, 1);
+  turns.run(() => {
+    throw new Error("failed");
+  });
+  await turns.run(() => done.push("last"));
+  assert.deepEqual(done, ["at once", "slow", "key", "of the key", "failed", "last"]);
+  assert.equal(turns.held, 0);
+  assert.equal(turns.isIdle, true);
+});
+
+test("actions that look at nothing are under way together, and others wait for them", async () => {
+  const turns = new Turns(() => undefined);
+  let [running, most] = [0, 0];
+  const free = async () => {
+    most = Math.max(most, ++running);
+    await later(5);
+    running--;
+  };
+  for (let i = 0; i < 3; i++) turns.run(free, true);
+  await turns.run(() => assert.equal(running, 0));
+  assert.equal(most, 3);
 });
 
 test("commands that wait go together, in order, and each gets its own result", async () => {

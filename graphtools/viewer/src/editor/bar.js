@@ -2,16 +2,16 @@
 
 import { make } from "../dom.js";
 import { compactNumber } from "../words.js";
-import { bytes } from "./form.js";
 import { KEYS } from "./keys.js";
 import { above } from "./level.js";
+import { bytes } from "./summaries.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */
 
 export function buildBar(/** @type {Editor} */ editor) {
   const button = (/** @type {string} */ text, /** @type {string} */ key, /** @type {() => unknown} */ act, more = "") =>
-    make("button", { onclick: () => void act(), title: key ? `${t(text)} (${key})` : t(text), class: more }, t(text));
+    make("button", { onclick: () => void editor.turns.run(act), title: key ? `${t(text)} (${key})` : t(text), class: more }, t(text));
   const crumbs = make("nav", { class: "crumbs", "aria-label": t("Where you are") });
   const undo = button("Undo", "Ctrl+Z", () => editor.changes.undo());
   const redo = button("Redo", "Ctrl+Shift+Z", () => editor.changes.redo());
@@ -73,7 +73,7 @@ function crumbsOf(/** @type {Editor} */ editor) {
     const isLast = i === all.length - 1;
     const item = isLast
       ? make("strong", { "aria-current": "location" }, name)
-      : make("button", { class: "plain link", onclick: () => editor.openScope(path) }, name);
+      : make("button", { class: "plain link", onclick: () => editor.turns.run(() => editor.leave(path)) }, name);
     return i ? [make("span", { class: "muted" }, "›"), item] : [item];
   });
 }

@@ -94,6 +94,7 @@ export class Board {
 
   makeBox(/** @type {Box} */ box) {
     const type = box.outs[0]?.type ?? "";
+    const count = box.nodes.length;
     const unseen = [box.mode && t(box.mode), box.bad && t("has a problem")].filter(Boolean).join(", ");
     const port = (
       /** @type {string} */ side,
@@ -108,7 +109,7 @@ export class Board {
     const element = make(
       "div",
       {
-        class: `box ${box.kind} ${box.mode} ${box.bad ? "bad" : ""}`,
+        class: `box ${box.kind} ${box.mode} ${box.bad ? "bad" : ""} ${box.unused ? "unused" : ""}`,
         role: "option",
         "aria-selected": "false",
         "data-key": box.key,
@@ -123,9 +124,10 @@ export class Board {
           { class: "head" },
           make("strong", {}, box.title),
           box.title === box.type.toLowerCase() ? null : make("span", { class: "muted" }, box.type),
+          box.unused ? make("span", { class: "tag" }, t("unused")) : null,
         ),
         box.kind === "group"
-          ? make("div", { class: "detail muted" }, t("{n} operations", { n: box.nodes.length }))
+          ? make("div", { class: "detail muted" }, count === 1 ? t("1 operation") : t("{n} operations", { n: count }))
           : box.detail
             ? make("div", { class: "detail muted" }, box.detail)
             : null,

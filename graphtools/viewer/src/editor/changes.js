@@ -1,6 +1,7 @@
 // What a person does to the draft: each action as commands to Python, with the search where something is to be chosen.
 
 import { arrange } from "./arrange.js";
+import { freeNear, placeNew } from "./placing.js";
 import { askWord } from "./search.js";
 import { t } from "./words.js";
 
@@ -8,9 +9,10 @@ import { t } from "./words.js";
 /** @typedef {import("./level.js").Edge} Edge */
 /** @typedef {import("./draft.js").Value} Value */
 
-const CLIP = "graphtools.clip"; // in the browser's storage, so that another draft can take it
 const STRAIGHT = 30; // pixels within which what is put down is put in line
 const NUDGE_MS = 350; // after the last nudge of a row, which is one step of undo
+const NEW = { width: 140, height: 54 }; // the size of most boxes, for one that is not there yet
+const GAP = 30; // pixels that stay free between a new box and the one that it is connected with
 
 export class Changes {
   /** @param {Editor} editor */
@@ -30,7 +32,7 @@ export class Changes {
     const last = done?.new?.[done.new.length - 1];
     if (select && last && this.editor.draft.nodes.get(last)?.home === this.editor.scope) {
       this.editor.select([last]);
-      this.editor.keepInSight(last);
+      this.editor.keepInSight([last]);
     }
     if (done?.said) this.editor.tell(done.said);
     return done;
@@ -73,26 +75,63 @@ export class Changes {
     return this.editor.draft.run({ do: "move", positions }).then(() => this.editor.fit());
   }
 
-  /** Adds what is chosen in a search: behind a value, on an edge, before a port, or alone. */
+  /**
+   * Adds what is chosen in a search: behind a value, on an edge, before a port, behind what is selected when it is
+   * chosen, or alone.
+   */
   add(
     /** @type {{at?: [number, number], from?: Value, edge?: Edge, to?: [string, (string | number)[]]}} */ where = {},
   ) {
     const { edge, to } = where;
-    const from = where.from ?? (edge || to ? undefined : this.behind());
-    const cursor = where.at ?? (from ? this.below(from[0]) : this.editor.mouse.cursor());
-    const point = this.editor.camera.toPicture(...cursor);
-    const at = where.from || !from ? [this.inLine(point.x, where.from?.[0]), point.y - 10] : null;
-    const title = from
-      ? t("Add behind {name}", { name: from[0] })
-      : edge
-        ? t("Insert on this edge")
-        : t("Add an operation");
+    const source = () => where.from ?? (edge || to ? undefined : this.behind());
+    const from = source();
+    const cursor = where.at ?? (from ? this.below(from[0]) : this.pointer());
+    const title = () => {
+      const giver = source();
+      if (giver) return t("Add behind {name}", { name: giver[0] });
+      return edge ? t("Insert on this edge") : t("Add an operation");
+    };
     this.editor.search.open({
       title,
       at: cursor,
-      find: (query) => this.found(query, edge?.value ?? from, !from && !edge && !to),
-      choose: (row) => void this.addChosen(row.value, { from, edge, to, at }),
+      find: (query) => this.found(query, edge?.value ?? source(), !source() && !edge && !to),
+      choose: (row) => {
+        const giver = source();
+        // Behind what is selected, the place is chosen once its size is known.
+        const at = edge || (giver && !where.from) ? null : this.placeFor(cursor, where);
+        return this.addChosen(row.value, { from: giver, edge, to, at });
+      },
     });
+  }
+
+  /** A free place in the visible part of the board, at a point of it, but below what a value is from. */
+  placeFor(
+    /** @type {[number, number]} */ cursor,
+    /** @type {{from?: Value, to?: [string, (string | number)[]]}} */ { from, to },
+  ) {
+    const { board, camera, level } = this.editor;
+    const [left, top] = this.inside(cursor);
+    const point = camera.toPicture(left, top);
+    const giver = from && this.keyOf(from[0]);
+    const taker = to && this.keyOf(to[0]);
+    let y = point.y - 10;
+    if (giver) y = Math.max(y, board.rectOf(giver).y + board.rectOf(giver).height + GAP);
+    if (taker) y = Math.min(y, board.rectOf(taker).y - NEW.height - GAP);
+    const at = /** @type {[number, number]} */ ([this.inLine(point.x, giver), y]);
+    return freeNear(at, NEW, level, board.positions, (key) => board.sizeOf(key));
+  }
+
+  /** A point of the board, or where that is not to be seen, the nearest that is. @returns {[number, number]} */
+  inside(/** @type {[number, number]} */ [x, y]) {
+    const { width, height } = this.editor.camera;
+    const clamp = (/** @type {number} */ value, /** @type {number} */ size, /** @type {number} */ edge) =>
+      Math.max(edge, Math.min(value, size - edge));
+    return [clamp(x, width, NEW.width / 2 + 12), clamp(y, height, NEW.height + 12)];
+  }
+
+  /** Where the mouse is on the board, or near it. */
+  pointer() {
+    return this.inside(this.editor.mouse.cursor());
   }
 
   async addChosen(/** @type {string} */ target, /** @type {any} */ { from, edge, to, at }) {
@@ -103,7 +142,39 @@ export class Changes {
       return this.run({ do: "insert", node, place, target });
     }
     const done = await this.run({ do: "add", target, from: from ?? null, at, scope: this.editor.scope });
+    if (done && at) await this.clear(done.new.slice(-1));
     if (done && to) await this.editor.draft.run({ do: "connect", from: [done.new[0], []], node: to[0], place: to[1] });
+  }
+
+  /** Applies what would mend a problem. */
+  fix(/** @type {string} */ node, /** @type {string} */ label) {
+    return this.editor.turns.run(() => this.run({ do: "fix", node, label }, false));
+  }
+
+  /** Moves new boxes together to where they cover no other, now that their sizes are known: at `place` or near. */
+  async clear(/** @type {string[]} */ keys, /** @type {[number, number] | null} */ place = null) {
+    const { board, draft, level } = this.editor;
+    const bounds = board.bounds(keys.filter((key) => board.boxOf.has(key)));
+    if (!bounds) return;
+    const others = Object.fromEntries(Object.entries(board.positions).filter(([key]) => !keys.includes(key)));
+    const from = /** @type {[number, number]} */ ([bounds.x + bounds.width / 2, bounds.y]);
+    const [x, y] = freeNear(place ?? from, bounds, level, others, (key) => board.sizeOf(key));
+    const [dx, dy] = [x - Math.round(from[0]), y - Math.round(from[1])];
+    if (!dx && !dy) return;
+    const moved = keys.map((key) => [key, [board.positions[key][0] + dx, board.positions[key][1] + dy]]);
+    board.place({ ...board.positions, ...Object.fromEntries(moved) });
+    await draft.run({ do: "place", positions: Object.fromEntries(moved) });
+  }
+
+  /** Puts a box that is there on an edge, between its ends, which make room. */
+  async splice(/** @type {string} */ key, /** @type {[string, (string | number)[]]} */ [node, place]) {
+    if (!(await this.editor.draft.run({ do: "splice", name: key, node, place }))) return this.sendMoves([key]);
+    const { board, draft, level } = this.editor;
+    const known = { ...draft.positions };
+    delete known[key];
+    const positions = placeNew(level, known, (other) => board.sizeOf(other));
+    board.place({ ...board.positions, ...positions });
+    await draft.run({ do: "place", positions });
   }
 
   /** The value of what is selected: behind it the next is added. @returns {Value | undefined} */
@@ -112,17 +183,22 @@ export class Changes {
     return box?.outs[0]?.value;
   }
 
+  /** The box at this level that a node is, or is in. */
+  keyOf(/** @type {string} */ name) {
+    const { boxes } = this.editor.level;
+    const found = boxes.find(({ nodes, kind }) => kind !== "outside" && nodes.includes(name));
+    return (found ?? boxes.find(({ nodes }) => nodes.includes(name)))?.key ?? name;
+  }
+
   below(/** @type {string} */ name) {
-    const key =
-      this.editor.level.boxes.find(({ nodes, kind }) => kind !== "outside" && nodes.includes(name))?.key ?? name;
-    const { x, y, height } = this.editor.board.rectOf(key);
+    const { x, y, height } = this.editor.board.rectOf(this.keyOf(name));
     const { x: left, y: top } = this.editor.camera.toScreen(x, y + height + 20);
     return /** @type {[number, number]} */ ([left, top]);
   }
 
-  /** The middle of the box `name` if that is close to `x`, so that an edge between them is straight; else `x`. */
-  inLine(/** @type {number} */ x, /** @type {string | undefined} */ name) {
-    const [middle] = this.editor.board.positions[name ?? ""] ?? [Infinity];
+  /** The middle of a box if that is close to `x`, so that an edge between them is straight; else `x`. */
+  inLine(/** @type {number} */ x, /** @type {string | undefined} */ key) {
+    const [middle] = this.editor.board.positions[key ?? ""] ?? [Infinity];
     return Math.abs(middle - x) < STRAIGHT ? middle : x;
   }
 
@@ -143,9 +219,9 @@ export class Changes {
   addInput(/** @type {[number, number] | null} */ at = null) {
     const names = ["x", ...Array.from({ length: 20 }, (_, i) => `x${i + 2}`)];
     const name = names.find((free) => !this.editor.draft.nodes.has(free)) ?? "x";
-    askWord(this.editor.search, t("Type of the input {name}", { name }), "f32[B, 1, 28, 28]", (spec) => {
-      void this.run({ do: "input", name, spec, at });
-    });
+    askWord(this.editor.search, t("Type of the input {name}", { name }), "f32[B, 1, 28, 28]", (spec) =>
+      this.run({ do: "input", name, spec, at }),
+    );
   }
 
   makeOutput() {
@@ -161,16 +237,30 @@ export class Changes {
       title: t("Replace {name} by", { name: box.title }),
       at: this.below(box.key),
       find: (query) => this.found(query, box.ins[0]?.from ?? undefined),
-      choose: (row) => void this.run({ do: "replace", node: box.key, target: row.value }),
+      choose: (row) => this.run({ do: "replace", node: box.key, target: row.value }),
     });
   }
 
   rename() {
-    const box = this.editor.single();
-    if (!box) return;
-    askWord(this.editor.search, t("New name"), box.key, async (name) => {
-      if (await this.editor.draft.run({ do: "rename", node: box.key, name })) this.editor.select([name]);
-    });
+    const [box] = this.editor.boxes();
+    if (!box || box.kind === "outside" || this.editor.selected.size > 1) return;
+    const { search } = this.editor;
+    if (box.kind === "node") askWord(search, t("New name"), box.key, (name) => this.renameNode(box.key, name));
+    else askWord(search, t("New name of the group"), box.title, (name) => this.renameGroup(box.key, name));
+  }
+
+  async renameNode(/** @type {string} */ key, /** @type {string} */ name, refused = this.editor.draft.tell) {
+    if (!(await this.editor.draft.run({ do: "rename", node: key, name }, refused))) return;
+    this.editor.select([name]);
+    this.editor.focus(); // the field that had it went with the old name
+  }
+
+  /** Gives the module of a box another name. */
+  async renameGroup(/** @type {string} */ key, /** @type {string} */ name, refused = this.editor.draft.tell) {
+    const done = await this.editor.draft.run({ do: "rename group", scope: key.slice(0, -1), name }, refused);
+    if (!done) return;
+    this.editor.select([`${done.scope}/`]);
+    this.editor.focus();
   }
 
   /** Connects the selected box's value with a port that is chosen by name. */
@@ -198,7 +288,11 @@ export class Changes {
   }
 
   connect(/** @type {Value} */ from, /** @type {[string, (string | number)[]][]} */ ends) {
-    for (const [node, place] of ends) void this.editor.draft.run({ do: "connect", from, node, place });
+    return Promise.all(ends.map(([node, place]) => this.editor.draft.run({ do: "connect", from, node, place })));
+  }
+
+  disconnect(/** @type {[string, (string | number)[]][]} */ ends) {
+    return Promise.all(ends.map(([node, place]) => this.editor.draft.run({ do: "disconnect", node, place })));
   }
 
   switchMode(/** @type {"bypassed" | "disabled"} */ mode) {
@@ -207,63 +301,5 @@ export class Changes {
     if (!nodes.length) return;
     const on = boxes.some((box) => box.nodes.some((name) => this.editor.draft.nodes.get(name)?.mode !== mode));
     return this.run({ do: mode === "bypassed" ? "bypass" : "disable", nodes, on }, false);
-  }
-
-  // -- copies and groups ---------------------------------------------------------------------------------------------
-
-  async copy(cut = false) {
-    const nodes = this.editor.nodes();
-    if (!nodes.length) return;
-    const done = await this.editor.draft.run({ do: "copy", nodes, scope: this.editor.scope });
-    if (!done) return;
-    localStorage.setItem(CLIP, JSON.stringify({ clip: done.clip, positions: done.positions }));
-    this.editor.tell(t("Copied: {n}", { n: nodes.length }));
-    if (cut) await this.remove();
-  }
-
-  async paste() {
-    const text = localStorage.getItem(CLIP);
-    if (!text) return this.editor.tell(t("Nothing was copied yet."));
-    const { clip, positions } = JSON.parse(text);
-    const corners = /** @type {[number, number][]} */ (Object.values(positions));
-    const point = this.editor.camera.toPicture(...this.editor.mouse.cursor());
-    const shift = corners.length
-      ? [point.x - Math.min(...corners.map(([x]) => x)), point.y - Math.min(...corners.map(([, y]) => y))]
-      : [40, 40];
-    const done = await this.editor.draft.run({ do: "paste", clip, positions, shift, scope: this.editor.scope });
-    if (done) this.selectNew(done.new);
-  }
-
-  async duplicate() {
-    const nodes = this.editor.nodes();
-    if (!nodes.length) return;
-    const done = await this.editor.draft.run({ do: "duplicate", nodes, scope: this.editor.scope });
-    if (done) this.selectNew(done.new);
-  }
-
-  selectNew(/** @type {string[]} */ names) {
-    const boxes = this.editor.level.boxes.filter(
-      ({ nodes, kind }) => kind !== "outside" && nodes.some((name) => names.includes(name)),
-    );
-    this.editor.select(boxes.map(({ key }) => key));
-  }
-
-  group() {
-    const nodes = this.editor.nodes();
-    if (!nodes.length) return this.editor.tell(t("Select the operations that make the group."));
-    let free = "block";
-    for (let n = 1; `${this.editor.scope ? `${this.editor.scope}.` : ""}${free}` in this.editor.draft.groups; n++)
-      free = `block${n}`;
-    const bounds = this.editor.board.bounds(this.editor.selected);
-    askWord(this.editor.search, t("Name of the group"), free, async (name) => {
-      const at = bounds ? [bounds.x + bounds.width / 2, bounds.y] : null;
-      if (await this.editor.draft.run({ do: "group", nodes, name, at })) this.selectNew(nodes);
-    });
-  }
-
-  ungroup() {
-    for (const { kind, key } of this.editor.boxes()) {
-      if (kind === "group") void this.run({ do: "ungroup", scope: key.slice(0, -1) }, false);
-    }
   }
 }

@@ -20,6 +20,7 @@
  * @property {string} [kept] where its weights come from
  * @property {"bypassed" | "disabled"} [mode]
  * @property {boolean} [fault]
+ * @property {boolean} [unused] nothing that the draft gives depends on it
  *
  * @typedef {{message: string, fixes: string[], node?: string, place?: Place, from?: string}} Problem
  * @typedef {{parameters: number, flops: number, bytes: number, unknown: number}} Totals
@@ -46,7 +47,7 @@ export class DraftState {
     this.undo = "";
     this.redo = "";
     this.notes = /** @type {string[]} */ ([]);
-    /** @type {{command: any, done: (result: any) => void}[]} */
+    /** @type {{command: any, done: (result: any) => void, refused: (text: string) => void}[]} */
     this.waiting = [];
     this.busy = false;
   }
@@ -64,13 +65,14 @@ export class DraftState {
 
   /**
    * Has a command carried out, after those before it; commands that wait go together. Gives what Python says of it, with
-   * `new`, the names of new nodes, or null where it was refused, which the person is told.
+   * `new`, the names of new nodes, or null where it was refused, which the person is told, or who asks by `refused`.
    * @param {any} command
+   * @param {(text: string) => void} [refused]
    * @returns {Promise<any>}
    */
-  run(command) {
+  run(command, refused = this.tell) {
     return new Promise((done) => {
-      this.waiting.push({ command, done });
+      this.waiting.push({ command, done, refused });
       if (!this.busy) void this.flush();
     });
   }
@@ -84,8 +86,8 @@ export class DraftState {
         try {
           const { results, picture } = await this.ask("do", { commands, since: this.number });
           await this.take(picture);
-          batch.forEach(({ done }, i) => {
-            if (results[i].error) this.tell(results[i].error);
+          batch.forEach(({ done, refused }, i) => {
+            if (results[i].error) refused(results[i].error);
             done(results[i].error ? null : results[i]);
           });
         } catch (error) {

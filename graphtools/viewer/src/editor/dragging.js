@@ -19,7 +19,7 @@ export function actsOf(/** @type {Editor} */ editor) {
     get selected() {
       return editor.selected;
     },
-    select: (keys, more) => editor.select(keys, more),
+    select: (keys, more) => void editor.turns.run(() => editor.select(keys, more)),
     moved: (keys) => void editor.changes.sendMoves(keys),
     isLoose: (key) => {
       const box = editor.level.boxes.find((found) => found.key === key);
@@ -27,18 +27,21 @@ export function actsOf(/** @type {Editor} */ editor) {
       return box?.kind === "node" && box.ins.length > 0 && box.outs.length > 0 && !isUsed;
     },
     droppedOn: (key, edge) => {
-      const [node, place] = endsOf(edge)[0];
-      void editor.changes.sendMoves([key]);
-      void editor.changes.run({ do: "splice", name: key, node, place }, false);
+      const [end] = endsOf(edge);
+      void editor.turns.run(() => editor.changes.splice(key, end));
     },
     connect: (from, to) => {
       const { value } = port(from);
-      if (value) editor.changes.connect(value, port(to).ends);
+      const { ends } = port(to);
+      if (value) void editor.turns.run(() => editor.changes.connect(value, ends));
     },
     reconnect: (edge, to) => {
       if (to && to.key === edge.to && to.at === edge.in) return;
-      for (const [node, place] of endsOf(edge)) void editor.draft.run({ do: "disconnect", node, place });
-      if (to) editor.changes.connect(edge.value, port(to).ends);
+      const ends = endsOf(edge);
+      const others = to ? port(to).ends : [];
+      void editor.turns.run(() =>
+        Promise.all([editor.changes.disconnect(ends), editor.changes.connect(edge.value, others)]),
+      );
     },
     dropped: (from, x, y) => {
       const { value, ends } = port(from);
@@ -46,10 +49,11 @@ export function actsOf(/** @type {Editor} */ editor) {
       else editor.changes.add({ at: [x, y], to: ends[0] });
     },
     add: (x, y, edge) => editor.changes.add(edge ? { at: [x, y], edge } : { at: [x, y] }),
-    open: (key) => {
-      editor.select([key]);
-      editor.enter();
-    },
-    menu: (x, y, key, edge) => editor.menu.open(x, y, t("Actions"), entriesFor(editor, key, edge)),
+    open: (key) =>
+      void editor.turns.run(() => {
+        editor.select([key]);
+        editor.enter();
+      }),
+    menu: (x, y, key, edge) => editor.openMenu(x, y, t("Actions"), entriesFor(editor, key, edge)),
   };
 }

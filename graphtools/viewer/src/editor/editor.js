@@ -3,18 +3,20 @@
 import { Camera } from "../camera.js";
 import { make } from "../dom.js";
 import { Menu } from "../menu.js";
-import { placeNew } from "./arrange.js";
 import { Board } from "./board.js";
 import { buildBar } from "./bar.js";
 import { Changes } from "./changes.js";
+import { Copies } from "./copies.js";
 import { DraftState } from "./draft.js";
 import { actsOf } from "./dragging.js";
 import { Form } from "./form.js";
 import { listenTo } from "./gestures.js";
-import { pressed } from "./keys.js";
+import { copyAsked, pressed } from "./keys.js";
 import { above, levelOf } from "./level.js";
 import { fixesFor } from "./menus.js";
+import { placeNew } from "./placing.js";
 import { Search } from "./search.js";
+import { Turns } from "./turns.js";
 import { t } from "./words.js";
 import { drawLook } from "./looks.js";
 import inspectorCss from "../panel/inspector.css";
@@ -26,7 +28,7 @@ import css from "./editor.css";
  * @property {(op: string, args: any) => Promise<any>} ask asks the Python side, `graphtools.editor`
  * @property {() => void} run shows the debugger on the draft
  * @property {() => void} train shows the page where it is trained
- * @property {() => void} save gives the person the draft's file
+ * @property {string} title what files are called after; "" for the model
  */
 
 const NOTICE_MS = 6000;
@@ -49,7 +51,9 @@ export class Editor {
       () => this.changed(),
       (text) => this.tell(text),
     );
+    this.turns = new Turns((error) => this.tell(error instanceof Error ? error.message : String(error)));
     this.changes = new Changes(this);
+    this.copies = new Copies(this);
     this.bar = buildBar(this);
     this.stage = make("div", { class: "stage" });
     const body = make("div", { class: "body" }, this.stage);
@@ -59,15 +63,20 @@ export class Editor {
     this.board = new Board(this.stage, this.camera);
     this.board.setTheme(theme);
     this.menu = new Menu(this.root, () => this.focus());
-    this.search = new Search(this.stage, () => this.focus());
+    this.search = new Search(this.stage, {
+      closed: () => this.focus(),
+      settled: () => this.turns.settled(),
+      later: (act) => void this.turns.run(act),
+      nothing: (query) => this.tell(t("Nothing is called {query}.", { query })),
+    });
     this.notice = make("p", { class: "notice", role: "status", hidden: true });
     this.hint = make("p", { class: "hint muted" }, t("Press Space, or double-click, to add an operation."));
     this.stage.append(this.bar.crumbs, this.notice, this.hint, this.bar.help);
-    this.form = new Form(body, this.draft, { select: (name) => this.reveal(name), leave: () => this.focus() });
+    this.form = new Form(body, this);
     this.board.onChip = (edge, x, y) => {
       const { title, entries } = fixesFor(this, edge);
       this.tell(title);
-      this.menu.open(x, y, title, entries);
+      this.openMenu(x, y, title, entries);
     };
     this.mouse = listenTo(this.board, actsOf(this));
     this.board.element.addEventListener("keydown", (event) => {
@@ -75,6 +84,7 @@ export class Editor {
       event.preventDefault();
       event.stopPropagation();
     });
+    this.root.addEventListener("keydown", (event) => copyAsked(event, this), true); // in a field too
     this.resizer = new ResizeObserver(() => this.resize());
     this.resizer.observe(this.stage);
     this.resize();
@@ -104,6 +114,17 @@ export class Editor {
     this.telling = setTimeout(() => (this.notice.hidden = true), NOTICE_MS);
   }
 
+  /** Opens a menu whose actions are done in their turn. */
+  openMenu(
+    /** @type {number} */ x,
+    /** @type {number} */ y,
+    /** @type {string} */ title,
+    /** @type {import("../menu.js").Entry[]} */ entries,
+  ) {
+    const later = entries.map((entry) => entry && { ...entry, act: () => void this.turns.run(entry.act) });
+    this.menu.open(x, y, title, later);
+  }
+
   resize() {
     this.camera.width = this.stage.clientWidth;
     this.camera.height = this.stage.clientHeight;
@@ -125,7 +146,7 @@ export class Editor {
     this.board.select(this.selected);
     this.hint.hidden = this.level.boxes.length > 0;
     this.bar.update();
-    void this.form.show(this.single()?.key ?? "");
+    void this.form.show();
     this.showValues();
   }
 
@@ -149,7 +170,7 @@ export class Editor {
     else this.selected = new Set([...(more ? this.selected : []), ...keys]);
     this.board.select(this.selected);
     this.bar.update();
-    void this.form.show(this.single()?.key ?? "");
+    void this.form.show();
   }
 
   /** Selects a node, and shows it, wherever it is. */
@@ -158,12 +179,12 @@ export class Editor {
     if (!node) return;
     if (node.home !== this.scope) this.openScope(node.home);
     this.select([name]);
-    this.keepInSight(name);
+    this.keepInSight([name]);
     this.focus();
   }
 
-  keepInSight(/** @type {string} */ key) {
-    const bounds = this.board.bounds([key]);
+  keepInSight(/** @type {string[]} */ keys) {
+    const bounds = this.board.bounds(keys);
     if (!bounds) return;
     const { scale } = this.camera.view;
     const seen = this.camera.visible();
@@ -197,13 +218,21 @@ export class Editor {
     else this.fit();
   }
 
-  leave() {
+  /** Goes to a module around this one, by default the next, and selects that from which one comes. */
+  leave(up = this.around(this.scope)) {
     if (!this.scope) return;
-    const left = `${this.scope}/`;
-    let up = above(this.scope);
-    while (up && !(up in this.draft.groups)) up = above(up);
+    let left = this.scope;
+    while (this.around(left) !== up) left = this.around(left);
     this.openScope(up);
-    this.select([left]);
+    this.select([`${left}/`]);
+    this.focus();
+  }
+
+  /** The path of the group that holds a module; "" for the whole. */
+  around(/** @type {string} */ scope) {
+    let up = above(scope);
+    while (up && !(up in this.draft.groups)) up = above(up);
+    return up;
   }
 
   /** Opens the module, or its parameters, that are selected. */
@@ -211,7 +240,7 @@ export class Editor {
     const box = this.boxes()[0];
     if (!box) return;
     if (box.kind === "group") return this.openScope(box.key.slice(0, -1));
-    this.form.focusField();
+    return this.form.focusField();
   }
 
   /** Selects the box in a direction: the nearest, those straight ahead first. */
@@ -236,7 +265,7 @@ export class Editor {
       if (least === Infinity) return;
     }
     this.select([best]);
-    this.keepInSight(best);
+    this.keepInSight([best]);
   }
 
   /** Shows the next problem behind the selected node. */
@@ -284,6 +313,6 @@ export class Editor {
     this.form.withCode = !this.form.withCode;
     this.root.classList.toggle("with-code", this.form.withCode);
     this.bar.update();
-    void this.form.show(this.single()?.key ?? "");
+    void this.form.show();
   }
 }

@@ -3,60 +3,58 @@
 import { make } from "../dom.js";
 import { Looks } from "../panel/looks.js";
 import { PictureView, histograms, numbersTable } from "../panel/tensor_view.js";
-import { compactNumber } from "../words.js";
+import { parameterField, textField } from "./fields.js";
+import { factsOf, groupSummary, overview, refusalOf, severalSummary } from "./summaries.js";
 import { t } from "./words.js";
 
-/** @typedef {import("./draft.js").DraftState} DraftState */
+/** @typedef {import("./editor.js").Editor} Editor */
 /** @typedef {import("./draft.js").DraftNode} DraftNode */
 /** @typedef {import("./draft.js").Problem} Problem */
 
 const PICTURE_WIDTH = 268;
 const VALUE_MS = 250;
+const FIELD_MS = 10_000; // for which keys wait for a field to be there
 const INK = { value: "#2f72c4", gradient: "#b0309a", axis: "#94a2b6", text: "#5d6b80" };
 
-/** A number of bytes for people. */
-export function bytes(/** @type {number} */ count) {
-  const units = ["B", "KiB", "MiB", "GiB"];
-  let at = 0;
-  for (; count >= 1024 && at < 3; at++) count /= 1024;
-  return `${at ? count.toFixed(1) : count} ${units[at]}`;
-}
-
 export class Form {
-  /**
-   * @param {HTMLElement} parent
-   * @param {DraftState} draft
-   * @param {object} acts
-   * @param {(name: string) => void} acts.select
-   * @param {() => void} acts.leave gives the focus back to the picture
-   */
-  constructor(parent, draft, acts) {
-    this.draft = draft;
-    this.acts = acts;
+  /** @param {HTMLElement} parent @param {Editor} editor */
+  constructor(parent, editor) {
+    this.editor = editor;
+    this.draft = editor.draft;
     this.element = make("aside", { class: "inspector form", "aria-label": t("Properties") });
     parent.append(this.element);
     this.name = "";
     this.withCode = false;
-    this.shown = ""; // the node whose fields are on the page
+    this.shown = ""; // the box whose fields are on the page
     this.wanted = false; // its first field is to have the focus once it is
+    this.given = /** @type {() => void} */ (() => undefined); // is told that it has, or never will
     this.turn = 0;
     this.drawn = "";
   }
 
-  /** Shows a node, or by "" the whole. Fields that somebody types in stay as they are. */
-  async show(/** @type {string} */ name) {
+  /** Shows what is selected, or where that is nothing the whole. Fields that somebody types in stay as they are. */
+  async show() {
     const turn = ++this.turn;
-    const node = this.draft.nodes.get(name);
-    this.name = name;
+    const boxes = this.editor.boxes().filter(({ kind }) => kind !== "outside");
+    const [box] = boxes;
+    this.name = boxes.length === 1 ? box.key : "";
     if (this.withCode) return this.showCode(turn);
+    const node = boxes.length === 1 && box.kind === "node" ? this.draft.nodes.get(box.key) : undefined;
     if (!node) {
-      this.drawn = this.shown = "";
+      const drawn = JSON.stringify([boxes, this.draft.number, this.draft.problems, this.draft.totals]);
+      if (drawn === this.drawn) return;
+      this.drawn = drawn;
+      const focused = this.focused()?.getAttribute("data-field");
+      this.shown = this.name;
+      const parts = boxes.length > 1 ? severalSummary(this.editor, boxes) : box ? groupSummary(this.editor, box) : null;
+      this.element.replaceChildren(...(parts ?? overview(this.editor)));
+      if (focused && box) void this.focusField(focused);
       this.wanted = false;
-      return this.element.replaceChildren(...this.overview());
+      return this.given();
     }
-    const form = await this.draft.ask("form", { node: name });
+    const form = await this.draft.ask("form", { node: node.name });
     if (turn !== this.turn) return;
-    const problems = this.draft.problems.filter((problem) => problem.node === name);
+    const problems = this.draft.problems.filter((problem) => problem.node === node.name);
     const drawn = JSON.stringify([form, problems, node]);
     if (drawn !== this.drawn) {
       this.drawn = drawn;
@@ -66,9 +64,11 @@ export class Form {
   }
 
   draw(/** @type {DraftNode} */ node, /** @type {any} */ form, /** @type {Problem[]} */ problems) {
-    const active = /** @type {ShadowRoot} */ (this.element.getRootNode()).activeElement;
-    const focused = active && this.element.contains(active) ? active.getAttribute("data-field") : null;
-    const fields = form.parameters.map((/** @type {any} */ parameter) => this.field(node, parameter));
+    const focused = this.focused()?.getAttribute("data-field");
+    const leave = () => this.editor.focus();
+    const fields = form.parameters.map((/** @type {any} */ parameter) =>
+      parameterField(parameter, (value) => this.send(node, { [parameter.name]: value }), leave),
+    );
     if (node.kind === "input") fields.push(this.typeField(node, form.spec));
     this.value = make("div", { class: "value-of" });
     this.element.replaceChildren(
@@ -84,7 +84,7 @@ export class Form {
         ...problems.map((problem) => this.problem(problem)),
         ...(node.kind === "call" || node.kind === "input" ? [this.nameField(node)] : []),
         ...fields,
-        this.facts(node, form),
+        factsOf(this.facts(node, form)),
         make("h3", {}, t("Value on a sample")),
         this.value,
         form.documentation
@@ -98,104 +98,84 @@ export class Form {
       ),
     );
     this.shown = node.name;
-    if (focused || this.wanted) this.focusField(this.wanted ? "" : (focused ?? ""));
+    if (focused || this.wanted) void this.focusField(this.wanted ? "" : (focused ?? ""));
   }
 
-  /** Gives the focus to a field, or the first; once they are there. */
+  /** What has the focus in the panel. */
+  focused() {
+    const active = /** @type {ShadowRoot} */ (this.element.getRootNode()).activeElement;
+    return active && this.element.contains(active) ? active : null;
+  }
+
+  /**
+   * Gives the focus to a field, or the first; once they are there.
+   * @returns {Promise<void>} when it has it
+   */
   focusField(/** @type {string} */ name = "") {
-    this.wanted = this.shown !== this.name;
-    if (this.wanted) return;
+    this.wanted = this.shown !== this.name && !this.withCode;
+    if (this.wanted) {
+      return new Promise((given) => {
+        this.given = given;
+        setTimeout(given, FIELD_MS);
+      });
+    }
+    this.given();
     const wanted = name ? `[data-field="${CSS.escape(name)}"]` : "[data-field]:not([data-field='name'])";
     const found = this.element.querySelector(wanted) ?? this.element.querySelector("[data-field]");
     if (found instanceof HTMLElement) found.focus();
     if (found instanceof HTMLInputElement && found.type === "text") found.select();
+    return Promise.resolve();
   }
 
-  labelled(/** @type {string} */ label, /** @type {string} */ title, /** @type {HTMLElement} */ control) {
-    control.addEventListener("keydown", (event) => {
-      event.stopPropagation();
-      if (event.key !== "Escape") return;
-      event.preventDefault();
-      this.acts.leave();
-    });
-    return make("label", { class: "field", title }, make("span", {}, label), control);
+  /** Does what a key does in the field with the focus that was pressed before the field was there. */
+  typed(/** @type {KeyboardEvent} */ { key, ctrlKey, metaKey }) {
+    const field = this.focused();
+    const fields = /** @type {HTMLElement[]} */ ([...this.element.querySelectorAll("[data-field]")]);
+    if (key === "Tab") {
+      const next = fields[fields.findIndex((other) => other === field) + 1];
+      next?.focus();
+      if (next instanceof HTMLInputElement && next.type === "text") next.select();
+    } else if (key.length === 1 && !ctrlKey && !metaKey && field instanceof HTMLInputElement && field.type === "text") {
+      field.setRangeText(key, field.selectionStart ?? 0, field.selectionEnd ?? 0, "end");
+      field.dispatchEvent(new Event("input"));
+    } else field?.dispatchEvent(new KeyboardEvent("keydown", { key, ctrlKey, metaKey }));
   }
 
-  text(
-    /** @type {string} */ field,
-    /** @type {string} */ value,
-    /** @type {string} */ hint,
-    /** @type {(text: string) => void} */ changed,
-  ) {
-    const input = /** @type {HTMLInputElement} */ (
-      make("input", { type: "text", placeholder: hint, spellcheck: "false", "data-field": field })
-    );
-    input.value = value;
-    const send = () => {
-      if (input.value.trim() === value) return;
-      value = input.value.trim();
-      changed(value);
-    };
-    input.addEventListener("change", send);
-    input.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") send();
-    });
-    return input;
+  /** Sends values of a node's parameters; gives why they are refused, "" if they are not. */
+  send(/** @type {DraftNode} */ node, /** @type {Record<string, any>} */ values) {
+    return refusalOf(this.editor, (refused) => this.draft.run({ do: "set", node: node.name, values }, refused));
   }
 
   nameField(/** @type {DraftNode} */ node) {
-    const input = this.text("name", node.name, "", async (name) => {
-      const done = await this.draft.run({ do: "rename", node: node.name, name });
-      if (done) this.acts.select(name);
+    return textField({
+      name: "name",
+      label: t("name"),
+      value: node.name,
+      send: (name) => refusalOf(this.editor, (refused) => this.editor.changes.renameNode(node.name, name, refused)),
+      leave: () => this.editor.focus(),
     });
-    return this.labelled(t("name"), "", input);
   }
 
   typeField(/** @type {DraftNode} */ node, /** @type {string} */ spec) {
-    const input = this.text("spec", spec, "f32[B, 1, 28, 28]", (text) => {
-      void this.draft.run({ do: "set", node: node.name, values: { spec: text } });
+    return textField({
+      name: "spec",
+      label: t("type"),
+      title: t("A word, as B, is a size that stays open"),
+      value: spec,
+      hint: "f32[B, 1, 28, 28]",
+      send: (text) => this.send(node, { spec: text }),
+      leave: () => this.editor.focus(),
     });
-    return this.labelled(t("type"), t("A word, as B, is a size that stays open"), input);
   }
 
-  field(/** @type {DraftNode} */ node, /** @type {any} */ parameter) {
-    const { name, control, choices, none, value, set } = parameter;
-    const change = (/** @type {any} */ to) =>
-      void this.draft.run({ do: "set", node: node.name, values: { [name]: to } });
-    const hint = parameter.required ? t("needed") : parameter.default;
-    const title = parameter.type;
-    if (parameter.connected) return this.labelled(name, title, make("span", { class: "muted" }, t("connected")));
-    if (control === "switch") {
-      const box = /** @type {HTMLInputElement} */ (
-        make("input", { type: "checkbox", "data-field": name, onchange: (event) => change(event.target.checked) })
-      );
-      box.checked = value === true;
-      return this.labelled(name, title, box);
-    }
-    if (control === "choice") {
-      const list = /** @type {HTMLSelectElement} */ (
-        make(
-          "select",
-          {
-            "data-field": name,
-            onchange: (event) => change(event.target.value === "None" ? null : event.target.value),
-          },
-          ...[...(none ? ["None"] : []), ...choices].map((choice) => make("option", { value: choice }, choice)),
-        )
-      );
-      list.value = value === null ? "None" : String(value);
-      return this.labelled(name, title, list);
-    }
-    const shown = set ? pythonText(value, control) : "";
-    const input = this.text(name, shown, hint, (text) => change(text === "" ? pythonOf(parameter) : text));
-    input.inputMode = control === "integer" ? "numeric" : control === "number" ? "decimal" : "text";
-    if (parameter.required && !set) input.classList.add("needed");
-    return this.labelled(name, title, input);
+  fix(/** @type {Problem} */ { node = "" }, /** @type {string} */ label) {
+    this.editor.focus(); // the button goes with the problem
+    void this.editor.changes.fix(node, label);
   }
 
   problem(/** @type {Problem} */ problem) {
     const fixes = problem.fixes.map((label) =>
-      make("button", { onclick: () => void this.draft.run({ do: "fix", node: problem.node, label }) }, label),
+      make("button", { onclick: () => this.fix(problem, label) }, label),
     );
     return make(
       "div",
@@ -205,19 +185,16 @@ export class Form {
     );
   }
 
+  /** @returns {[string, string][]} */
   facts(/** @type {DraftNode} */ node, /** @type {any} */ form) {
-    const rows = /** @type {[string, string][]} */ ([
+    return [
       ...node.out.map(([path, type]) => [path.length ? `${t("gives")} ${path.join(".")}` : t("gives"), type]),
       ...(node.parameters ? [[t("parameters"), node.parameters.toLocaleString("en")]] : []),
-      ...(form.states ?? []).map((/** @type {[string, string]} */ [name, type]) => [name, type]),
+      ...(form.states ?? []),
       ...(form.origin ? [[t("weights"), t("kept, of {name}", { name: form.origin })]] : []),
       ...(node.mode ? [[t("mode"), t(node.mode)]] : []),
-    ]);
-    return make(
-      "dl",
-      { class: "facts-of" },
-      ...rows.flatMap(([name, text]) => [make("dt", {}, name), make("dd", { class: "mono" }, text)]),
-    );
+      ...(node.unused ? [[t("use"), t("none: it is not in the code")]] : []),
+    ];
   }
 
   async showValue(/** @type {DraftNode} */ node, /** @type {number} */ turn) {
@@ -283,54 +260,4 @@ export class Form {
       ),
     );
   }
-
-  overview() {
-    const { totals, problems, notes, nodes } = this.draft;
-    const rows = /** @type {[string, string][]} */ ([
-      [t("operations"), String([...nodes.values()].filter(({ kind }) => kind === "call").length)],
-      [t("parameters"), totals.parameters.toLocaleString("en")],
-      ["FLOPs", `${compactNumber(totals.flops)} ${t("an example")}`],
-      [t("activations"), `${bytes(totals.bytes)} ${t("an example")}`],
-    ]);
-    const list = problems.map((problem) =>
-      make(
-        "div",
-        { class: "warning bad-card" },
-        problem.node
-          ? make(
-              "button",
-              { class: "plain link", onclick: () => this.acts.select(problem.node ?? "") },
-              problem.message,
-            )
-          : make("p", {}, problem.message),
-      ),
-    );
-    return [
-      make("header", {}, make("h2", {}, this.draft.model)),
-      make(
-        "div",
-        { class: "panel-body", tabindex: "-1" },
-        make(
-          "dl",
-          { class: "facts-of" },
-          ...rows.flatMap(([name, text]) => [make("dt", {}, name), make("dd", { class: "mono" }, text)]),
-        ),
-        problems.length ? make("h3", {}, t("Problems")) : make("p", { class: "muted" }, t("No problems: it runs.")),
-        ...list,
-        ...notes.map((note) => make("p", { class: "muted small" }, note)),
-      ),
-    ];
-  }
-}
-
-/** A value of a parameter as it is written. */
-function pythonText(/** @type {any} */ value, /** @type {string} */ control) {
-  if (value === null) return "None";
-  if (value === true || value === false) return value ? "True" : "False";
-  return control === "value" && typeof value === "string" ? value : String(value);
-}
-
-/** What an emptied field stands for: the default. */
-function pythonOf(/** @type {any} */ parameter) {
-  return parameter.required ? "None" : parameter.default;
 }

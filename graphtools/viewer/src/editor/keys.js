@@ -23,7 +23,7 @@ export const KEYS = /** @type {[string, string][]} */ ([
   ["V", "small pictures of the values"],
   ["K", "the code"],
   ["Ctrl+Enter", "run: the debugger on this draft"],
-  ["Ctrl+S", "save a file"],
+  ["Ctrl+S", "a copy as a file"],
   ["?", "these keys"],
 ]);
 
@@ -34,20 +34,61 @@ const ARROWS = /** @type {Record<string, [number, number]>} */ ({
   ArrowDown: [0, 1],
 });
 
-/** Does what a key means; true if it means something. @returns {boolean} */
+/**
+ * Does what a key means, in its turn; true if it means something. While something is under way, the keys wait: only the
+ * search opens at once, for what it adds is added behind what is selected then.
+ * @returns {boolean}
+ */
 export function pressed(/** @type {Editor} */ editor, /** @type {KeyboardEvent} */ event) {
-  const ctrl = event.ctrlKey || event.metaKey;
+  const act = actOf(editor, event);
+  const { turns } = editor;
+  const isFree = isCtrl(event) && ["z", "y"].includes(event.key.toLowerCase());
+  if (turns.isIdle || (act && isSearch(event) && !turns.held)) {
+    if (act && isSearch(event)) act();
+    else if (act && event.key === "Enter") void turns.hold(act); // into a form, which takes a moment to be there
+    else if (act) void turns.run(act, isFree);
+    return act !== undefined;
+  }
+  const isText = event.key.length === 1 && !isCtrl(event) && !event.altKey;
+  if (!act && !isText) return false;
+  void turns.hold(() => late(editor, event), isFree);
+  return true;
+}
+
+/** Does what a key means now that had to wait: in the field that those before it opened, if they did. */
+function late(/** @type {Editor} */ editor, /** @type {KeyboardEvent} */ event) {
+  if (editor.search.isOpen) return editor.search.typed(event);
+  if (editor.form.focused()) return editor.form.typed(event);
+  return actOf(editor, event)?.();
+}
+
+/** Gives the draft as a file where that is asked for, wherever the focus is. */
+export function copyAsked(/** @type {KeyboardEvent} */ event, /** @type {Editor} */ editor) {
+  if (!isCtrl(event) || event.shiftKey || event.key.toLowerCase() !== "s") return;
+  event.preventDefault();
+  event.stopPropagation();
+  void editor.turns.run(() => editor.copies.download());
+}
+
+function isCtrl(/** @type {KeyboardEvent} */ event) {
+  return event.ctrlKey || event.metaKey;
+}
+
+function isSearch(/** @type {KeyboardEvent} */ event) {
+  return !isCtrl(event) && (event.key === " " || event.key === "Tab");
+}
+
+/** @returns {(() => unknown) | undefined} */
+function actOf(/** @type {Editor} */ editor, /** @type {KeyboardEvent} */ event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const arrow = ARROWS[key];
+  if (arrow && (isCtrl(event) || !editor.selected.size)) return () => editor.goto(...arrow);
   if (arrow) {
-    if (ctrl || !editor.selected.size) editor.goto(...arrow);
-    else editor.changes.nudge(arrow[0] * (event.shiftKey ? 48 : 12), arrow[1] * (event.shiftKey ? 48 : 12));
-    return true;
+    const way = event.shiftKey ? 48 : 12;
+    return () => editor.changes.nudge(arrow[0] * way, arrow[1] * way);
   }
-  if (key === "Tab" && event.shiftKey) return false; // the way out
-  const act = ctrl ? withControl(editor, key, event.shiftKey) : alone(editor, key);
-  act?.();
-  return act !== undefined;
+  if (key === "Tab" && event.shiftKey) return undefined; // the way out
+  return isCtrl(event) ? withControl(editor, key, event.shiftKey) : alone(editor, key);
 }
 
 /** @returns {(() => unknown) | undefined} */
@@ -60,17 +101,15 @@ function withControl(/** @type {Editor} */ editor, /** @type {string} */ key, /*
     case "a":
       return () => editor.select(editor.level.boxes.map((box) => box.key));
     case "c":
-      return () => editor.changes.copy();
+      return () => editor.copies.copy();
     case "x":
-      return () => editor.changes.copy(true);
+      return () => editor.copies.copy(true);
     case "v":
-      return () => editor.changes.paste();
+      return () => editor.copies.paste();
     case "d":
-      return () => editor.changes.duplicate();
+      return () => editor.copies.duplicate();
     case "g":
-      return () => (shift ? editor.changes.ungroup() : editor.changes.group());
-    case "s":
-      return () => editor.host.save();
+      return () => (shift ? editor.copies.ungroup() : editor.copies.group());
     case "Enter":
       return () => editor.leaveFor("run");
   }

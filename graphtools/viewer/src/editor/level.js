@@ -20,6 +20,7 @@
  * @property {Out[]} outs
  * @property {string} mode
  * @property {boolean} bad
+ * @property {boolean} unused nothing that the draft gives depends on it, so it is not in the code
  * @property {string[]} nodes those in it
  *
  * @typedef {{from: string, out: number, to: string, in: number, value: Value, bad: boolean}} Edge
@@ -120,6 +121,7 @@ function nodeBox(/** @type {DraftNode} */ node, /** @type {Pick<DraftState, "pro
     outs: outsOf(node),
     mode: node.mode ?? "",
     bad: draft.problems.some((problem) => problem.node === node.name),
+    unused: node.unused === true,
     nodes: [node.name],
   };
 }
@@ -156,11 +158,13 @@ function joinGroup(
       outs: [],
       mode: "",
       bad: false,
+      unused: true,
       nodes: [],
     };
     boxes.set(key, box);
   }
   box.nodes.push(node.name);
+  box.unused &&= node.unused === true;
   box.bad ||= draft.problems.some((problem) => problem.node === node.name);
 }
 
@@ -209,7 +213,7 @@ function outsideBox(
   const key = `<${node.name}`;
   let box = boxes.get(key);
   if (!box) {
-    box = { ...nodeBox(node, draft), key, kind: "outside", ins: [], category: "input", bad: false };
+    box = { ...nodeBox(node, draft), key, kind: "outside", ins: [], category: "input", bad: false, unused: false };
     boxes.set(key, box);
   }
   return box;

@@ -10,16 +10,17 @@ import { setWords } from "./words.js";
  *   called again with the same one until it is answered
  * @property {() => void} run
  * @property {() => void} train
- * @property {() => void} save
+ * @property {() => void} [save] not used any more: the editor gives the file itself
+ * @property {string} [title] what files are called after; the model where there is none
  * @property {"light" | "dark"} [theme]
  * @property {Record<string, string>} [words] the editor's words in another language, by the English ones
  */
 
 /** Shows the editor in an element. @param {HTMLElement} el @param {MountOptions} options */
-export function mountEditor(el, { send, run, train, save, theme = "light", words }) {
+export function mountEditor(el, { send, run, train, title = "", theme = "light", words }) {
   setWords(words);
   const asked = questions(send);
-  const editor = new Editor(el, { ask: asked.ask, run, train, save }, theme);
+  const editor = new Editor(el, { ask: asked.ask, run, train, title }, theme);
   void editor.start();
   return {
     editor,

@@ -18,17 +18,17 @@ export function entriesFor(
       { text: t("Insert on this edge"), act: () => editor.changes.add({ edge }) },
       {
         text: t("Disconnect"),
-        act: () => ends.forEach(([node, place]) => void editor.draft.run({ do: "disconnect", node, place })),
+        act: () => editor.changes.disconnect(ends),
       },
     ];
   }
   return [
     { text: t("Add an operation"), key: "Space", act: () => editor.changes.add({ at: editor.mouse.cursor() }) },
     { text: t("Add an input"), key: "I", act: () => editor.changes.addInput() },
-    { text: t("Paste"), key: "Ctrl+V", act: () => void editor.changes.paste() },
+    { text: t("Paste"), key: "Ctrl+V", act: () => editor.copies.paste() },
     null,
-    { text: t("Arrange"), key: "L", act: () => void editor.changes.arrange() },
-    { text: t("Simplify"), act: () => void editor.changes.run({ do: "simplify" }, false) },
+    { text: t("Arrange"), key: "L", act: () => editor.changes.arrange() },
+    { text: t("Simplify"), act: () => editor.changes.run({ do: "simplify" }, false) },
   ];
 }
 
@@ -48,7 +48,7 @@ export function fixesFor(/** @type {Editor} */ editor, /** @type {import("./leve
     entries: [
       ...problem.fixes.map((label) => ({
         text: label,
-        act: () => void editor.changes.run({ do: "fix", node, label }, false),
+        act: () => editor.changes.run({ do: "fix", node, label }, false),
       })),
       { text: t("Show {name}", { name: node }), act: () => editor.reveal(node) },
     ],
@@ -60,18 +60,20 @@ function ofBox(/** @type {Editor} */ editor, /** @type {string} */ key) {
   const box = editor.level.boxes.find((found) => found.key === key);
   const node = editor.draft.nodes.get(key);
   const copies = /** @type {Entry[]} */ ([
-    { text: t("Copy"), key: "Ctrl+C", act: () => void editor.changes.copy() },
-    { text: t("Duplicate"), key: "Ctrl+D", act: () => void editor.changes.duplicate() },
-    { text: t("Group"), key: "Ctrl+G", act: () => editor.changes.group() },
-    { text: t("Bypass"), key: "B", act: () => void editor.changes.switchMode("bypassed") },
-    { text: t("Disable"), key: "M", act: () => void editor.changes.switchMode("disabled") },
+    { text: t("Copy"), key: "Ctrl+C", act: () => editor.copies.copy() },
+    { text: t("Duplicate"), key: "Ctrl+D", act: () => editor.copies.duplicate() },
+    { text: t("Group"), key: "Ctrl+G", act: () => editor.copies.group() },
+    { text: t("Bypass"), key: "B", act: () => editor.changes.switchMode("bypassed") },
+    { text: t("Disable"), key: "M", act: () => editor.changes.switchMode("disabled") },
     null,
-    { text: t("Remove"), key: "Del", act: () => void editor.changes.remove() },
+    { text: t("Remove"), key: "Del", act: () => editor.changes.remove() },
   ]);
   if (box?.kind === "group") {
     return [
       { text: t("Open"), key: "Enter", act: () => editor.enter() },
-      { text: t("Ungroup"), key: "Ctrl+Shift+G", act: () => editor.changes.ungroup() },
+      { text: t("Add behind it"), key: "Space", act: () => editor.changes.add() },
+      { text: t("Rename"), key: "F2", act: () => editor.changes.rename() },
+      { text: t("Ungroup"), key: "Ctrl+Shift+G", act: () => editor.copies.ungroup() },
       ...copies,
     ];
   }
@@ -80,18 +82,18 @@ function ofBox(/** @type {Editor} */ editor, /** @type {string} */ key) {
       { text: t("Add behind it"), key: "Space", act: () => editor.changes.add() },
       { text: t("Rename"), key: "F2", act: () => editor.changes.rename() },
       null,
-      { text: t("Remove"), key: "Del", act: () => void editor.changes.remove() },
+      { text: t("Remove"), key: "Del", act: () => editor.changes.remove() },
     ];
   }
   return [
     { text: t("Add behind it"), key: "Space", act: () => editor.changes.add() },
     { text: t("Insert after it"), act: () => insertAfter(editor, key) },
     { text: t("Connect with …"), key: "C", act: () => editor.changes.connectTo() },
-    { text: t("Make it the output"), key: "O", act: () => void editor.changes.makeOutput() },
+    { text: t("Make it the output"), key: "O", act: () => editor.changes.makeOutput() },
     null,
     { text: t("Replace"), key: "R", act: () => editor.changes.replace() },
     { text: t("Rename"), key: "F2", act: () => editor.changes.rename() },
-    { text: t("Show what it is made of"), act: () => void editor.changes.run({ do: "decompose", node: key }) },
+    { text: t("Show what it is made of"), act: () => editor.changes.run({ do: "decompose", node: key }) },
     ...copies,
   ];
 }
@@ -103,6 +105,6 @@ function insertAfter(/** @type {Editor} */ editor, /** @type {string} */ key) {
     title: t("Insert after {name}", { name: key }),
     at: editor.changes.below(key),
     find: (query) => editor.changes.found(query, value),
-    choose: (row) => void editor.changes.run({ do: "insert", node: key, target: row.value }),
+    choose: (row) => editor.changes.run({ do: "insert", node: key, target: row.value }),
   });
 }
