@@ -1,65 +1,92 @@
-"""The curves of a training: loss, accuracy, gradient norm, update ratio."""
+"""The curves of a training: loss, accuracy, gradient norm, update ratio. All over the same steps."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas
 import streamlit as st
 from texts import t
 from training import Training
 
+
+class _Chart(NamedTuple):
+    """What is drawn of a number of the steps, with that of the tests where there is one."""
+
+    title: str
+    name: str
+    tested: str = ""
+    is_log: bool = False
+    is_share: bool = False
+
+
 _CHARTS = (
-    ("Loss", "loss", "test_loss", False),
-    ("Accuracy", "accuracy", "test_accuracy", False),
-    ("Gradient norm", "gradient_norm", None, True),
-    ("Update : weight", "update_ratio", None, True),
+    _Chart("Loss", "loss", "test_loss"),
+    _Chart("Accuracy", "accuracy", "test_accuracy", is_share=True),
+    _Chart("Gradient norm", "gradient_norm", is_log=True),
+    _Chart("Update:weight ratio", "update_ratio", is_log=True),
 )
 _HEIGHT = 230
+_FEW = 60  # values up to which each is marked by a point of its own
+_BLUE, _ORANGE = "#2563c9", "#d97706"
 
 
 def curves(training: Training) -> None:
     """Draws those that there are numbers of, two in a row."""
-    columns = training.curves(tuple(name for _, name, _, _ in _CHARTS))
-    shown = [chart for chart in _CHARTS if any(value is not None for value in columns[chart[1]])]
+    columns = training.curves(tuple(chart.name for chart in _CHARTS))
+    last = max([*columns["step"], *(epoch["step"] for epoch in training.epochs), 1])  # type: ignore[type-var]
+    drawn = [(chart, _rows(chart, columns, training.epochs)) for chart in _CHARTS]
     places = st.columns(2, gap="medium")
-    for number, (title, name, tested, is_log) in enumerate(shown):
+    for number, (chart, rows) in enumerate((chart, rows) for chart, rows in drawn if rows):
         with places[number % 2]:
-            st.html(f'<div class="gt"><h2>{t(title)}</h2></div>')
-            st.vega_lite_chart(*_chart(columns, name, training.epochs, tested, is_log), height=_HEIGHT)
+            st.html(f'<div class="gt"><h2>{t(chart.title)}</h2></div>')
+            st.vega_lite_chart(pandas.DataFrame(rows), _spec(chart, rows, int(last or 1)), height=_HEIGHT)
 
 
-def _chart(
-    columns: dict[str, list[float | None]], name: str, epochs: list[dict[str, Any]], tested: str | None, is_log: bool
-) -> tuple[pandas.DataFrame, dict[str, Any]]:
+def _rows(chart: _Chart, columns: dict[str, list[float | None]], epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     rows = [
         {"step": step, "value": value, "of": t("training")}
-        for step, value in zip(columns["step"], columns[name], strict=True)
-        if isinstance(value, int | float) and (value > 0 or not is_log)
+        for step, value in zip(columns["step"], columns[chart.name], strict=True)
+        if isinstance(value, int | float) and (value > 0 or not chart.is_log)
     ]
-    rows += [
-        {"step": epoch["step"], "value": epoch[tested], "of": t("test")}
+    return rows + [
+        {"step": epoch["step"], "value": epoch[chart.tested], "of": t("test")}
         for epoch in epochs
-        if tested and epoch.get(tested) is not None
+        if chart.tested and epoch.get(chart.tested) is not None
     ]
-    names = {"domain": [t("training"), t("test")], "range": ["#2563c9", "#d97706"]}
+
+
+def _spec(chart: _Chart, rows: list[dict[str, Any]], last: int) -> dict[str, Any]:
+    names = {"domain": [t("training"), t("test")], "range": [_BLUE, _ORANGE]}
     color = {"field": "of", "type": "nominal", "title": None, "scale": names}
-    point = {"filter": f"datum.of === '{t('test')}'"}
+    scale = {"domain": _domain(chart, [row["value"] for row in rows]), "type": "log" if chart.is_log else "linear"}
+    # Both domains are given: one that Vega has to find is infinite for a moment, of which it complains.
     base = {
-        "x": {"field": "step", "type": "quantitative", "title": None},
-        "y": {
-            "field": "value",
-            "type": "quantitative",
-            "title": None,
-            "scale": {"type": "log"} if is_log else {"zero": False},
-        },
-        "color": color if tested else {"value": "#2563c9"},
+        "x": {"field": "step", "type": "quantitative", "title": None, "scale": {"domain": [0, last], "nice": False}},
+        "y": {"field": "value", "type": "quantitative", "title": None, "scale": scale},
+        "color": color if chart.tested else {"value": _BLUE},
         "tooltip": [{"field": "step"}, {"field": "value", "format": ".4g"}, {"field": "of", "title": " "}],
     }
-    layers = [{"mark": {"type": "line", "interpolate": "linear"}, "encoding": base}]
-    if tested and any(row["of"] == t("test") for row in rows):
-        layers.append({"mark": {"type": "point", "filled": True}, "transform": [point], "encoding": base})
-    return pandas.DataFrame(rows), {
-        "layer": layers,
-        "config": {"legend": {"orient": "top", "offset": 2, "symbolType": "circle"}},
-    }
+    trained = [row for row in rows if row["of"] == t("training")]
+    mark: dict[str, Any] = {"type": "line", "interpolate": "linear", "point": len(trained) <= _FEW}
+    if chart.is_share:  # of a batch it jumps: a line between two would say what was not measured
+        mark = {"type": "point", "filled": True, "size": 14, "opacity": 0.5}
+    layers: list[dict[str, Any]] = [_layer(mark, t("training"), base)]
+    if len(trained) < len(rows):
+        layers.append(_layer({"type": "line", "point": {"filled": True, "size": 40}}, t("test"), base))
+    return {"layer": layers, "config": {"legend": {"orient": "top", "offset": 2, "symbolType": "circle"}}}
+
+
+def _layer(mark: dict[str, Any], of: str, encoding: dict[str, Any]) -> dict[str, Any]:
+    return {"mark": mark, "transform": [{"filter": f"datum.of === '{of}'"}], "encoding": encoding}
+
+
+def _domain(chart: _Chart, values: list[float]) -> list[float]:
+    """The lowest and the highest value that there is room for."""
+    if chart.is_share:
+        return [0, 1]
+    low, high = min(values), max(values)
+    if chart.is_log:
+        return [low / 1.2, high * 1.2]
+    room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    return [low - room, high + room]

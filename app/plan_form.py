@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import session
@@ -11,12 +13,13 @@ from texts import t
 
 from graphtools.backend import Choice
 
-SOURCES = ("digits", "torchvision", "folder", "csv", "numpy", "project")
-LOSSES = ("cross_entropy", "mse", "l1", "smooth_l1", "bce_with_logits", "nll")
+SOURCES = ("digits", "random", "torchvision", "folder", "csv", "numpy", "project")
+LOSSES = ("cross_entropy", "mse", "l1", "smooth_l1", "bce_with_logits", "nll", "model")
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
 SCHEDULERS = ("none", "cosine", "step", "exponential", "one_cycle", "linear")
 _SOURCE_TITLES = {
     "digits": "scikit-learn's digits",
+    "random": "Random data of the model's shape",
     "torchvision": "A torchvision dataset",
     "folder": "A folder of images",
     "csv": "A CSV file",
@@ -47,6 +50,43 @@ def plan_form() -> dict[str, Any]:
     return {name: part for name, part in plan.items() if part not in ({}, None)}
 
 
+def is_complete(plan: Mapping[str, Any]) -> bool:
+    """False while the data still lack their name."""
+    source = str(plan["data"]["source"])
+    return bool(source) and not source.endswith(":")
+
+
+def use(settings: Mapping[str, Any], at_once: bool = False) -> None:
+    """Puts settings into the widgets, before these are drawn: those that a model can be trained with at once.
+
+    What a person has chosen stays, unless `at_once` says that it is to be replaced.
+    """
+    data = settings.get("data", {})
+    wanted = {
+        "t_source": data.get("source", "digits"),
+        "t_transforms": "\n".join(data.get("transforms", ())),
+        "t_loss": settings.get("loss", {}).get("name", "cross_entropy"),
+        "t_batch": settings.get("batch_size", 32),
+    }
+    before = json.loads(session.value_of("t_first", "{}"))
+    for key, value in wanted.items():
+        now = session.value_of(key)
+        if at_once or now is None or now == before.get(key):
+            session.set_value(key, value)
+    session.set_value("t_first", json.dumps(wanted))
+
+
+def add_transforms(transforms: list[str]) -> None:
+    """Adds lines to the transforms; in a callback."""
+    lines = [*str(session.value_of("t_transforms", "")).splitlines(), *transforms]
+    session.set_value("t_transforms", "\n".join(line for line in lines if line.strip()))
+
+
+def set_head(n_classes: int) -> None:
+    """Gives the model a new head; in a callback."""
+    session.set_value("t_head", n_classes)
+
+
 def target_of(choice: Choice) -> str:
     """The model that a choice names, as for `graphtools trace`."""
     return choice.target
@@ -54,13 +94,13 @@ def target_of(choice: Choice) -> str:
 
 def _data() -> dict[str, Any]:
     _title(t("Data"))
-    sources = SOURCES if may_run_code() else SOURCES[:2]  # a path names files of the server's machine
+    sources = SOURCES if may_run_code() else SOURCES[:3]  # a path names files of the server's machine
     source = st.selectbox(t("Data"), sources, key="t_source", format_func=lambda s: t(_SOURCE_TITLES[s]))
     where = ""
     if source in _WHERE:
         label, example = _WHERE[source]
         where = st.text_input(t(label), key=f"t_where_{source}", placeholder=example).strip()
-    prefix = {"project": "", "digits": "digits"}.get(source, f"{source}:")
+    prefix = {"project": "", "digits": "digits", "random": "random"}.get(source, f"{source}:")
     session.set_default("t_test_share", 0.2)
     share = st.slider(t("Share kept for testing"), 0.05, 0.5, step=0.05, key="t_test_share")
     transforms = st.text_area(
@@ -73,13 +113,13 @@ def _data() -> dict[str, Any]:
 
 def _learning() -> dict[str, Any]:
     _title(t("Learning"))
+    loss = st.selectbox(t("Loss"), LOSSES, key="t_loss", format_func=_loss_title)
     left, right = st.columns(2)
     for key, first in (("t_lr", 0.1), ("t_momentum", 0.0), ("t_decay", 0.0)):
         session.set_default(key, first)
     for key, number in (("t_epochs", 3), ("t_batch", 32), ("t_seed", 0)):
         session.set_default(key, number)
     with left:
-        loss = st.selectbox(t("Loss"), LOSSES, key="t_loss")
         name = st.selectbox(t("Optimizer"), OPTIMIZERS, key="t_optimizer")
         scheduler = st.selectbox(t("Scheduler"), SCHEDULERS, key="t_scheduler", format_func=t)
         epochs = st.number_input(t("Epochs"), 1, 10_000, key="t_epochs")
@@ -96,7 +136,8 @@ def _learning() -> dict[str, Any]:
             disabled=name not in ("sgd", "rmsprop"),
         )
         decay = st.number_input(t("Weight decay"), 0.0, 1.0, key="t_decay", format="%.5g", step=0.0001)
-        batch = st.number_input(t("Batch size"), 1, 65_536, key="t_batch")
+        whole = t("0: each example by itself, for a model without a dimension for batches")
+        batch = st.number_input(t("Batch size"), 0, 65_536, key="t_batch", help=whole)
         seed = st.number_input(t("Seed"), 0, 2**31 - 1, key="t_seed")
     optimizer: dict[str, Any] = {"name": name, "lr": lr}
     if name in ("sgd", "rmsprop") and momentum:
@@ -130,6 +171,10 @@ def _transfer() -> dict[str, Any]:
         if lr:
             found["lr"] = lr
     return found
+
+
+def _loss_title(name: str) -> str:
+    return t("what the model gives") if name == "model" else name
 
 
 def _number(text: str) -> float | str:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from graphtools.backend import Backend, BackendError, Launcher, ProcessLimits, Task
 
+_WEIGHTS_S = 120.0  # for which the weights are waited for
 _MOST_POINTS = 800  # of a curve that are drawn; a screen has not many more pixels
 RUNNING, PAUSED, STOPPED, DONE, BROKE, FAILED = "running", "paused", "stopped", "done", "broke", "failed"
 
 
 @dataclass
 class Training:
-    """A training and what was heard of it. `state` is one of the words above, or "starting"; `why` says more of it."""
+    """A training and what was heard of it. `state` is one of the words above, or "starting"; `why` says more of it.
+
+    `is_failed` is true where it is BROKE because its next step raises.
+    """
 
     launcher: Callable[[], Launcher]
     plan: dict[str, Any]
     memory_bytes: int | None = None
     state: str = "starting"
     why: str = ""
+    is_failed: bool = False
     about: dict[str, Any] = field(default_factory=dict)
     status: dict[str, Any] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -29,6 +36,7 @@ class Training:
     changed: list[tuple[int, str]] = field(default_factory=list)
     starting: Task | None = None
     _backend: Backend | None = None
+    _weights: queue.Queue[dict[str, str]] = field(default_factory=queue.Queue)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
@@ -46,7 +54,7 @@ class Training:
 
     @property
     def is_over(self) -> bool:
-        """True if it will not go on by itself or when asked."""
+        """True if it has come to an end; one that was stopped, or is done, can be told to go on all the same."""
         return self.state in (STOPPED, DONE, FAILED)
 
     def look(self) -> None:
@@ -63,11 +71,30 @@ class Training:
             self.state, self.why = FAILED, self._backend.death
 
     def tell(self, word: str) -> None:
-        """Says "pause", "resume" or "stop"; it is heard between two steps."""
+        """Says "pause", "resume", "stop" or "more 3", for three epochs more; it is heard between two steps."""
         self.backend.tell({"train": word})
 
+    def weights(self) -> bytes:
+        """The model's state dict as it is now, a file that `torch.load` opens with `weights_only`. Raises BackendError.
+
+        The process writes it between two steps; this waits for it.
+        """
+        file = self.backend.folder / "weights.pt"
+        self.tell(f"weights {file}")
+        end = time.monotonic() + _WEIGHTS_S
+        while self.backend.is_alive and time.monotonic() < end:
+            try:
+                said = self._weights.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            if said["error"]:
+                raise BackendError(said["error"], "refused")
+            return file.read_bytes()
+        raise BackendError(self.backend.death or "The weights were not written in time.", "stopped")
+
     def record(self) -> Task:
-        """Asks for the recording of the next step, or of the one at which a condition broke in."""
+        """Asks for the recording of the next step, or of the one at which a condition broke in; of a training that is
+        over, of a trial with the weights that it left."""
         return self.backend.start("record_step")
 
     def go_on_from(self, recording: int, name: str) -> Task:
@@ -97,7 +124,10 @@ class Training:
             self.changed = [(int(step), str(name)) for step, name in said.get("changed", ())]
             self.status.update(said.get("status", {}))
             self.state = said.get("state", self.state)
+            self.is_failed = bool(said.get("failed", self.is_failed))
             self.why = said.get("why", self.why if "state" not in said else "")
+        if "weights" in said:
+            self._weights.put(said["weights"])
 
 
 def _add(known: list[dict[str, Any]], new: Iterable[dict[str, Any]]) -> None:
