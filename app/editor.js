@@ -36,7 +36,7 @@ async function mountInto(parent, state, next) {
   const el = old.cloneNode(false); // a fresh element: the editor's shadow root stays on the old one
   old.replaceWith(el);
   const say = (what) => () => {
-    if (what !== "save") state.quietUntil = Date.now() + QUIET_MS;
+    state.quietUntil = Date.now() + QUIET_MS;
     state.report("wish", { revision: next.revision, what, at: Date.now() });
   };
   state.mounted = mountEditor(el, {
@@ -45,7 +45,7 @@ async function mountInto(parent, state, next) {
     send: (question) => ask(state, next.revision, question),
     run: say("run"),
     train: say("train"),
-    save: say("save"),
+    title: next.title,
   });
   el.graphtools = state.mounted;
   el.dataset.shown = next.revision;

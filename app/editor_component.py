@@ -1,4 +1,4 @@
-"""The Streamlit host of the editor: sends it replies to what it asks, and does what it wishes: run, train, save."""
+"""The Streamlit host of the editor: sends it replies to what it asks, and does what it wishes: run, train."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def editor(revision: str) -> None:
     language = settings().language
     data: dict[str, Any] = {
         "revision": revision,
+        "title": building.title,
         "theme": "dark" if st.context.theme.type == "dark" else "light",
         "language": language,
         "words": korean()["editor"] if language == "ko" else {},

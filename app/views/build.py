@@ -40,7 +40,7 @@ def page() -> None:
     session.write_draft_address()
     wish = session.take("wish")
     with rest:
-        _exports(building, wish == "save")
+        _exports(building)
         below()
     if building.taken:
         _taken(building)
@@ -114,11 +114,10 @@ def _open_upload() -> None:
     session.open_draft(file, is_ours=False)
 
 
-def _exports(building: Building, at_once: bool) -> None:
+def _exports(building: Building) -> None:
     popover = st.popover(t("Download"), width="stretch", on_change="rerun", key="press_download")
     with popover:
-        if at_once:
-            st.caption(t("It is saved as you go, in {file}. Take a copy here.", file=str(building.file)))
+        st.caption(t("It is saved as you go, in {file}. Take a copy here.", file=str(building.file)))
         if not popover.open or not building.is_open or building.opening is not None:
             return
         problems = building.ask("picture")["problems"]

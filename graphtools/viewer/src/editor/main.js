@@ -10,7 +10,6 @@ import { setWords } from "./words.js";
  *   called again with the same one until it is answered
  * @property {() => void} run
  * @property {() => void} train
- * @property {() => void} [save] not used any more: the editor gives the file itself
  * @property {string} [title] what files are called after; the model where there is none
  * @property {"light" | "dark"} [theme]
  * @property {Record<string, string>} [words] the editor's words in another language, by the English ones
