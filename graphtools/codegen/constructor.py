@@ -97,6 +97,11 @@ class Constructor:
         if list(part.children) == [str(index) for index in range(len(items))]:
             return ", ".join(_repeated(items))
         self.imports.names.setdefault("collections", set()).add("OrderedDict")
+        counted = _counted(list(part.children)) if len(items) > 2 and len(set(items)) == 1 else None
+        if counted is not None:  # block_0, block_1, ... of one kind
+            head, first, last = counted
+            numbers = f"range({last})" if first == 0 else f"range({first}, {last})"
+            return f'OrderedDict((f"{head}{{i}}", {items[0]}) for i in {numbers})'
         pairs = [f"({quoted(name)}, {item})" for name, item in zip(part.children, items, strict=True)]
         return f"OrderedDict([{', '.join(pairs)}])"
 
@@ -213,6 +218,16 @@ def _constant(tensor: torch.Tensor) -> float | None:
 
 def _shape(sizes: list[str]) -> str:
     return ", ".join(sizes) if sizes else "()"
+
+
+def _counted(names: list[str]) -> tuple[str, int, int] | None:
+    """What names begin with that are numbered on from the first to before the last: `block_0`, `block_1`, ..."""
+    found = re.fullmatch(r"([A-Za-z_]\w*?)(0|[1-9]\d*)", names[0])
+    if found is None:
+        return None
+    head, first = found[1], int(found[2])
+    last = first + len(names)
+    return (head, first, last) if names == [f"{head}{number}" for number in range(first, last)] else None
 
 
 def _repeated(items: list[str]) -> list[str]:

@@ -26,6 +26,10 @@ _METHODS = {
     "add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "matmul": "matmul", "true_divide": "truediv",
     "gt": "gt", "ge": "ge", "lt": "lt", "le": "le", "eq": "eq", "ne": "ne", "__and__": "and_", "__or__": "or_",
 }  # fmt: skip
+_FUNCTIONS = {  # of tensors, that an operator calls just so
+    "torch.add": "add", "torch.sub": "sub", "torch.mul": "mul", "torch.div": "truediv", "torch.matmul": "matmul",
+    "torch.pow": "pow",
+}  # fmt: skip
 _INPLACE = {
     "iadd": "+=", "isub": "-=", "imul": "*=", "itruediv": "/=", "ifloordiv": "//=", "imod": "%=", "ipow": "**=",
     "iand": "&=", "ior": "|=", "ixor": "^=", "imatmul": "@=",
@@ -133,9 +137,8 @@ class Writer:
 
     def _item(self, value: Any) -> str:
         if isinstance(value, slice):
-            ends = ["" if end is None else self.arg(end).within(ATOM) for end in (value.start, value.stop)]
-            step = "" if value.step is None else f":{self.arg(value.step).within(ATOM)}"
-            return f"{ends[0]}:{ends[1]}{step}"
+            ends = [end if end is None else self.arg(end).code for end in (value.start, value.stop, value.step)]
+            return _slice(ends)
         if isinstance(value, tuple) and not isinstance(value, ListArg):
             return self.arg(value).code
         return self.arg(value).code
@@ -157,7 +160,9 @@ class Writer:
                 return Text(f"{self.arg(args[0]).within(ATOM)}[{self.index(args[1])}]")
             if word == "abs":
                 return Text(f"abs({self._arguments(args, kwargs)})")
-        if target == "torch.Tensor.neg" and len(args) == 1 and not kwargs:
+        if target in _FUNCTIONS and len(args) == 2 and not kwargs and isinstance(args[0], Ref) and _is_operand(args[1]):
+            return self._binary(_FUNCTIONS[target], args)
+        if target in ("torch.Tensor.neg", "torch.neg") and len(args) == 1 and not kwargs:
             return Text(f"-{self.arg(args[0]).within(16)}", 14)
         if target.startswith("torch.Tensor.") and args:
             first = self.arg(args[0]).within(ATOM)
@@ -197,6 +202,22 @@ class Writer:
         parts = [self.arg(arg).code for arg in args]
         parts += [f"{key}={self.arg(value).code}" for key, value in kwargs.items()]
         return ", ".join(parts)
+
+
+def _is_operand(arg: Any) -> bool:
+    """Whether an argument may stand behind an operator: a value, or a number."""
+    return isinstance(arg, Ref) or type(arg) in (int, float) or (isinstance(arg, Symbol) and arg.kind == "code")
+
+
+def _slice(ends: list[str | None]) -> str:
+    """`1:2`, and as formatters write it `: x.shape[1]` where an end is more than a name or a number."""
+    space = "" if all(end is None or re.fullmatch(r"-?\w+", end) for end in ends) else " "
+    start, stop, step = ends
+    text = f"{start}{space}:" if start is not None else ":"
+    text += f"{space}{stop}" if stop is not None else ""
+    if step is not None:
+        text += f"{space if stop is not None else ''}:{space}{step}"
+    return text
 
 
 # Functions written in C++ have no signature to read.

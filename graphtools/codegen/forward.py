@@ -12,8 +12,9 @@ from graphtools.codegen.classes import Class, Classifier, marked
 from graphtools.codegen.expressions import ATOM, Imports, Text, Writer, is_property
 from graphtools.codegen.lines import WIDTH, statement
 from graphtools.codegen.loops import Loops
-from graphtools.codegen.naming import COMMON, TAKEN, assigned_name, indexed, word_of
+from graphtools.codegen.naming import COMMON, PLAIN, TAKEN, assigned_name, indexed, is_builtin, word_of
 from graphtools.codegen.parts import module_text, state_text
+from graphtools.codegen.unpacking import Unpacking
 from graphtools.graph import ListArg, Node, Output, Ref, Symbol, module_path, references
 
 _INLINE = {"add", "sub", "mul", "truediv", "div", "floordiv", "matmul", "pow", "neg", "mod"}
@@ -49,7 +50,7 @@ class Forward:
         return _Method(self, made, result).lines()
 
 
-class _Method(Loops):
+class _Method(Loops, Unpacking):
     def __init__(self, forward: Forward, made: Class, result: Any) -> None:
         self.f = forward
         self.made = made
@@ -60,6 +61,8 @@ class _Method(Loops):
         self.inlined: dict[Ref, Text] = {}
         self.live_until: dict[Ref, int] = {}
         self.used: set[str] = {*TAKEN}
+        self.telling: set[str] = set()  # names that say what a value is, and do not pass on to another
+        self.sizes: dict[str, list[str]] = {}  # `x.shape` that is taken apart, with the node of each size or ""
         self.items = self._marked_items()
         self.home = self._homes()
 
@@ -147,6 +150,8 @@ class _Method(Loops):
             self.names[ref] = Text(name)
             self.used.add(name)
             names.append(name)
+            if not PLAIN.match(name):
+                self.telling.add(name)
         return names
 
     def _free(self, word: str) -> str:
@@ -196,6 +201,10 @@ class _Method(Loops):
 
     def _item(self, index: int, item: Node | Body) -> list[str] | None:
         """The lines of one item; None if its expression stands where it is used."""
+        if not isinstance(item, Body) and item.name in self.sizes:
+            return self._sizes_line(item)
+        if not isinstance(item, Body) and any(item.name in parts for parts in self.sizes.values()):
+            return None
         if not isinstance(item, Body):
             done = self._writer().statement(item) if self.f.plan.path(item) is None else None
             if done is not None:
@@ -223,6 +232,7 @@ class _Method(Loops):
                 part = Ref(ref.node, (position,))
                 is_used = any(r.path[:1] == (position,) for _, r in self.uses.get(ref.node, ()))
                 names.append(self._free_among(self._part_word(item, position), names) if is_used else "_")
+                self.telling.add(names[-1])
                 self.names[part] = Text(names[-1])
             return statement(f"{', '.join(names)} = {expression.code}", 8)
         if ref.path and not isinstance(item, Body):
@@ -242,38 +252,6 @@ class _Method(Loops):
             return [Ref(item.name, next(iter(used)))]
         return [Ref(item.name)]
 
-    def _unpacked(self, item: Node | Body, ref: Ref) -> int | None:
-        """How many names the result is unpacked into; None if it stays whole."""
-        if isinstance(item, Body) or ref.path:
-            return None
-        used = [r.path for _, r in self.uses.get(item.name, ())]
-        if not used or any(not path or not isinstance(path[0], int) for path in used):
-            return None
-        given = self.f.outputs.get(item.name, ())
-        tops = [output.path[0] for output in given if output.path and isinstance(output.path[0], int)]
-        is_sure = item.operation in (
-            "split",
-            "chunk",
-            "unbind",
-            "tensor_split",
-            "meshgrid",
-            "LSTM",
-            "GRU",
-            "lstm",
-            "gru",
-        )
-        if not tops or not is_sure or max(tops) > 7:
-            return None
-        return max(tops) + 1
-
-    def _part_word(self, item: Node | Body, position: int) -> str:
-        if not isinstance(item, Body) and item.operation in ("LSTM", "GRU"):
-            return ("out", "hidden")[min(position, 1)]
-        count = self._unpacked(item, Ref(item.name)) if not isinstance(item, Body) else 0
-        if count == 3:
-            return ("q", "k", "v")[position]
-        return ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")[min(position, 7)]
-
     def _free_among(self, word: str, names: list[str]) -> str:
         name, count = self._free(word), 2
         while name in names:
@@ -289,7 +267,7 @@ class _Method(Loops):
                 return written
         for given in self._refs(item):
             text = self.names.get(given)
-            if text is None or text.code in busy or not text.code.isidentifier():
+            if text is None or text.code in busy or not text.code.isidentifier() or text.code in self.telling:
                 continue
             holders = [other for other, known in self.names.items() if known.code == text.code]
             if all(self._dies(other, index) for other in holders):
@@ -297,7 +275,21 @@ class _Method(Loops):
                     del self.names[other]
                 return text.code
         self._forget(index)
-        return self._free_among(self._item_word(item, ref), busy)
+        word = self._item_word(item, ref)
+        if not ref.path and self._feeds_loop(index, ref):
+            word = "x" if self._free_among("x", busy) == "x" else "out"
+        name = self._free_among(word, busy)
+        if not PLAIN.match(name):
+            self.telling.add(name)
+        return name
+
+    def _feeds_loop(self, index: int, ref: Ref) -> bool:
+        """Whether a value is what a loop begins with, which then gives its name to what comes out of each round."""
+        return (
+            index + 1 < len(self.items)
+            and self._loop_at(index + 1) > 1
+            and self._refs(self.items[index + 1])[:1] == [ref]
+        )
 
     def _written(self, index: int, item: Node | Body) -> str:
         """The name that the user's line gives to the value of its last operation; "" for the others."""
@@ -323,7 +315,7 @@ class _Method(Loops):
         else:
             path = self.f.plan.path(item)
             word = path.rpartition(".")[2] if path is not None else word_of(item)
-        if word.isdigit() or COMMON.match(word) or not word.isidentifier():
+        if word.isdigit() or COMMON.match(word) or not word.isidentifier() or is_builtin(word):
             return "out" if "out" not in busy else "y"
         return word
 
@@ -354,7 +346,11 @@ class _Method(Loops):
     def _extend_for_inlined(self) -> None:
         """Finds what is read where it is used (`x.shape[0]`), and keeps what it reads alive until there."""
         self.free: set[str] = set()
+        self._find_sizes()
+        apart = {*self.sizes, *(name for parts in self.sizes.values() for name in parts)}
         for item in self.items:
+            if isinstance(item, Node) and item.name in apart:
+                continue
             if isinstance(item, Body) or item.kind != "call" or self.f.plan.path(item) is not None:
                 continue
             word = item.operation

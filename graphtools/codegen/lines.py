@@ -18,7 +18,7 @@ def statement(code: str, indent: int, reserved: int = 0) -> list[str]:
         before, links = chain
         links = ["".join(links)] if indent + 4 + len("".join(links)) <= WIDTH else links
         return [pad + before + "(", *(line for link in links for line in statement(link, indent + 4)), pad + ")"]
-    plain = re.fullmatch(r'([\w.\[\]"]+) = ([\w.\[\]"]+)', code)
+    plain = re.fullmatch(r'([\w.\[\]"]+) = ([\w.]+(?:\[\d+\][\w.]+)*)', code)
     if plain is not None and indent + len(plain[1]) + 4 <= WIDTH:  # nothing is called: the value stands in brackets
         return [f"{pad}{plain[1]} = (", f"{pad}    {plain[2]}", f"{pad})"]
     cut = _bracket_to_break(code, WIDTH - indent)

@@ -27,6 +27,7 @@ class Loops:
     names: dict[Ref, Text]
     last: dict[str, int]
     used: set[str]
+    telling: set[str]
     _refs: Callable[[Node | Body], list[Ref]]
     _values: Callable[[Node | Body], list[Ref]]
     _look_up: Callable[[Ref], Text]
@@ -91,7 +92,8 @@ class Loops:
         given = self._refs(first)[0]
         lines: list[str] = []
         text = self._look_up(given)
-        name = text.code if text.code.isidentifier() and self.last.get(given.node, -1) <= index else ""
+        is_free = text.code.isidentifier() and self.last.get(given.node, -1) <= index
+        name = text.code if is_free and text.code not in self.telling else ""
         if not name:
             name = self._free("out" if self.part.path else "x")
             lines += statement(f"{name} = {text.code}", 8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
@@ -187,6 +189,87 @@ def test_what_cannot_be_written_says_what_to_do() -> None:
     draft.output(draft.add(layer, x, x))
     with pytest.raises(gt.DraftError, match=r'trace the model with method="record"'):
         draft.to_code()
+
+
+def test_functions_of_tensors_are_operators() -> None:
+    draft = gt.Draft()
+    x = draft.input("x", "f32[B, 3, 3]")
+    y = draft.add("torch.add", draft.add("nn.Conv1d", x, 3, 3, 1), x)
+    y = draft.add("torch.sub", draft.add("torch.mul", y, x), draft.add("torch.div", x, y))
+    y = draft.add("torch.pow", draft.add("torch.matmul", y, draft.add("torch.neg", x)), 2)
+    draft.output(draft.add("torch.add", y, x, alpha=3))
+    code = draft.to_code()
+    assert "add = conv1d + x\n" in code and "sub = mul - x / add\n" in code and "(sub @ -x) ** 2" in code
+    assert "torch.add(" in code and "alpha=3" in code  # which is no sum alone
+    made = written(code).Net()
+    module = draft.to_module()
+    made.load_state_dict(module.state_dict())
+    value = torch.randn(2, 3, 3)
+    assert torch.equal(made(value), module(value)) and is_clean(code) == ""
+
+
+def test_a_name_that_tells_what_a_value_is_does_not_pass_on_to_another() -> None:
+    draft = gt.Draft()
+    x = draft.input("tokens", "i64[B, 4]")
+    x = draft.add("nn.Embedding", x, 9, 8)
+    x = draft.add("nn.MaxPool1d", x, 2)
+    x = draft.add("nn.Upsample", x, None, 2)
+    draft.output(draft.add("torch.sum", draft.add("nn.Flatten", x), dim=1))
+    lines = [line.strip() for line in draft.to_code().split("def forward")[1].splitlines()[1:] if line.strip()]
+    assert lines == [
+        "embedding = self.embedding(tokens)",
+        "max_pool1d = self.max_pool1d(embedding)",
+        "upsample = self.upsample(max_pool1d)",
+        "flatten = self.flatten(upsample)",
+        "return torch.sum(flatten, dim=1)",
+    ]
+
+
+class Sized(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        B, T, C = x.shape  # noqa: N806
+        y = self.linear(x).view(B, T, 2, C // 2).transpose(1, 2)
+        y = y.reshape(B, T, C) + x[:, : x.shape[1]] * x[:, -1:]
+        return y.reshape(B, T * C)
+
+
+def test_a_shape_is_taken_apart_in_one_line_and_slices_have_their_spaces() -> None:
+    code = round_trip(Sized(), torch.randn(2, 4, 8), method="fx")
+    assert "        B, T, C = x.shape\n" in code and "x[:, : x.shape[1]]" in code and "x[:, -1:]" in code
+    assert is_clean(code) == ""
+
+
+class Builtin(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.input = nn.Linear(4, 4)
+        self.body = nn.Sequential(OrderedDict((f"block_{i}", Block()) for i in range(4)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        input = self.input(x)
+        sum = torch.add(input, x).sum(1, keepdim=True)
+        return self.body(input * sum) + input - sum
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.linear(x)) + x
+
+
+def test_no_name_is_one_of_pythons_own_and_named_blocks_are_counted() -> None:
+    code = round_trip(Builtin(), torch.randn(2, 4))
+    assert not re.search(r"\b(input|sum) = ", code.replace("self.input", ""))
+    assert 'nn.Sequential(OrderedDict((f"block_{i}", Block()) for i in range(4)))' in " ".join(code.split()).replace(
+        "( ", "(").replace(" )", ")")  # fmt: skip
+    assert is_clean(code) == ""
 
 
 class WithCache(nn.Module):
