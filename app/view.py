@@ -166,4 +166,4 @@ class View:
 
 def _in_words(args: dict[str, Any]) -> str:
     what = {"value": "", "gradient": "gradient of ", "operation": "operation "}[args["what"]]
-    return f"{what}{args.get('name') or args.get('parameter')} = {args['text']}"
+    return f"{what}{args.get('parameter') or args['name']} = {args['text']}"
