@@ -147,6 +147,7 @@ class Builder:
     def walk_to(self, key, arrow):
         """Selects a box by the arrow keys."""
         for _ in range(40):
+            self.takes()  # keys wait for what is under way: a person sees where they led before the next
             if self.box(key).get_attribute("aria-selected") == "true":
                 return
             self.key(f"Control+{arrow}")
