@@ -67,7 +67,7 @@ def _going_on(view: View) -> None:
     """Draws, for a step of the training that waits, the way on from the shown branch."""
     tab = session.tab()
     training = tab.training
-    if tab.step is not view or training is None or training.state not in (PAUSED, BROKE, DONE):
+    if tab.step is not view or view.is_trial or training is None or training.state not in (PAUSED, BROKE, DONE):
         return
     label = t("Go on from this branch") if view.shown else t("Go on from the original")
     if not st.button(label, key="press_go_on", type="primary" if view.shown else "secondary"):

@@ -125,12 +125,13 @@ class Tab:
         self.training = Training(self.launcher, plan, self.limits.memory_bytes)
         self.training.start()
 
-    def look_at_step(self, task: Task, title: str) -> None:
-        """Shows in the debugger the training step that `task` has recorded. Raises BackendError."""
+    def look_at_step(self, task: Task, title: str, is_trial: bool = False) -> None:
+        """Shows in the debugger the training step, or trial of one, that `task` has recorded. Raises BackendError."""
         assert self.training is not None
         number = task.result()["recording"]
         name = f"training step\n{title}\n{number}"
-        self.step = View(self.training.backend, name, title, task.blobs[0].decode(), number)
+        document = task.blobs[0].decode()
+        self.step = View(self.training.backend, name, title, document, number, is_trial=is_trial)
 
     def leave_step(self) -> None:
         """Shows the choice again."""

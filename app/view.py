@@ -35,7 +35,8 @@ class View:
     """The recording number `original` of a process, with its `branches`; `shown` counts from 1 among these, 0 is the
     original. `document` is what the viewer draws, `replies` answer what it asked last. `name` differs from that of
     anything else that is looked at in the same tab. `beside` says what stands to the left of the shown recording: the
-    graph before any data, or for a branch the original; `refused` has why there was none, by branch and kind.
+    graph before any data, or for a branch the original; `refused` has why there was none, by branch and kind. A step
+    `is_trial` that counts for nothing in the training that it is of.
     """
 
     backend: Backend
@@ -44,6 +45,7 @@ class View:
     document: str = ""
     original: int = 0
     position: int = 0
+    is_trial: bool = False
     branches: list[Branch] = field(default_factory=list)
     shown: int = 0
     replies: list[dict[str, Any]] = field(default_factory=list)

@@ -235,7 +235,7 @@ def _look(training: Training) -> None:
             title = t("Step {step} of the training", step=task.result()["step"])
             if training.is_over:
                 title = t("A step with the trained weights")
-            tab.look_at_step(task, title)
+            tab.look_at_step(task, title, training.is_over)
     except BackendError as error:
         st.html(f'<div class="gt gt-failure" role="alert"><pre>{escape(str(error))}</pre></div>')
         return
