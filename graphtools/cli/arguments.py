@@ -291,14 +291,15 @@ def _add_train(commands: Any) -> None:
     config = command.add_argument("--config", metavar="FILE", help="a plan in TOML or JSON; options count before it")
     config.complete = shtab.FILE  # type: ignore[attr-defined]
     data = command.add_argument_group("data")
-    option(data, "--data", "data__source", "SOURCE", "digits (default), torchvision:NAME, folder:PATH, csv:FILE, "
-           "numpy:FILE, or FILE.py:NAME for a Dataset of your own")  # fmt: skip
+    option(data, "--data", "data__source", "SOURCE", "digits (default), random (of the shapes that the model takes), "
+           "torchvision:NAME, folder:PATH, csv:FILE, numpy:FILE, or FILE.py:NAME for a Dataset of your own")  # fmt: skip
     option(data, "--transform", "data__transforms", "NAME(...)", "of torchvision.transforms.v2; may be repeated",
            action="append", default=[])  # fmt: skip
     option(data, "--test-share", "data__test_share", "X", "kept for testing (default: 0.2)", type=float)
     data.add_argument("--download", dest="plan_data__download", action="store_true", help="fetch torchvision's data")
     how = command.add_argument_group("learning")
-    option(how, "--loss", "loss__name", "NAME", "cross_entropy (default), nll, mse, l1, smooth_l1, bce_with_logits")
+    option(how, "--loss", "loss__name", "NAME", "cross_entropy (default), nll, mse, l1, smooth_l1, bce_with_logits, "
+           "or model, which gives its own")  # fmt: skip
     option(how, "--optimizer", "optimizer__name", "NAME", "sgd (default), adam, adamw, rmsprop, adagrad")
     option(how, "--lr", "optimizer__lr", "RATE", "default: 0.1", type=float)
     option(how, "--momentum", "optimizer__momentum", "X", "of sgd and rmsprop", type=float)
