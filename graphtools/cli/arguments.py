@@ -292,7 +292,8 @@ def _add_train(commands: Any) -> None:
     config.complete = shtab.FILE  # type: ignore[attr-defined]
     data = command.add_argument_group("data")
     option(data, "--data", "data__source", "SOURCE", "digits (default), random (of the shapes that the model takes), "
-           "torchvision:NAME, folder:PATH, csv:FILE, numpy:FILE, or FILE.py:NAME for a Dataset of your own")  # fmt: skip
+           "torchvision:NAME, folder:PATH, csv:FILE, numpy:FILE, or FILE.py:NAME for a Dataset "
+           "of your own")  # fmt: skip
     option(data, "--transform", "data__transforms", "NAME(...)", "of torchvision.transforms.v2; may be repeated",
            action="append", default=[])  # fmt: skip
     option(data, "--test-share", "data__test_share", "X", "kept for testing (default: 0.2)", type=float)
