@@ -48,8 +48,10 @@ def page() -> None:
     training = session.tab().training
     if training is None:
         _form()
-    else:
-        _watch()
+        return
+    if session.take("press_look_now"):
+        _look(training)
+    _watch()
 
 
 def _form() -> None:
@@ -204,7 +206,9 @@ def _buttons(training: Training) -> None:
         if training.state in _LABELS:
             kind = "primary" if training.is_failed else "secondary"
             if st.button(t(_LABELS[training.state]), key="press_look", type=kind):  # type: ignore[arg-type]
-                _look(training)
+                # By the page and not here: what runs again by itself each second could come between two pages.
+                session.set_value("press_look_now", True)
+                st.rerun()
         if training.state in (RUNNING, PAUSED, BROKE) and not training.is_failed:
             st.button(t("Stop"), on_click=training.tell, args=("stop",))
         if training.state in (STOPPED, DONE):

@@ -30,7 +30,7 @@ def trained(app, tmp_path):  # noqa: F811
         file.write_text(text + "import torch\nexample_input = torch.rand(4, 1, 8, 8)\n")
         tab = app(**settings)
         tab.open_file(file)
-        expect(tab.page.get_by_text(re.compile(r"\d operations, "))).to_be_visible(timeout=60_000)
+        expect(tab.page.get_by_text("example_input of lenet.py")).to_be_visible(timeout=60_000)
         tab.page.get_by_role("link", name="Train").click()
         expect(tab.page.get_by_role("heading", name="Train lenet.py")).to_be_visible(timeout=120_000)
         return tab
