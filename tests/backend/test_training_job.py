@@ -14,9 +14,11 @@ NET = "from torch import nn\nmodel = nn.Sequential(nn.Flatten(), nn.Linear(64, 1
 
 @pytest.fixture(scope="module")
 def launcher():
-    launcher = Launcher()
-    yield launcher
-    launcher.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # as in this process: the bits of a sum hang on the number of threads
+        launcher = Launcher()
+        yield launcher
+        launcher.close()
 
 
 class Heard:
