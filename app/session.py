@@ -24,9 +24,27 @@ from graphtools.backend import Choice, Launcher
 
 _address = st.components.v2.component(
     "graphtools_address",
-    js="""export default function ({ data }) {
+    js="""// Of two pages between which a question was still on its way, Streamlit sometimes draws neither: what was
+// there is taken away, and nothing comes. A page that stays empty is loaded again, which loses nothing.
+const EMPTY_S = 6;
+const guard = (globalThis.graphtoolsGuard ??= { empty: 0, tab: "" });
+guard.timer ??= setInterval(() => {
+  const parts = ["stMainBlockContainer", "stSidebarUserContent"].map((id) =>
+    document.querySelector(`[data-testid="${id}"]`));
+  const isEmpty = (part) => !part?.innerText.trim() && !part?.querySelector(".graph-host, .editor-host, canvas");
+  guard.empty = parts.every(isEmpty) ? guard.empty + 1 : 0;
+  if (guard.empty < EMPTY_S) return;
+  clearInterval(guard.timer);
+  const query = new URLSearchParams(location.search);
+  query.set("tab", guard.tab);
+  location.replace(`${location.pathname}?${query}`);
+}, 1000);
+
+export default function ({ data }) {
+  if (!data) return;
+  guard.tab = new URLSearchParams(data.query).get("tab") ?? guard.tab;
   const { pathname, search, hash } = location;
-  if (data && data.query !== search) history.replaceState(history.state, "", pathname + data.query + hash);
+  if (data.query !== search) history.replaceState(history.state, "", pathname + data.query + hash);
 }
 """,
 )

@@ -80,3 +80,20 @@ def test_back_leads_to_the_page_before_and_no_further_in_steps(app):  # noqa: F8
     expect(tab.page.get_by_text("Your own model")).to_be_visible()
     tab.page.go_back()
     tab.at(1, 10)
+
+
+def test_a_page_that_stays_empty_is_loaded_again(app):  # noqa: F811
+    tab = app()
+    tab.focus()
+    tab.page.keyboard.press("ArrowRight")
+    tab.at(2)
+    expect(tab.page).to_have_url(re.compile("at=2"), timeout=10_000)
+    with tab.page.expect_navigation(timeout=30_000):
+        # What Streamlit leaves where it draws neither of two pages.
+        tab.page.evaluate(
+            "() => { for (const id of ['stMainBlockContainer', 'stSidebarUserContent'])"
+            " document.querySelector(`[data-testid=${id}]`).replaceChildren() }"
+        )
+    tab.wait_for_graph()
+    tab.at(2)
+    tab.complaints.clear()  # of what draws, about what was taken away
