@@ -27,6 +27,7 @@ from torch import nn
 from graphtools.errors import LoadError
 from graphtools.example_inputs import InputSpec, parse_input
 from graphtools.guessing import guess_inputs, torchvision_inputs
+from graphtools.importing import import_beside
 from graphtools.pretrained import with_weights
 from graphtools.projects import Project, open_project
 from graphtools.projects.running import batch_of, make_data, make_loss, make_model, make_optimizer
@@ -181,9 +182,7 @@ def run_file(path: str) -> ModuleType:
     if not path.endswith(".py"):
         raise LoadError(f"{path} is no Python file. Give a .py file that defines the model")
     name = os.path.splitext(os.path.basename(path))[0]
-    folder = os.path.dirname(os.path.abspath(path))
-    if folder not in sys.path:
-        sys.path.insert(0, folder)  # so that the file finds its neighbors, as `python model.py` would
+    import_beside(path)
     spec = importlib.util.spec_from_file_location(name, os.path.abspath(path))
     if spec is None or spec.loader is None:
         raise LoadError(f"Python cannot load {path}")

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
 import torch
+
+from graphtools.importing import is_inside
 
 torch.set_num_threads(1)
 
@@ -13,6 +18,17 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Forgets modules that a test wrote and imported, and where it let Python look for them."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
+    for name, module in list(sys.modules.items()):
+        if isinstance(module, ModuleType) and is_inside(module, tmp_path_factory.getbasetemp()):
+            del sys.modules[name]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

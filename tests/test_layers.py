@@ -14,7 +14,20 @@ PACKAGE = ROOT / "graphtools"
 
 # Lowest first; a module imports only from its own layer or below, at any depth of its code unless marked late.
 LAYERS = [
-    {"errors", "watchdog", "endings", "graph", "kinds", "words", "columns", "meaning", "flops", "fold", "encoding"},
+    {
+        "errors",
+        "watchdog",
+        "endings",
+        "importing",
+        "graph",
+        "kinds",
+        "words",
+        "columns",
+        "meaning",
+        "flops",
+        "fold",
+        "encoding",
+    },
     {"recording", "table", "diagram", "convert"},
     {"frames", "payload", "viewer"},
     {
@@ -33,7 +46,8 @@ LAYERS = [
     {"derivatives"},
     {"drafting"},
     {"codegen", "palette", "rewriting"},
-    {"pretrained", "projects"},
+    {"pretrained", "importing"},
+    {"projects"},
     {"loading", "example_loss", "example_step", "editing", "training", "comparing"},
     {"visible", "conditions", "changes", "breakpoints", "debugger", "typed", "watching", "explaining"},
     {"summaries", "answering"},

@@ -20,12 +20,8 @@ NET += "    def forward(self, x):\n        return self.fc(x)\n"
 
 
 @pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Writes a file and gives its path; sys.path and sys.modules are restored."""
-    import sys
-
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+def write(tmp_path: Path):
+    """Writes a file and gives its path."""
 
     def write(text: str, name: str = "model.py") -> str:
         (tmp_path / name).write_text(HEAD + text)

@@ -98,9 +98,8 @@ def test_a_run_that_failed_shows_where_with_which_shapes_and_the_line():
     graph = caught.value.graph
     text = format_graph(graph)
     assert "        return x + self.drop(self.down(self.act(self.up(self.norm(x)))))"[4:] in text
-    golden_text.check(
-        "table_failed.txt", format_graph(steady(graph, "torch.fx cannot trace Stack: the shapes do not fit"))
-    )
+    text = format_graph(steady(graph, "torch.fx cannot trace Stack: the shapes do not fit"))
+    golden_text.check("table_failed.txt", text.replace("  addmm: mat1", "  mat1"))  # so it begins in torch 2.15
 
 
 def test_a_module_called_twice_counts_its_parameters_once():

@@ -31,12 +31,11 @@ _EXPORTS = (
 
 def page() -> None:
     """Draws the page."""
-    tab = session.tab()
+    building = session.tab().building or session.open_draft(session.first_draft())
     with st.sidebar:
         brand()
-        _chooser()
+        _chooser(building)
         rest = st.container()
-    building = tab.building or session.open_draft(session.first_draft())
     session.write_draft_address()
     wish = session.take("wish")
     with rest:
@@ -56,34 +55,31 @@ def page() -> None:
         editor(building.revision)
 
 
-def _chooser() -> None:
+def _chooser(building: Building) -> None:
     """Draws what opens drafts."""
-    tab = session.tab()
+    now = building.file
     files = drafts.known(session.draft_folder())
-    now = tab.building.file if tab.building is not None else None
-    if now is not None and now not in files:
+    if now not in files:
         files = [now, *files]
-    # By `index`, and a key that changes with the list: its value is what is open.
+    # By `index`, and a key that changes with what is open: its value is that until another is chosen.
     chosen = st.selectbox(
-        t("Draft"), files, index=files.index(now) if now in files else None, format_func=lambda file: file.stem,
-        placeholder=t("None yet"), key=f"press_draft {now}",
-    )  # fmt: skip
-    if chosen is not None and now is not None and chosen != now:
+        t("Draft"), files, index=files.index(now), format_func=lambda file: file.stem, key=f"press_draft {now}"
+    )
+    if chosen is not None and chosen != now:
         session.open_draft(chosen)
         st.rerun()
     with st.container(horizontal=True, gap="small"):
         st.button(t("New"), on_click=_new, width="stretch")
-        can = tab.choice.kind != "recording"
+        can = session.tab().choice.kind != "recording"
         st.button(t("From the model"), on_click=_from_model, width="stretch", help=_from_model_help(), disabled=not can)
     with st.popover(t("Open a file"), width="stretch"):
         uploaded = st.file_uploader(t("Draft"), type=["json"], key="upload_draft", max_upload_size=50)
         st.button(t("Open"), on_click=_open_upload, disabled=uploaded is None, type="primary", width="stretch")
         st.caption(t("A draft is data: opening it imports only torch and torchvision."))
-    if now is not None:
-        with st.popover(t("Rename or delete"), width="stretch"):
-            name = st.text_input(t("Name"), value=now.stem, key=f"press_name {now}")
-            st.button(t("Rename"), on_click=session.rename_draft, args=(name,), width="stretch")
-            st.button(t("Delete {name}", name=now.stem), on_click=session.delete_draft, width="stretch")
+    with st.popover(t("Rename or delete"), width="stretch"):
+        name = st.text_input(t("Name"), value=now.stem, key=f"press_name {now}")
+        st.button(t("Rename"), on_click=session.rename_draft, args=(name,), width="stretch")
+        st.button(t("Delete {name}", name=now.stem), on_click=session.delete_draft, width="stretch")
 
 
 def _from_model_help() -> str:

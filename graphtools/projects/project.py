@@ -55,8 +55,7 @@ class Project:
 
     The first of `models` is taken for the main one, as long as nobody chooses another; the rest are the alternatives.
     So it is with `datasets` and `losses`. `test_dataset` is what the project tests on, if it says so. `paths` are the
-    folders from which its modules are imported, `modules` their names, and `settings` what its config file holds. A
-    `batch_size` of 0 says that an example is a batch already, None that nothing says it.
+    folders from which its modules are imported, and `settings` what its config file holds. A `batch_size` of 0 says that an example is a batch already, None that nothing says it.
     """
 
     folder: Path
@@ -67,7 +66,6 @@ class Project:
     losses: tuple[Found, ...] = ()
     optimizer: Found | None = None
     paths: tuple[Path, ...] = ()
-    modules: tuple[str, ...] = ()
     config: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None

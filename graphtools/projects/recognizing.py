@@ -55,7 +55,6 @@ class _Recognizer(Calls):
             tuple(self._losses()),
             self._optimizer(),
             tuple(self.paths),
-            tuple(self.sources),
             str(self.configs[0].relative_to(self.folder)) if self.configs else "",
             self.settings,
             self._whole(self._batch_size()),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -16,13 +14,12 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from graphtools.errors import LoadError, missing
+from graphtools.importing import import_alone
 from graphtools.projects.project import Found, Project
 from graphtools.structure import tensors
 
 _BATCH = 4  # examples of a batch to look at, where the project's own is unknown or large
 _LARGE = 1_000_000  # numbers in the inputs of a batch
-_put_there: list[str] = []  # of sys.path: that of the last project goes when another is used
-_KEPT = ("torch", "torchvision", "numpy", "graphtools", "sklearn", "PIL")
 
 
 @dataclass(slots=True)
@@ -137,31 +134,8 @@ def split_batch(batch: Any) -> tuple[Any, Any]:
     return (inputs[0] if len(inputs) == 1 else tuple(inputs)), target
 
 
-def use_paths(project: Project) -> None:
-    """Lets Python find the project's modules, before others of the same names, as if run from its folder.
-
-    Modules of those names that another project has left are forgotten; those of installed packages stay where the
-    project has none of that name.
-    """
-    for text in [*_put_there, *map(str, project.paths)]:
-        if text in sys.path:
-            sys.path.remove(text)
-    _put_there[:] = map(str, project.paths)
-    sys.path[:0] = _put_there
-    own = {name.split(".")[0] for name in project.modules} - set(_KEPT) - set(sys.stdlib_module_names)
-    for name in list(sys.modules):
-        if name.split(".")[0] in own and not _is_inside(sys.modules[name], project):
-            del sys.modules[name]
-    importlib.invalidate_caches()
-
-
-def _is_inside(module: ModuleType, project: Project) -> bool:
-    places = [getattr(module, "__file__", None) or "", *map(str, getattr(module, "__path__", []))]
-    return any(os.path.abspath(place).startswith(str(project.folder) + os.sep) for place in places if place)
-
-
 def _make(project: Project, found: Found) -> Any:
-    use_paths(project)
+    import_alone(project.folder, project.paths)
     with in_folder(project):
         value = getattr(importlib.import_module(found.module), found.name)
         return value if found.kind == "object" else value(*found.args, **found.kwargs)
