@@ -55,7 +55,8 @@ class Project:
 
     The first of `models` is taken for the main one, as long as nobody chooses another; the rest are the alternatives.
     So it is with `datasets` and `losses`. `test_dataset` is what the project tests on, if it says so. `paths` are the
-    folders from which its modules are imported, and `settings` what its config file holds. A `batch_size` of 0 says that an example is a batch already, None that nothing says it.
+    folders from which its modules are imported, and `settings` what its config file holds. A `batch_size` of 0 says
+    that an example is a batch already, None that nothing says it.
     """
 
     folder: Path
