@@ -5,13 +5,15 @@ VENV ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(VENV)/bin
 VIEWER := graphtools/viewer
+# Python tests run in so many processes; each takes up to 3 GB.
+JOBS ?= 2
 
-.PHONY: app test lint types python javascript bundle setup setup-test clean
+.PHONY: app test lint types python javascript browser bundle setup setup-test clean
 
 app: setup
 	$(BIN)/streamlit run app/main.py
 
-test: lint types bundle javascript python
+test: lint types bundle javascript python browser
 
 setup: $(VENV)/.app
 setup-test: $(VENV)/.test
@@ -47,7 +49,10 @@ javascript:
 	node --test tests/js/
 
 python: setup-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore tests/browser --numprocesses $(JOBS) --dist worksteal
+
+browser: setup-test
+	$(BIN)/python -m pytest tests/browser
 
 clean:
 	rm -rf $(VENV) $(VIEWER)/node_modules
