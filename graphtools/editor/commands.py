@@ -18,7 +18,7 @@ from graphtools.drafting.making import New
 from graphtools.drafting.plan import OPEN, OUTPUT, Layer, Place, Plan, places
 from graphtools.drafting.targets import required_ports
 from graphtools.editor.drawing import groups, home
-from graphtools.editor.first_settings import first_settings
+from graphtools.editor.first_settings import first_argument, first_settings
 from graphtools.editor.forms import form, read_values
 from graphtools.editor.ports import own_entries
 from graphtools.errors import DraftError, missing
@@ -55,13 +55,11 @@ def new_node(draft: Draft, target: str, given: Spec | None) -> New:
         ports = (OPEN,) if target.startswith("torchvision.models.") else (OPEN,) * len(required_ports(found))
         return New(target, ports or (OPEN,), settings=settings, is_layer=True)
     args: list[Any] = []
-    named: dict[str, Any] = {}
     takes_list = {port.name for port in entry.inputs if port.is_list}
     for name in required_ports(found):
-        args.append((OPEN, OPEN) if name in takes_list else OPEN)
-    usual = first_settings(entry, given)
-    named.update(usual)
-    return New(target, tuple(args), freeze(named.items()))
+        usual = first_argument(entry, name)
+        args.append((OPEN, OPEN) if name in takes_list else OPEN if usual is None else usual)
+    return New(target, tuple(args), freeze(first_settings(entry, given).items()))
 
 
 # -- each command ------------------------------------------------------------------------------------------------------

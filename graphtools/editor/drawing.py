@@ -113,8 +113,6 @@ def _node(draft: Draft, node: Node, shapes: Shapes, is_unused: bool) -> Json:
         parameters = sum(spec.n_elements for _, is_parameter, spec in shapes.states.get(path, ()) if is_parameter)
         if parameters:
             found["parameters"] = parameters
-        if layer is not None and layer.origin:
-            found["kept"] = layer.origin
     if node.name in plan.modes:
         found["mode"] = plan.modes[node.name]
     if is_unused:

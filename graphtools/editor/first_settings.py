@@ -38,11 +38,26 @@ _WIDTH_AT = {  # where a name alone does not tell
 }  # fmt: skip
 _BATCH_FIRST = ("MultiheadAttention", "TransformerEncoderLayer", "TransformerDecoderLayer", "LSTM", "GRU", "RNN")
 
+# What functions must be told beside the values they work on.
+_USUAL_ARGUMENTS: dict[str, Any] = {
+    "dim": -1, "dim0": -2, "dim1": -1, "axis0": -2, "axis1": -1, "output_size": 1, "p": 0.5, "train": True,
+    "kernel_size": 2, "chunks": 2, "k": 1, "n": 2, "q": 0.5, "shifts": 1, "groups": 1, "num_groups": 1, "start": 0,
+    "length": 1, "index": 0, "upscale_factor": 2, "downscale_factor": 2, "split_size_or_sections": 1,
+    "indices_or_sections": 2, "min": 0.0, "max": 1.0,
+}  # fmt: skip
+
+
+def first_argument(entry: Entry, name: str) -> Any:
+    """What a function's argument without a default starts with; None where that is a value of the graph, or nothing is
+    usual."""
+    is_setting = any(parameter.name == name for parameter in entry.parameters)
+    return _USUAL_ARGUMENTS.get(name) if is_setting else None
+
 
 def first_settings(entry: Entry, given: Spec | None) -> Mapping[str, Any]:
     """Values for the parameters of a module that have no default, and for those whose default is of no use.
 
-    `given` is the type of its first value. A function's parameters without a default are left open.
+    `given` is the type of its first value. For a function's parameters without a default see `first_argument`.
     """
     found: dict[str, Any] = {}
     for parameter in entry.parameters if entry.is_module else ():

@@ -221,7 +221,7 @@ def test_a_renamed_group_of_an_opened_model_keeps_its_weights(tmp_path: Path) ->
     asking = Asking(tmp_path / "resnet.json", source="torchvision:resnet18")
     value = asking.ask("value", node="fc")
     asking.do(do="rename group", scope="layer1", name="stage")
-    assert asking.nodes["layer1_0_conv1"]["kept"] == "layer1.0.conv1"
+    assert asking.ask("form", node="layer1_0_conv1")["origin"] == "layer1.0.conv1"
     assert asking.ask("value", node="fc")["mean"] == value["mean"]
     assert "which has a number" in asking.do(do="rename group", scope="stage.0", name="first")["error"]
 
@@ -326,7 +326,7 @@ def test_a_model_that_was_opened_keeps_its_weights_in_the_file(tmp_path: Path) -
     assert asking.type_of("fc") == "f32[B, 1000]"  # the batch is open
     asking.do(do="insert", node="flatten", target="torch.nn.Dropout")
     asking.do(do="set", node="fc", values={"out_features": 5})
-    assert asking.nodes["layer1_0_conv1"]["kept"] == "layer1.0.conv1"
+    assert asking.ask("form", node="layer1_0_conv1")["origin"] == "layer1.0.conv1"
     asking.editor.save()
     torch.manual_seed(0)
     loaded = load(str(tmp_path / "resnet.json"))

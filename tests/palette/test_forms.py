@@ -11,8 +11,10 @@ from torch import nn
 
 import graphtools as gt
 from graphtools import palette
+from graphtools.drafting import edits as e
 from graphtools.drafting.documents import parse_spec
 from graphtools.editor import Editor
+from graphtools.editor.commands import fed, new_node
 from graphtools.editor.first_settings import first_settings
 from graphtools.editor.forms import form, read_values
 
@@ -98,3 +100,18 @@ def test_a_search_does_not_put_upsampling_last(tmp_path: Path) -> None:
     editor.draft.input("x", "f32[B, 3, 8, 8]")
     rows = editor.answer("find", {"query": "upsample", "from": ["x", []]})
     assert rows[0]["target"] == "torch.nn.Upsample" and rows[0]["gives"] == "f32[B, 3, 16, 16]"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "torch.softmax", "torch.unsqueeze", "torch.transpose", "torch.cumsum", "torch.chunk", "torch.topk",
+        "torch.narrow", "torch.dropout", "torch.nn.functional.max_pool2d", "torch.nn.functional.adaptive_avg_pool2d",
+        "torch.nn.functional.pixel_shuffle", "torch.roll", "torch.select", "torch.clamp_max",
+    ],
+)  # fmt: skip
+def test_a_function_put_behind_a_value_works_at_once(target: str) -> None:
+    draft = gt.Draft()
+    x = draft.input("x", "f32[B, 4, 6, 6]")
+    draft.apply(e.Add(fed(new_node(draft, target, draft.spec(x)), x)))
+    assert [problem for problem in draft.problems() if problem.node is not None] == []

@@ -17,7 +17,6 @@
  * @property {string} [settings]
  * @property {string} [path]
  * @property {number} [parameters]
- * @property {string} [kept] where its weights come from
  * @property {"bypassed" | "disabled"} [mode]
  * @property {boolean} [fault]
  * @property {boolean} [unused] nothing that the draft gives depends on it
