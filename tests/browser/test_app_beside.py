@@ -6,7 +6,6 @@ import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("streamlit", reason="streamlit is not installed")
-from test_app import app, url  # noqa: E402, F401  the same server and tabs
 
 expect = playwright.expect
 
@@ -33,7 +32,7 @@ def selected(tab):
     )
 
 
-def test_the_graph_before_any_data_stands_beside_the_run_and_follows_it(app):  # noqa: F811
+def test_the_graph_before_any_data_stands_beside_the_run_and_follows_it(app):
     tab = app()
     page = tab.page
     tab.choose("Side by side")
@@ -59,7 +58,7 @@ def test_the_graph_before_any_data_stands_beside_the_run_and_follows_it(app):  #
     expect(page.locator("canvas.graph")).to_have_count(1)
 
 
-def test_a_model_that_only_runs_says_why_in_the_graphs_place(app, tmp_path):  # noqa: F811
+def test_a_model_that_only_runs_says_why_in_the_graphs_place(app, tmp_path):
     file = tmp_path / "looping_net.py"
     file.write_text(LOOP)
     tab = app()
@@ -74,7 +73,7 @@ def test_a_model_that_only_runs_says_why_in_the_graphs_place(app, tmp_path):  # 
     tab.picture("app-beside-reason")
 
 
-def test_a_branch_stands_beside_the_original_at_the_first_difference(app):  # noqa: F811
+def test_a_branch_stands_beside_the_original_at_the_first_difference(app):
     tab = app()
     page = tab.page
     page.locator(".graph-host").evaluate("host => host.graphtools.select('relu')")

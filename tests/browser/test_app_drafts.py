@@ -9,13 +9,12 @@ import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("streamlit", reason="streamlit is not installed")
-from test_app import app, url  # noqa: E402, F401  the same server and tabs
-from test_app_building import Builder, builder  # noqa: E402, F401
+from builder import Builder  # noqa: E402
 
 expect = playwright.expect
 
 
-def test_a_draft_is_open_in_one_tab_alone(builder, app):  # noqa: F811
+def test_a_draft_is_open_in_one_tab_alone(builder, app):
     first = builder()
     first.input("f32[B, 8]")
     name = first.page.get_by_role("combobox", name="Draft").input_value()
@@ -32,7 +31,7 @@ def test_a_draft_is_open_in_one_tab_alone(builder, app):  # noqa: F811
     first.box("x").wait_for(timeout=30_000)
 
 
-def test_a_draft_is_renamed_and_deleted(builder):  # noqa: F811
+def test_a_draft_is_renamed_and_deleted(builder):
     b = builder()
     b.input("f32[B, 8]")
     b.tab.press("Rename or delete")
@@ -48,7 +47,7 @@ def test_a_draft_is_renamed_and_deleted(builder):  # noqa: F811
     b.ready()
 
 
-def test_downloads_say_what_is_in_their_way(builder):  # noqa: F811
+def test_downloads_say_what_is_in_their_way(builder):
     b = builder()
     b.input("f32[B, 8]")
     b.add_behind("x", "Linear", "linear")
@@ -65,7 +64,7 @@ def test_downloads_say_what_is_in_their_way(builder):  # noqa: F811
     assert "nn.Linear" in Path(download.value.path()).read_text()
 
 
-def test_back_leads_to_the_page_before_and_no_further_in_steps(app):  # noqa: F811
+def test_back_leads_to_the_page_before_and_no_further_in_steps(app):
     tab = app()
     tab.focus()
     for _ in range(5):
@@ -82,7 +81,7 @@ def test_back_leads_to_the_page_before_and_no_further_in_steps(app):  # noqa: F8
     tab.at(1, 10)
 
 
-def test_a_page_that_stays_empty_is_loaded_again(app):  # noqa: F811
+def test_a_page_that_stays_empty_is_loaded_again(app):
     tab = app()
     tab.focus()
     tab.page.keyboard.press("ArrowRight")

@@ -7,7 +7,6 @@ import torch
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("streamlit", reason="streamlit is not installed")
-from test_app import app, url  # noqa: E402, F401  the same server and tabs
 
 expect = playwright.expect
 
@@ -22,7 +21,7 @@ model = nn.Sequential(
 
 
 @pytest.fixture
-def trained(app, tmp_path):  # noqa: F811
+def trained(app, tmp_path):
     """A tab with a network for the digits open, on the page where it is trained."""
 
     def start(text=NET, **settings):
@@ -154,7 +153,7 @@ def open_train(tab, example):
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (1024, 768, "dark")])
-def test_an_example_trains_with_all_defaults(app, width, height, scheme):  # noqa: F811
+def test_an_example_trains_with_all_defaults(app, width, height, scheme):
     tab = app(width=width, height=height, scheme=scheme)
     open_train(tab, "small_cnn")
     lines = tab.page.get_by_label("Transforms, one a line")
@@ -168,7 +167,7 @@ def test_an_example_trains_with_all_defaults(app, width, height, scheme):  # noq
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (1024, 768, "dark")])
-def test_what_does_not_fit_is_said_before_the_start_and_mended_by_a_click(app, width, height, scheme):  # noqa: F811
+def test_what_does_not_fit_is_said_before_the_start_and_mended_by_a_click(app, width, height, scheme):
     tab = app(width=width, height=height, scheme=scheme)
     open_train(tab, "small_cnn")
     lines = tab.page.get_by_label("Transforms, one a line")

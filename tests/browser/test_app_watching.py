@@ -6,7 +6,6 @@ import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("streamlit", reason="streamlit is not installed")
-from test_app import app, url  # noqa: E402, F401  the same server and tabs
 
 expect = playwright.expect
 
@@ -20,7 +19,7 @@ example_input = torch.rand(5, 4)
 
 
 @pytest.fixture
-def tab(app, tmp_path):  # noqa: F811
+def tab(app, tmp_path):
     file = tmp_path / "kept_net.py"
     file.write_text(NET)
     tab = app()
