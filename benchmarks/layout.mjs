@@ -7,8 +7,10 @@
 // different sources cross; "of edges" counts each such point for every pair of edges that cross there, so that a line
 // which is drawn once for five edges counts as five. Length is the sum over edges of the ways from source to target.
 //
-// Ours and ELK keep room for the title of each open group, as wide and as high. dagre knows no such thing: its drawings
-// are lower by the titles that they have no place for (a node for each title makes them many times wider).
+// Ours and ELK keep room for the title of each open group, as wide and as high. dagre knows no such thing (a node for
+// each title makes its drawings many times wider): its drawings are lower by the titles that they have no place for.
+// "+ titles" is the least that such a drawing takes with them: each group as much lower as its title lacks room, one
+// below another. It leaves out what the widths of the titles would add.
 
 import { readdirSync, readFileSync } from "node:fs";
 import dagre from "@dagrejs/dagre";
@@ -22,6 +24,7 @@ import { buildTree } from "../graphtools/viewer/src/tree.js";
 
 const MOST_BOXES = 3000;
 const PATIENCE_MS = 60_000;
+const TITLE_ROOM = 32; // between the upper side of an open group and its first box, in ours and in ELK's drawings
 
 /** @typedef {{width: number, height: number, ways: {from: number, points: number[][]}[]}} Drawing */
 
@@ -53,7 +56,28 @@ function byDagre({ tree, visible }, scene) {
     from: Number(edge.v),
     points: graph.edge(edge).points.map(({ x, y }) => [x, y]),
   }));
-  return { width, height, ways };
+  const groups = scene.boxes.filter((box) => box.open).map((box) => box.item);
+  return { width, height, ways, heightWithTitles: height + lacking(graph, groups) };
+}
+
+/** How much higher a drawing of dagre's gets at least when each group has room for its title. */
+function lacking(graph, groups) {
+  const top = (name) => graph.node(name).y - graph.node(name).height / 2;
+  const found = groups.map((item) => {
+    const { x, width } = graph.node(String(item));
+    const inside = Math.min(...graph.children(String(item)).map(top)) - top(String(item));
+    const need = Math.max(0, TITLE_ROOM - inside);
+    return { left: x - width / 2, right: x + width / 2, top: top(String(item)), need, above: 0 };
+  });
+  found.sort((a, b) => a.top - b.top);
+  let most = 0;
+  for (const [i, group] of found.entries()) {
+    for (const before of found.slice(0, i))
+      if (before.left < group.right && group.left < before.right && before.top < group.top)
+        group.above = Math.max(group.above, before.above + before.need);
+    most = Math.max(most, group.above + group.need);
+  }
+  return most;
 }
 
 async function byElk({ tree, visible, titleWidth }, scene) {
@@ -61,7 +85,7 @@ async function byElk({ tree, visible, titleWidth }, scene) {
     "elk.algorithm": "layered",
     "elk.direction": "DOWN",
     "elk.hierarchyHandling": "INCLUDE_CHILDREN",
-    "elk.padding": "[top=32,left=16,bottom=12,right=16]",
+    "elk.padding": `[top=${TITLE_ROOM},left=16,bottom=12,right=16]`,
     "elk.spacing.nodeNode": "28",
     "elk.spacing.edgeNode": "20",
     "elk.spacing.edgeEdge": "14",
@@ -210,6 +234,13 @@ for (const file of readdirSync(folder).sort()) {
       results[engine] = await timed(() => layout(graph, mine.drawing.scene));
       if (results[engine].ms > PATIENCE_MS) slow.add(`${engine} ${name}`);
     }
-    for (const [engine, result] of Object.entries(results)) console.log(row(engine, result));
+    for (const [engine, result] of Object.entries(results)) {
+      console.log(row(engine, result));
+      const { width, heightWithTitles: height } = result.drawing ?? {};
+      if (height)
+        console.log(
+          `  ${"+ titles".padEnd(28)}${`${Math.round(width)} × ${Math.round(height)}`.padStart(16)}${((width * height) / 1e6).toFixed(2).padStart(9)}`,
+        );
+    }
   }
 }
