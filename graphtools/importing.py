@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -23,9 +23,8 @@ def import_beside(file: str) -> None:
     Modules which those have left under the name of a neighbor are forgotten.
     """
     folder = Path(file).absolute().parent
-    for name, module in _modules(_importable(folder)):
-        if not is_inside(module, folder) and any(is_inside(module, Path(one)) for one in _put):
-            del sys.modules[name]
+    known = _modules(_importable(folder))
+    forget(n for n, m in known if not is_inside(m, folder) and any(is_inside(m, Path(one)) for one in _put))
     _lead([str(folder)], [one for one in _put if one != str(folder)])
 
 
@@ -35,10 +34,15 @@ def import_alone(folder: Path, paths: Sequence[Path]) -> None:
     What earlier files and projects had put into Python's path goes; modules from elsewhere that are called like those
     of the project are forgotten; those of installed packages stay where the project has none of that name.
     """
-    for name, module in _modules({name for path in paths for name in _importable(path)}):
-        if not is_inside(module, folder):
-            del sys.modules[name]
+    known = _modules({name for path in paths for name in _importable(path)})
+    forget(name for name, module in known if not is_inside(module, folder))
     _lead(list(map(str, paths)), [])
+
+
+def forget(names: Iterable[str]) -> None:
+    """Makes Python import these modules anew."""
+    for name in list(names):  # all first: where a part of a namespace package lies is asked of the package
+        sys.modules.pop(name, None)
 
 
 def _importable(folder: Path) -> set[str]:

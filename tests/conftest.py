@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from graphtools.importing import is_inside
+from graphtools.importing import forget, is_inside
 
 torch.set_num_threads(1)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what is put behind `&`, and so its children
@@ -29,9 +29,8 @@ def _nothing_left_imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     before = list(sys.path)
     yield
     sys.path[:] = before
-    for name, module in list(sys.modules.items()):
-        if isinstance(module, ModuleType) and is_inside(module, tmp_path_factory.getbasetemp()):
-            del sys.modules[name]
+    known = [(name, module) for name, module in sys.modules.items() if isinstance(module, ModuleType)]
+    forget(name for name, module in known if is_inside(module, tmp_path_factory.getbasetemp()))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

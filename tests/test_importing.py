@@ -46,3 +46,10 @@ def test_what_others_have_put_into_the_path_stays(tmp_path: Path) -> None:
     width(folder)
     assert sys.path[0] == str(folder) and sys.path[-1] == str(tmp_path / "file")
     assert sys.path.count(str(tmp_path / "file")) == 1
+
+
+def test_a_namespace_package_of_another_project_is_forgotten_with_its_parts(tmp_path: Path) -> None:
+    for one, n in (("a", 3), ("b", 4)):
+        files = {"net": NET.format("from model.parts.sizes import WIDTH"), "model__parts__sizes": f"WIDTH = {n}\n"}
+        write(tmp_path / one, **files, model__other=f"N = {n}\n")
+    assert [width(tmp_path / one) for one in "aba"] == [3, 4, 3]
