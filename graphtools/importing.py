@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 _put: list[str] = []  # what was put into sys.path here
-_KEPT = {"torch", "torchvision", "numpy", "graphtools", "sklearn", "PIL", *sys.stdlib_module_names}
+_KEPT = {"torch", "torchvision", "numpy", "graphtools", "sklearn", "PIL", "tests", *sys.stdlib_module_names}
 
 
 def import_beside(file: str) -> None:
