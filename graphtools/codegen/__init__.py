@@ -118,7 +118,7 @@ def _docstring(plan: Plan) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    return text.replace("\\", "/").replace('"""', "'''")
+    return text.replace("\\", "/").replace('"', "'")
 
 
 def _wrapped(text: str) -> list[str]:

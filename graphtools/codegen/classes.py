@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import Any
 
 from graphtools.codegen.bodies import Body, Tangled, is_held
+from graphtools.codegen.expressions import Code
 from graphtools.codegen.parts import Part, Slot
 from graphtools.drafting.plan import Plan
 from graphtools.drafting.sources import Sources
@@ -277,7 +278,7 @@ def marked(node: Node, texts: Iterator[str | None], classifier: Classifier) -> N
             return arg
         if is_slot(arg):
             text = next(texts)
-            return arg if text is None else Symbol("code", text)
+            return arg if text is None else Code(text)
         if isinstance(arg, ListArg):
             return ListArg(visit(item) for item in arg)
         if isinstance(arg, tuple):
@@ -289,7 +290,7 @@ def marked(node: Node, texts: Iterator[str | None], classifier: Classifier) -> N
         return arg
 
     names = classifier.argument_names(node)[: len(node.args)]
-    training = Symbol("code", "self.training")
+    training = Code("self.training")
     args = tuple(
         training if classifier.is_training(name, arg) else visit(arg)
         for name, arg in zip_longest(names, node.args, fillvalue="value")

@@ -12,6 +12,7 @@ import torch
 from graphtools.codegen.classes import Class, Parameter, exported
 from graphtools.codegen.expressions import Imports, literal, quoted
 from graphtools.codegen.lines import statement
+from graphtools.codegen.naming import is_attribute
 from graphtools.codegen.parts import Part
 from graphtools.drafting.building import state_tensor
 from graphtools.drafting.plan import Layer
@@ -51,15 +52,17 @@ class Constructor:
         for name in made.stored:
             found.append(f"        self.{name} = {name}")
         for name, child in part.children.items():
-            if name.isidentifier():
+            if is_attribute(name):
                 found += statement(f"self.{name} = {self.made(child, texts)}", 8)
             else:
                 found += statement(f"self.add_module({quoted(name)}, {self.made(child, texts)})", 8)
         for state in part.states:
             word = state.target.rpartition(".")[2]
             value = self._initial(state, texts)
-            if state.kind == "parameter":
+            if state.kind == "parameter" and is_attribute(word):
                 found += statement(f"self.{word} = {value}", 8)
+            elif state.kind == "parameter":
+                found += statement(f"self.register_parameter({quoted(word)}, {value})", 8)
             else:
                 found += statement(f"self.register_buffer({quoted(word)}, {value})", 8)
         if not part.path:

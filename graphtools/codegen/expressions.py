@@ -102,6 +102,13 @@ class Imports:
         return "\n\n".join(blocks)
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An argument that is written as it stands: what the generated class was given, in the place of a literal."""
+
+    text: str
+
+
 class Writer:
     """Writes arguments and calls. `look_up` gives the text of a reference, `slot` that of a literal by its place."""
 
@@ -206,7 +213,7 @@ class Writer:
 
 def _is_operand(arg: Any) -> bool:
     """Whether an argument may stand behind an operator: a value, or a number."""
-    return isinstance(arg, Ref) or type(arg) in (int, float) or (isinstance(arg, Symbol) and arg.kind == "code")
+    return isinstance(arg, Ref) or type(arg) in (int, float) or isinstance(arg, Code)
 
 
 def _slice(ends: list[str | None]) -> str:

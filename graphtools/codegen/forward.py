@@ -9,13 +9,13 @@ from typing import Any
 
 from graphtools.codegen.bodies import Body, is_held
 from graphtools.codegen.classes import Class, Classifier, marked
-from graphtools.codegen.expressions import ATOM, Imports, Text, Writer, is_property
+from graphtools.codegen.expressions import ATOM, Code, Imports, Text, Writer, is_property
 from graphtools.codegen.lines import WIDTH, statement
 from graphtools.codegen.loops import Loops
 from graphtools.codegen.naming import COMMON, PLAIN, TAKEN, assigned_name, indexed, is_builtin, word_of
 from graphtools.codegen.parts import module_text, state_text
 from graphtools.codegen.unpacking import Unpacking
-from graphtools.graph import ListArg, Node, Output, Ref, Symbol, module_path, references
+from graphtools.graph import ListArg, Node, Output, Ref, module_path, references
 
 _INLINE = {"add", "sub", "mul", "truediv", "div", "floordiv", "matmul", "pow", "neg", "mod"}
 
@@ -185,7 +185,7 @@ class _Method(Loops, Unpacking):
         return module_text(self.f.classifier.parts, self.body.path, path)
 
     def _slot(self, value: Any) -> Text | None:
-        if isinstance(value, Symbol) and value.kind == "code":
+        if isinstance(value, Code):
             return Text(value.text, ATOM if value.text.replace(".", "").isidentifier() else 13)
         return None
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import keyword
 import re
 from functools import lru_cache
 
-from graphtools.codegen.expressions import ATOM, Text
+from graphtools.codegen.expressions import ATOM, Text, quoted
 from graphtools.graph import Node, Path
 from graphtools.words import source_line
 
@@ -41,7 +42,7 @@ TAKEN = {
 def indexed(text: Text, path: Path) -> Text:
     code = text.code if not path else text.within(ATOM)
     for key in path:
-        code += f"[{key!r}]".replace("'", '"')
+        code += f"[{quoted(key)}]"
     return Text(code, text.binds if not path else ATOM)
 
 
@@ -57,6 +58,11 @@ def assigned_name(file: str, line: int) -> str:
     """The name on the left of `=` in a line of source; "" if the line assigns none, or several."""
     found = re.match(r"\s*([A-Za-z_]\w*)\s*(?::[^=]+)?[-+*/@]?=(?!=)", source_line(file, line))
     return found[1] if found is not None and found[1] != "self" and not is_builtin(found[1]) else ""
+
+
+def is_attribute(name: str) -> bool:
+    """Whether a name can stand behind a dot."""
+    return name.isidentifier() and not keyword.iskeyword(name)
 
 
 def is_builtin(name: str) -> bool:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from torch import nn
 
 from graphtools.codegen.bodies import STATE, Body
+from graphtools.codegen.expressions import quoted
+from graphtools.codegen.naming import is_attribute
 from graphtools.drafting.plan import Layer, Plan
 from graphtools.drafting.sources import Sources
 from graphtools.graph import Node
@@ -175,9 +177,9 @@ def module_text(parts: Mapping[str, Part], home: str, path: str) -> str:
         if kind in ("list", "sequential") and word.isdigit():
             text += f"[{list(holder.children).index(word)}]" if holder is not None else f"[{word}]"
         elif kind == "dict":
-            text += f'["{word}"]'
-        elif not word.isidentifier():
-            text += f'.get_submodule("{word}")'
+            text += f"[{quoted(word)}]"
+        elif not is_attribute(word):
+            text += f".get_submodule({quoted(word)})"
         else:
             text += f".{word}"
     return text
@@ -187,7 +189,9 @@ def state_text(parts: Mapping[str, Part], home: str, name: str) -> str:
     """The expression for a parameter or buffer of a module inside the one at `home`: `self.layers[0].norm.weight`."""
     owner, _, word = name.rpartition(".")
     base, holder = module_text(parts, home, owner), parts.get(owner)
-    return f'{base}["{word}"]' if holder is not None and holder.kind == "parameters" else f"{base}.{word}"
+    if holder is not None and holder.kind == "parameters":
+        return f"{base}[{quoted(word)}]"
+    return f"{base}.{word}" if is_attribute(word) else f"getattr({base}, {quoted(word)})"
 
 
 def by_path(root: Part) -> Mapping[str, Part]:

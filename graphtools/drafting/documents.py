@@ -14,7 +14,7 @@ import json
 import keyword
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphtools.drafting.grouping import Clip
@@ -23,7 +23,7 @@ from graphtools.encoding import _node, _read_node
 from graphtools.encoding.arguments import decode, encode
 from graphtools.encoding.checks import array, check_header, each, fail, fields_of, mapping, one_of, parse, text
 from graphtools.errors import DraftError, FormatError
-from graphtools.graph import Node, Spec, freeze
+from graphtools.graph import Node, Spec, Symbol, freeze
 
 FORMAT = "graphtools.draft"
 VERSION = 1
@@ -67,7 +67,7 @@ def from_json(document_text: str | bytes) -> Plan:
     words = ("format", "version", "model", "nodes", "layers", "modes", "types", "notes")
     fields = fields_of(document, "document", words, {"positions": {}, "source": "", "ties": []})
     nodes = [_read_node(item, f"nodes[{i}]") for i, item in enumerate(array(fields["nodes"], "nodes"))]
-    _check_names(nodes)
+    _check(nodes)
     names = [node.name for node in nodes]
     for index, node in enumerate(nodes):
         if names.index(node.name) != index:
@@ -77,9 +77,7 @@ def from_json(document_text: str | bytes) -> Plan:
         for ref in node.refs():
             if ref.node not in names:
                 fail(f"nodes[{index}]", f"it refers to {ref.node!r}, which is no node")
-    layers = {
-        path: _read_layer(item, f"layers[{path!r}]") for path, item in mapping(fields["layers"], "layers").items()
-    }
+    layers = _read_layers(fields["layers"])
     modes = {}
     for name, mode in mapping(fields["modes"], "modes").items():
         if name not in names:
@@ -108,28 +106,67 @@ def clip_to_json(clip: Clip) -> dict[str, Any]:
     }
 
 
-def _check_names(nodes: Iterable[Node]) -> None:
-    """Raises FormatError for a name that Python could not have: names are written into generated code."""
+# What a symbol may say: it is written into generated code as it stands.
+_SYMBOLS = {
+    "dtype": r"(torch\.)?[a-z]\w*", "layout": r"(torch\.)?[a-z]\w*", "memory_format": r"(torch\.)?[a-z]\w*",
+    "device": r"[a-z]\w*(:\d+)?", "type": r"[\w.<>]+", "complex": r"[-+.\w()]+", "opaque": r"(?s).*", "open": r"",
+}  # fmt: skip
+_STATE = ("parameter", "buffer", "constant")
+
+
+def _check(nodes: Iterable[Node]) -> None:
+    """Raises FormatError for what would be more in generated code, where it is written as it stands, than it says:
+    a name that is none, a symbol or a mode of another kind, a size of a tensor that is no number."""
     for node in nodes:
-        for word in (node.name, *node.kwargs, *re.split(r"[.#]", node.scope)):
-            if word and not _is_word(word):
+        for word in (node.name, *node.kwargs):
+            if not _is_word(word):
                 fail("nodes", f"{word!r} is no name")
+        paths = [node.scope, *([node.target] if node.kind in _STATE else [])]
+        for word in filter(None, re.split(r"[.#]", ".".join(paths))):
+            _check_part(word, node.name)
+        if "grad" in node.state and type(node.state["grad"]) is not bool:
+            fail(node.name, "its mode 'grad' is true or false")
+        autocast = node.state.get("autocast", "torch.float16")
+        if not isinstance(autocast, str) or not re.fullmatch(r"torch\.\w+", autocast):
+            fail(node.name, "its mode 'autocast' is a dtype, as torch.bfloat16")
+        if node.kind in _STATE:
+            for output in node.outputs:
+                if not all(type(size) is int for size in output.spec.shape):
+                    fail(node.name, "a tensor of the model has no open size")
+        _check_symbols((node.args, node.kwargs), node.name)
+
+
+def _check_symbols(arg: Any, where: str) -> None:
+    if isinstance(arg, Symbol):
+        if not re.fullmatch(_SYMBOLS.get(arg.kind, r"(?!)"), arg.text):
+            fail(where, f"{arg.text!r} is no {arg.kind}")
+    elif isinstance(arg, tuple):
+        for item in arg:
+            _check_symbols(item, where)
+    elif isinstance(arg, Mapping):
+        _check_symbols(tuple(arg.values()), where)
+    elif isinstance(arg, slice):
+        _check_symbols((arg.start, arg.stop, arg.step), where)
+
+
+def _check_part(word: str, where: str) -> None:
+    """Of the path of a module: a name, or any text as a key of a ModuleDict that stands between quotes as it is."""
+    if not re.fullmatch(r"[^\"'\\\\{}\x00-\x1f]+", word):
+        fail(where, f"{word!r} is no name")
 
 
 def _is_word(text: Any) -> bool:
-    return isinstance(text, str) and (text.isdecimal() or (text.isidentifier() and not keyword.iskeyword(text)))
+    return isinstance(text, str) and text.isidentifier() and not keyword.iskeyword(text)
 
 
 def clip_from_json(document: Any) -> Clip:
     """The clip in what `clip_to_json` gave. Executes nothing; raises FormatError."""
     fields = fields_of(mapping(document, "clip"), "clip", ("nodes", "layers", "types"))
     nodes = tuple(_read_node(item, f"nodes[{i}]") for i, item in enumerate(array(fields["nodes"], "nodes")))
-    _check_names(nodes)
+    _check(nodes)
     return Clip(
         nodes,
-        freeze(
-            (path, _read_layer(item, f"layers[{path!r}]")) for path, item in mapping(fields["layers"], "layers").items()
-        ),
+        freeze(_read_layers(fields["layers"]).items()),
         freeze((path, text(kind, path)) for path, kind in mapping(fields["types"], "types").items()),
     )
 
@@ -141,11 +178,16 @@ def _read_position(value: Any, name: str) -> tuple[float, float]:
     return found
 
 
+def _read_layers(value: Any) -> dict[str, Layer]:
+    found = mapping(value, "layers")
+    for path in found:
+        for word in path.split("."):
+            _check_part(word, "layers")
+    return {path: _read_layer(item, f"layers[{path!r}]") for path, item in found.items()}
+
+
 def _read_layer(value: Any, where: str) -> Layer:
     fields = fields_of(value, where, ("target", "settings"), {"origin": ""})
-    for word in filter(None, re.split(r"[.#]", where[len("layers['") : -2])):
-        if not _is_word(word):
-            fail(where, f"{word!r} is no name")
     settings = None
     if fields["settings"] is not None:
         named = mapping(fields["settings"], f"{where}.settings")
@@ -153,6 +195,7 @@ def _read_layer(value: Any, where: str) -> Layer:
             if not _is_word(name):
                 fail(f"{where}.settings", f"{name!r} is no name")
         settings = freeze((name, decode(item, f"{where}.settings[{name!r}]")) for name, item in named.items())
+        _check_symbols(settings, where)
     return Layer(text(fields["target"], f"{where}.target"), settings, text(fields["origin"], f"{where}.origin"))
 
 
