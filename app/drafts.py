@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -31,6 +32,22 @@ def known(where: Path) -> list[Path]:
         except OSError:  # it was removed in this moment
             continue
     return [file for _, file in sorted(found, reverse=True)]
+
+
+def from_elsewhere(content: bytes) -> bytes:
+    """The document of a draft that somebody has sent, without the file of code whose weights it would be given: that is
+    run where a draft that was made here is opened. What is no document stays as it is, for opening it says why.
+    """
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return content
+    if not isinstance(document, dict) or str(document.get("source", "")).startswith("torchvision:"):
+        return content
+    source = document.pop("source", "")
+    if source and isinstance(document.get("notes"), list):
+        document["notes"].append(f"New weights: it was made of {source}, which is not run for a draft from elsewhere")
+    return json.dumps(document).encode()
 
 
 def free_file(where: Path, name: str) -> Path:

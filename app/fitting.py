@@ -54,7 +54,7 @@ class Questions:
 
     def first(self, choice: Choice, limits: ProcessLimits) -> Question:
         """The settings that a model can be trained with at once."""
-        return self._ask({"model": choice.target, "only": "first settings"}, choice.revision, limits)
+        return self._ask({**_model(choice), "only": "first settings"}, choice.revision, limits)
 
     def fit(self, choice: Choice, plan: Mapping[str, Any], limits: ProcessLimits) -> Question:
         """How the data of a plan fit its model. It is the first question where the plan has those settings."""
@@ -62,7 +62,7 @@ class Questions:
         asked = {name: plan[name] for name in _ASKED if name in plan} | {"batch_size": plan.get("batch_size", 32)}
         if first.done and not first.problem and _are(first.answer["settings"], asked):
             return first
-        return self._ask({"model": choice.target, **asked, "only": "fit"}, choice.revision, limits)
+        return self._ask({**_model(choice), **asked, "only": "fit"}, choice.revision, limits)
 
     def _ask(self, plan: dict[str, Any], revision: str, limits: ProcessLimits) -> Question:
         key = json.dumps([revision, plan], sort_keys=True)
@@ -81,3 +81,7 @@ def _are(settings: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
     loss = settings.get("loss", {"name": "cross_entropy"})
     is_whole = settings.get("batch_size", 32) == 0
     return bool(data == settings["data"] and plan["loss"] == loss and is_whole == (plan["batch_size"] == 0))
+
+
+def _model(choice: Choice) -> dict[str, Any]:
+    return {"model": choice.target, "may_run_source": choice.may_run_source}

@@ -41,7 +41,8 @@ class Loaded:
     """A model with example inputs. `inputs_note` says where the inputs come from, and says so if they are a guess.
 
     The model of a project has also, where that was found, the target that belongs to the inputs, the project's loss as
-    a function of output and target, and its optimizer; `loss_note` and `optimizer_note` say what they are.
+    a function of output and target, and its optimizer; `loss_note` and `optimizer_note` say what they are. `notes` say
+    what else one should know, as that the weights of a draft are new ones.
     """
 
     model: Callable[..., Any]
@@ -58,6 +59,7 @@ class Loaded:
     loss_note: str = ""
     optimizer: torch.optim.Optimizer | None = None
     optimizer_note: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
 def load(target: str, inputs: Sequence[str] = (), device: str = "cpu", seed: int = 0) -> Loaded:
@@ -240,7 +242,7 @@ def _load_draft(file: str, device: str, run_source: bool) -> Loaded:
     """The model of a draft's file, with a sample of its inputs' types."""
     from graphtools.capture.api import trace
     from graphtools.drafting.draft import Draft
-    from graphtools.drafting.files import model_of, reopen
+    from graphtools.drafting.files import NEW_WEIGHTS, model_of, reopen
     from graphtools.drafting.samples import samples
 
     def open_source(target: str) -> Draft:
@@ -254,7 +256,9 @@ def _load_draft(file: str, device: str, run_source: bool) -> Loaded:
     model = model_of(draft, os.path.abspath(file)).to(device)
     args = tuple(tensor.to(device) for tensor in samples(draft.plan).values())
     shapes = ", ".join(str(node.spec) for node in draft.plan.nodes.values() if node.kind == "input")
-    return Loaded(model, draft.plan.model, args, inputs_note=f"random, of the draft's types {shapes}", target=file)
+    note = f"random, of the draft's types {shapes}"
+    notes = [note for note in draft.plan.notes if note.startswith(NEW_WEIGHTS)]
+    return Loaded(model, draft.plan.model, args, inputs_note=note, target=file, notes=notes)
 
 
 def _find_model(module: ModuleType, file: str, target: str, wanted: str) -> tuple[Callable[..., Any], str]:

@@ -106,7 +106,7 @@ def _open_upload() -> None:
         return
     file = drafts.free_file(session.draft_folder(), uploaded.name)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(uploaded.getvalue())
+    file.write_bytes(drafts.from_elsewhere(uploaded.getvalue()))
     session.open_draft(file, is_ours=False)
 
 
@@ -149,7 +149,8 @@ def _leave(building: Building, wish: str) -> None:
         editor(building.revision)
         return
     session.set_steady("mode", MODES[0])
-    session.tab().choose(Choice("draft", str(building.file), building.title), again=True)
+    choice = Choice("draft", str(building.file), building.title, may_run_source=building.may_run)
+    session.tab().choose(choice, again=True)
     st.switch_page("views/debug.py" if wish == "run" else "views/train.py")
 
 

@@ -236,10 +236,10 @@ def _look(training: Training) -> None:
     try:
         with st.spinner(t("Recording the step")):
             task = training.record()
-            title = t("Step {step} of the training", step=task.result()["step"])
-            if training.is_over:
-                title = t("A step with the trained weights")
-            tab.look_at_step(task, title, training.is_over)
+            step = task.result()["step"]
+            is_trial = step is None
+            title = t("A step with the trained weights") if is_trial else t("Step {step} of the training", step=step)
+            tab.look_at_step(task, title, is_trial)
     except BackendError as error:
         st.html(f'<div class="gt gt-failure" role="alert"><pre>{escape(str(error))}</pre></div>')
         return

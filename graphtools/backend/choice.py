@@ -13,6 +13,7 @@ Kind = Literal["example", "torchvision", "file", "recording", "draft"]
 class Choice:
     """What to open. `target` and `inputs` are as for graphtools.loading.load; `run` tells runs apart.
 
+    `may_run_source` allows to run the file of the model that a draft was made of, for its weights.
     `mode` is "step" for a training step (forward, loss, backward, update), or "forward" for a forward pass alone.
     """
 
@@ -22,6 +23,7 @@ class Choice:
     inputs: tuple[str, ...] = ()
     run: int = 0
     mode: Mode = "step"
+    may_run_source: bool = False
 
     @property
     def revision(self) -> str:

@@ -95,8 +95,8 @@ def _open_model(opened: Opened, tell: Tell) -> None:
         tell("Loading the model")
         if os.path.isdir(choice.target.partition(":")[0]):
             opened.project = open_project(choice.target.partition(":")[0])  # to be seen also where its code fails
-        # A draft here is one that was made here: the model that it was made of was run already.
-        loaded = load_model(choice.target, choice.inputs, run_source=choice.kind == "draft")
+        loaded = load_model(choice.target, choice.inputs, run_source=choice.may_run_source)
+        opened.notes += loaded.notes
         give_inputs(loaded, choice.inputs, attempt=lambda text: tell(f"Trying inputs: {text}"))
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         opened.problem = _why_not_loaded(choice, error)

@@ -13,6 +13,7 @@ import torch
 from graphtools.learning.fitting import check_fit, first_settings
 from graphtools.learning.plan import read_plan
 from graphtools.learning.trainer import Step, Trainer
+from graphtools.loading import load_model
 from graphtools.recording import Recording
 
 _SLICE_S = 0.05  # of steps without a look at the requests
@@ -25,17 +26,19 @@ class TrainingJob:
 
     The state is "running", "paused", "broke" (a condition of the plan, or with `failed` an error in a step),
     "stopped", "done" or "only": a plan that says `only` is not run. With "first settings" it is asked what the model
-    can be trained with at once, with "fit" whether the plan's data fit it; `about` answers.
+    can be trained with at once, with "fit" whether the plan's data fit it; `about` answers. A plan that says
+    `may_run_source` allows what graphtools.loading.load_model calls `run_source`.
     """
 
     def __init__(self, plan: Mapping[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
         document = dict(plan)
-        only = document.pop("only", "")
+        only, may_run_source = document.pop("only", ""), document.pop("may_run_source", False)
         self._about: dict[str, Any] = {}
         if only == "first settings":
-            self._about["settings"] = first_settings(document["model"])
+            self._about["settings"] = first_settings(document["model"], may_run_source)
             document |= self._about["settings"]
-        self.trainer = Trainer(read_plan(document))
+        found = read_plan(document)
+        self.trainer = Trainer(found, loaded=load_model(found.model, seed=found.seed, run_source=may_run_source))
         if only:
             self._about["fit"] = check_fit(self.trainer).to_json()
         self._say = say
@@ -73,14 +76,14 @@ class TrainingJob:
         if time.monotonic() - self._told_at > _REPORT_S:
             self.report()
 
-    def record(self) -> tuple[Recording, int]:
+    def record(self) -> tuple[Recording, int | None]:
         """The next step, recorded, and its number; the training waits afterwards. If it fails it is the run so far.
-        Of a training that is over it is a trial with the weights that it left, which counts for nothing.
+        Of a training that is over it is a trial with the weights that it left, which counts for nothing and has none.
 
         Raises what the step raises where nothing was recorded.
         """
         if self.state in ("stopped", "done"):
-            return self.trainer.record_trial(), self.trainer.n_steps
+            return self.trainer.record_trial(), None
         number = self.trainer.n_steps + 1
         try:
             recording, metrics = self.trainer.record_step()

@@ -15,6 +15,8 @@ from graphtools.drafting.draft import Draft
 from graphtools.drafting.tying import with_present_ties
 from graphtools.errors import DraftError
 
+NEW_WEIGHTS = "New weights"  # so a note begins where the model that a draft was made of is not at hand
+
 
 def reopen(file: str | os.PathLike[str], open_source: Callable[[str], Draft], may_run: bool = False) -> Draft:
     """The draft that was saved in `file`. It is data; `open_source` opens the model that it was made of, for weights.
@@ -41,7 +43,7 @@ def reopen(file: str | os.PathLike[str], open_source: Callable[[str], Draft], ma
             why = f"{plan.source} does not open: {error}"
     if any(layer.settings is None for layer in plan.layers.values()):
         raise DraftError(f"the draft needs modules of the model that it was made of, but {why}")
-    draft.plan = replace(plan, notes=tuple(dict.fromkeys((*plan.notes, f"New weights: {why}"))))
+    draft.plan = replace(plan, notes=tuple(dict.fromkeys((*plan.notes, f"{NEW_WEIGHTS}: {why}"))))
     return draft
 
 

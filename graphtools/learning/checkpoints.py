@@ -76,8 +76,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def checkpoints_in(folder: str | os.PathLike[str]) -> list[Path]:
-    """The checkpoints of a training, oldest first; empty if there is no such folder."""
-    return sorted(Path(folder).glob(f"step-*{SUFFIX}"))
+    """The checkpoints of a training in the order in which they were written; empty if there is no such folder."""
+    return sorted(Path(folder).glob(f"step-*{SUFFIX}"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 def keep_last(folder: str | os.PathLike[str], count: int) -> None:

@@ -46,13 +46,13 @@ class Fit:
         return asdict(self)
 
 
-def first_settings(target: str) -> Settings:
+def first_settings(target: str, run_source: bool = False) -> Settings:
     """The part of a plan by which a model can be trained at once: data that go through a step of it, with their
     transforms, and the loss. Where none do, those of the shape of its example. Runs a copy of the model a few times.
 
     Raises LoadError where there is nothing to train, and what the model's file raises.
     """
-    loaded = load_model(target)
+    loaded = load_model(target, run_source=run_source)
     if not isinstance(loaded.model, nn.Module):
         raise LoadError(f"{loaded.name} is a function and has no parameters to train")
     if not any(p.requires_grad for p in loaded.model.parameters()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphtools.errors import LoadError
@@ -20,6 +21,8 @@ def state_of(trainer: Trainer) -> dict[str, Any]:
     held = trainer._held[1] if trainer._held is not None else {}
     return {
         "plan": trainer.plan.to_json(),
+        "added": trainer._n_added,
+        "examples": len(trainer.data.train),  # type: ignore[arg-type]
         "model": trainer.model.state_dict(),
         "optimizer": trainer.optimizer.state_dict(),
         "scheduler": None if trainer.scheduler is None else plain_state(trainer.scheduler.state_dict()),
@@ -35,8 +38,14 @@ def state_of(trainer: Trainer) -> dict[str, Any]:
 
 
 def go_on(trainer: Trainer, path: str | os.PathLike[str]) -> None:
-    """Has a training go on from a checkpoint of the same model and data. Raises FormatError, LoadError."""
+    """Has a training go on from a checkpoint of the same model, data and plan. Epochs added to that one's plan
+    are added to this one's; where this one's plan has more, they are added as by `train_on`.
+
+    Raises FormatError, LoadError.
+    """
     state = load_checkpoint(path)
+    _check(trainer, state, os.fspath(path))
+    more = _more_epochs(trainer, state)
     try:
         trainer.model.load_state_dict(state["model"])
         trainer.optimizer.load_state_dict(state["optimizer"])
@@ -60,4 +69,51 @@ def go_on(trainer: Trainer, path: str | os.PathLike[str]) -> None:
         for norm in trainer._frozen_norms:
             norm.eval()
     set_random_state(kept)
+    if more:
+        trainer.train_on(more)
     trainer.notes.append(f"resumed: {os.fspath(path)}, at step {trainer.n_steps:,}")
+
+
+def _check(trainer: Trainer, state: dict[str, Any], path: str) -> None:
+    """Raises LoadError where the training of a checkpoint was another one: of other data, or in another order."""
+    before, now = state.get("plan", {}), trainer.plan.to_json()
+    words = (
+        "seed",
+        "batch_size",
+        "data.source",
+        "data.transforms",
+        "data.test_share",
+        "optimizer.name",
+        "scheduler.name",
+    )
+    for word in words:
+        was, wanted = _at(before, word), _at(now, word)
+        if was is not None and was != wanted:
+            raise LoadError(f"{path} is of a training with {word} = {was!r}, and the plan says {wanted!r}: set it so")
+    examples = len(trainer.data.train)  # type: ignore[arg-type]
+    if state.get("examples", examples) != examples:
+        raise LoadError(f"{path} is of a training on {state['examples']:,} examples, and now there are {examples:,}")
+    was, wanted = _at(before, "optimizer.lr"), _at(now, "optimizer.lr")
+    if was is not None and was != wanted:
+        trainer.notes.append(f"learning rate: {was:g}, as the checkpoint has it, and not the plan's {wanted:g}")
+
+
+def _at(document: Any, word: str) -> Any:
+    for key in word.split("."):
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
+
+
+def _more_epochs(trainer: Trainer, state: dict[str, Any]) -> int:
+    """How many epochs this plan has beyond those for which the checkpoint's schedule was made."""
+    planned, added = _at(state.get("plan"), "epochs"), state.get("added", 0)
+    if not isinstance(planned, int) or not isinstance(added, int):
+        return 0
+    wanted = trainer.plan.epochs
+    if added and wanted == planned - added:  # the plan as it was before epochs were added
+        trainer.plan, trainer._n_added = replace(trainer.plan, epochs=planned), added
+        return 0
+    if wanted <= planned:
+        return 0
+    trainer.plan = replace(trainer.plan, epochs=planned)
+    return wanted - planned

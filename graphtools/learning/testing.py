@@ -33,6 +33,8 @@ def tested(trainer: Trainer) -> dict[str, float | None]:
                     n_targets += target.numel()
     finally:
         trainer.model.train(was_training)
+        for norm in trainer._frozen_norms:
+            norm.eval()
         set_random_state(kept)
     return {"test_loss": total / count if count else None, "test_accuracy": right / n_targets if n_targets else None}
 

@@ -80,6 +80,7 @@ class Trainer:
         self.loaded = loaded
         if model is None:
             self.loaded = loaded = loaded or load_model(plan.model, device="cpu", seed=plan.seed)
+            self.notes += loaded.notes
             if not isinstance(loaded.model, nn.Module):
                 raise LoadError(f"{plan.model} is a function and has no parameters to train")
             model, self.project = loaded.model, loaded.project
@@ -118,9 +119,8 @@ class Trainer:
         self._breaks_on_gradients = breaks.nonfinite or breaks.gradient_norm > 0
         self._can_break = bool(self._breaks_on_gradients or breaks.loss_rise or breaks.step)
         self._place_scheduler()
-        self._steps_before = 0
-        if plan.checkpoints.resume and plan.checkpoints.folder:
-            self._resume()
+        self._steps_before = self._n_added = 0
+        self._begin_folder()
 
     # -- running ----------------------------------------------------------------------------------------------------
 
@@ -142,7 +142,8 @@ class Trainer:
 
     def step(self) -> Step | None:
         """Runs the next step; returns its metrics. None if a condition of the plan holds for it: then `why` says which,
-        the step is undone, and the next call runs it. Raises what the model raises, with the step undone.
+        the step is undone, and the next call runs it. Raises what the model raises: the step can be run again then, and
+        of it only the random numbers and the buffers have moved on, and not even these where the plan has conditions.
         """
         self._looked = None
         began = time.monotonic()
@@ -194,7 +195,7 @@ class Trainer:
         run so far as its `recording`, and the step undone.
         """
         self._looked = None
-        batch, before = self._next()
+        batch, before = self._next(can_undo=True)
         follows = self._what_follows()
         seen: list[torch.Tensor] = []
 
@@ -286,6 +287,7 @@ class Trainer:
         plan's learning rate; a rate that sinks step by step goes on sinking."""
         wanted = self.plan.scheduler.name
         self.plan = replace(self.plan, epochs=self.plan.epochs + epochs)
+        self._n_added += epochs
         if wanted not in ("cosine", "linear", "one_cycle"):
             return
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
@@ -319,13 +321,13 @@ class Trainer:
         finally:
             set_random_state(kept)
 
-    def _next(self) -> tuple[Any, dict[str, Any]]:
+    def _next(self, can_undo: bool = False) -> tuple[Any, dict[str, Any]]:
         """The next batch, on the device; and what a step changes besides the parameters, as it was before."""
         if self._held is not None:
             (batch, before), self._held = self._held, None
             return batch, before
         # What a break needs to undo a step costs a little; where nothing can break in, it is not kept.
-        drawn = random_state() if self._can_break else None
+        drawn = random_state() if can_undo or self._can_break else None
         if self._batches is None:
             self._epoch_start = self.generator.get_state()
             self._batches = iter(self.loader)
@@ -383,6 +385,8 @@ class Trainer:
             self._steps_scheduler.step()
         metrics["lr"] = self.optimizer.param_groups[0]["lr"]
         if self.batch == self.n_batches:
+            if self._batches is not None:
+                next(self._batches, None)  # at its end a loop over a loader draws from the generator once more
             self.epoch, self.batch, self._batches = self.epoch + 1, 0, None
             self._epoch_start = self.generator.get_state()
             if self._epochs_scheduler is not None:
@@ -406,13 +410,20 @@ class Trainer:
             keep_last(folder, self.plan.checkpoints.keep)
         return file
 
+    def _begin_folder(self) -> None:
+        """Goes on from the last checkpoint in the plan's folder, or makes sure that there are none to mix them with."""
+        plan = self.plan.checkpoints
+        found = checkpoints_in(plan.folder) if plan.folder else []
+        if found and not plan.resume:
+            raise LoadError(
+                f"{plan.folder} holds the checkpoints of another training, the last one {found[-1].name}: go on from "
+                "it (resume), or name another folder"
+            )
+        if found:
+            self.load(found[-1])
+        elif plan.resume and plan.folder:
+            self.notes.append(f"no checkpoint in {plan.folder} yet: it begins anew")
+
     def load(self, path: str | os.PathLike[str]) -> None:
         """Goes on from a checkpoint of the same model and data. Raises FormatError, LoadError."""
         go_on(self, path)
-
-    def _resume(self) -> None:
-        found = checkpoints_in(self.plan.checkpoints.folder)
-        if found:
-            self.load(found[-1])
-        else:
-            self.notes.append(f"no checkpoint in {self.plan.checkpoints.folder} yet: it begins anew")

@@ -65,7 +65,9 @@ class Values:
             return self._name(expression.id, source, around, depth)
         return self._below(expression, source, around, depth)
 
-    def arguments(self, call: ast.Call, source: Source, around: Around) -> tuple[list[Any], dict[str, Any], list[str]]:
+    def arguments(
+        self, call: ast.Call, source: Source, around: Around, depth: int = 0
+    ) -> tuple[list[Any], dict[str, Any], list[str]]:
         """The arguments of a call: by place, by name, and the names or texts of those that are not known.
 
         What follows an unknown one by place is given up as well, as its place would be another's.
@@ -77,12 +79,12 @@ class Values:
             try:
                 if unknown or isinstance(place, ast.Starred):
                     raise Unknown
-                args.append(self.of(place, source, around))
+                args.append(self.of(place, source, around, depth))
             except Unknown:
                 unknown.append(ast.unparse(place))
         for keyword in call.keywords:
             try:
-                value = self.of(keyword.value, source, around)
+                value = self.of(keyword.value, source, around, depth)
                 if keyword.arg is not None:
                     kwargs[keyword.arg] = value
                 elif isinstance(value, Mapping):
@@ -192,7 +194,7 @@ class Values:
             except (TypeError, ValueError):
                 raise Unknown from None
         if isinstance(function, ast.Name) and function.id == "dict" and not call.args:
-            _, kwargs, unknown = self.arguments(call, source, around)
+            _, kwargs, unknown = self.arguments(call, source, around, depth + 1)
             if not unknown:
                 return kwargs
         raise Unknown

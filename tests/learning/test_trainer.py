@@ -48,16 +48,18 @@ def examples(count=50):
     return TensorDataset(x, (x.sum(1) > 0).long() + (x[:, 0] > 1).long())
 
 
-def make(noisy=False, **document):
+def make(noisy=False, count=50, **document):
     settings = {"epochs": 3, "batch_size": 8, "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}, **document}
     plan = read_plan(settings)
     torch.manual_seed(plan.seed)
     random.seed(0)
-    train = Noisy(examples()) if noisy else examples()
+    train = Noisy(examples(count)) if noisy else examples(count)
     return Trainer(plan, Net(), Data(train, examples(20), ("a", "b", "c"), "made"))
 
 
-def by_hand(noisy=False, epochs=3, optimizer=lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9), schedule=None):
+def by_hand(
+    noisy=False, epochs=3, optimizer=lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9), schedule=None, count=50
+):
     """The loop that a person would write."""
     torch.manual_seed(0)
     random.seed(0)
@@ -65,8 +67,9 @@ def by_hand(noisy=False, epochs=3, optimizer=lambda p: torch.optim.SGD(p, lr=0.1
     optimizer = optimizer(model.parameters())
     scheduler = schedule(optimizer) if schedule else None
     loader = DataLoader(
-        Noisy(examples()) if noisy else examples(), 8, shuffle=True, generator=torch.Generator().manual_seed(0)
-    )
+        Noisy(examples(count)) if noisy else examples(count), 8, shuffle=True,
+        generator=torch.Generator().manual_seed(0),
+    )  # fmt: skip
     model.train()
     for _ in range(epochs):
         for x, y in loader:
@@ -222,10 +225,93 @@ def test_checkpoints_are_kept_and_old_ones_removed(tmp_path):
     assert [path.name for path in checkpoints_in(tmp_path)] == ["step-00000020.ckpt", "step-00000021.ckpt"]
 
 
+def test_the_same_where_the_last_batch_of_an_epoch_is_whole(tmp_path):
+    trainer = make(True, count=48)
+    run(trainer)
+    assert same(trainer, by_hand(True, count=48))
+    stopped = make(True, count=48, checkpoints={"folder": str(tmp_path)})
+    for _ in range(6):  # an epoch
+        stopped.step()
+    stopped.save()
+    again = make(True, count=48, checkpoints={"folder": str(tmp_path), "resume": True})
+    run(again)
+    assert same(again, by_hand(True, count=48))
+
+
+def test_checkpoints_of_two_trainings_are_not_mixed(tmp_path):
+    run(make(checkpoints={"folder": str(tmp_path), "every": 5}))
+    with pytest.raises(LoadError, match=r"holds the checkpoints of another training, .*: go on from it \(resume\)"):
+        make(checkpoints={"folder": str(tmp_path)})
+
+
+def test_what_goes_on_from_an_earlier_checkpoint_keeps_what_it_writes(tmp_path):
+    trainer = make(checkpoints={"folder": str(tmp_path), "every": 5, "keep": 5})
+    run(trainer)
+    early = tmp_path / "step-00000005.ckpt"
+    again = make(checkpoints={"folder": str(tmp_path), "every": 7, "keep": 1, "resume": True})
+    again.load(early)
+    again.step()
+    again.step()
+    assert [path.name for path in checkpoints_in(tmp_path)] == ["step-00000007.ckpt"]
+
+
+@pytest.mark.parametrize(
+    ("count", "document", "words"),
+    [
+        (50, {"seed": 1}, "seed = 0, and the plan says 1"),
+        (50, {"batch_size": 16}, "batch_size = 8, and the plan says 16"),
+        (50, {"optimizer": {"name": "adam"}}, "optimizer.name = 'sgd', and the plan says 'adam'"),
+        (50, {"scheduler": {"name": "cosine"}}, "scheduler.name = 'none', and the plan says 'cosine'"),
+        (51, {}, "on 50 examples, and now there are 51"),
+    ],
+)
+def test_a_checkpoint_of_another_plan_is_refused(tmp_path, count, document, words):
+    trainer = make(checkpoints={"folder": str(tmp_path)})
+    trainer.step()
+    trainer.save()
+    with pytest.raises(LoadError, match=words):
+        make(count=count, checkpoints={"folder": str(tmp_path), "resume": True}, **document)
+
+
+@pytest.mark.parametrize("name", ["none", "cosine", "one_cycle"])
+def test_more_epochs_are_added_where_a_training_goes_on(tmp_path, name):
+    settings = {"scheduler": {"name": name}}
+    run(make(epochs=2, checkpoints={"folder": str(tmp_path)}, **settings))
+    trainer = make(epochs=3, checkpoints={"folder": str(tmp_path), "resume": True}, **settings)
+    assert len(run(trainer)) == 7
+    whole = make(epochs=2, **settings)
+    run(whole)
+    whole.train_on(1)
+    run(whole)
+    assert all(torch.equal(a, b) for a, b in zip(trainer.model.parameters(), whole.model.parameters(), strict=True))
+
+
+def test_epochs_that_were_added_are_there_again_after_a_stop(tmp_path):
+    trainer = make(epochs=2, checkpoints={"folder": str(tmp_path)})
+    run(trainer)
+    trainer.train_on(1)
+    trainer.step()
+    trainer.save()
+    again = make(epochs=2, checkpoints={"folder": str(tmp_path), "resume": True})
+    assert not again.is_done
+    run(again)
+    assert same(again, by_hand())
+
+
+def test_a_test_in_the_middle_of_an_epoch_leaves_frozen_norms_frozen():
+    trainer = make(transfer={"freeze": ["norm"]})
+    trainer.step()
+    before = trainer.model.norm.running_mean.clone()
+    trainer.evaluate()
+    trainer.step()
+    assert torch.equal(trainer.model.norm.running_mean, before)
+
+
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     trainer = make(checkpoints={"folder": str(tmp_path)})
     path = trainer.save()
-    other = Trainer(read_plan({}), nn.Linear(6, 3), Data(examples(), None, None, "made"))
+    plan = read_plan({"batch_size": 8})
+    other = Trainer(plan, nn.Linear(6, 3), Data(examples(), None, None, "made"))
     with pytest.raises(LoadError, match="is of another model"):
         other.load(path)
 

@@ -129,6 +129,21 @@ def test_nothing_of_a_project_is_run_or_imported(tmp_path: Path) -> None:
     assert "model" not in sys.modules
 
 
+def test_a_config_made_of_itself_is_not_known(tmp_path: Path) -> None:
+    code = """
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.fc = nn.Linear(width, 1)
+def main(config):
+    config = dict(**config, seed=0)
+    return Net(config["width"])
+"""
+    project = open_project(layouts.write(tmp_path / "project", {"model.py": code}))
+    assert project.model is not None and project.model.unknown == ("width",)
+
+
 def test_a_file_that_is_no_python_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
     files = {"model.py": layouts.NETWORKS["nets/small.py"], "train.py": "def broken(:\n", "config.toml": "= 3"}
     project = open_project(layouts.write(tmp_path / "project", files))

@@ -1,0 +1,50 @@
+"""A draft that somebody has sent runs no file of code, neither when it is opened nor when it is run or trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import drafts
+import torch
+from torch import nn
+
+import graphtools as gt
+from graphtools.backend.choice import Choice
+from graphtools.backend.opening import open_choice
+from graphtools.backend.training_job import TrainingJob
+from graphtools.loading import load_model
+
+
+def draft_file(tmp_path: Path) -> Path:
+    code = "from torch import nn\nopen('ran', 'w').close()\nmodel = nn.Sequential(nn.Linear(4, 3))\n"
+    (tmp_path / "net.py").write_text(code)
+    draft = gt.Draft(gt.trace(nn.Sequential(nn.Linear(4, 3)), torch.rand(2, 4)))
+    document = {**json.loads(draft.to_json()), "source": str(tmp_path / "net.py")}
+    (tmp_path / "draft.json").write_text(json.dumps(document))
+    return tmp_path / "draft.json"
+
+
+def test_its_source_is_dropped_on_upload_unless_it_is_torchvisions(tmp_path: Path) -> None:
+    content = draft_file(tmp_path).read_bytes()
+    found = json.loads(drafts.from_elsewhere(content))
+    assert "source" not in found and found["notes"][-1].startswith("New weights: it was made of ")
+    ours = json.dumps({**json.loads(content), "source": "torchvision:resnet18"}).encode()
+    assert drafts.from_elsewhere(ours) == ours
+    assert drafts.from_elsewhere(b"no JSON") == b"no JSON"
+
+
+def test_its_source_runs_only_where_that_is_allowed(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = str(draft_file(tmp_path))
+    opened = open_choice(Choice("draft", file, "draft"), lambda text: None)
+    assert opened.problem is None and any(note.startswith("New weights: ") for note in opened.notes)
+    plan = {"model": file, "data": {"source": "random"}, "loss": {"name": "mse"}}
+    job = TrainingJob(plan, lambda said: None)
+    assert any(note.startswith("New weights: ") for note in job.about()["notes"])
+    assert not (tmp_path / "ran").exists()
+    job = TrainingJob({**plan, "may_run_source": True}, lambda said: None)
+    assert (tmp_path / "ran").exists()
+    assert not any(note.startswith("New weights: ") for note in job.about()["notes"])
+    weight = load_model(str(tmp_path / "net.py"), seed=0).model.state_dict()["0.weight"]  # type: ignore[attr-defined]
+    assert torch.equal(job.trainer.model.state_dict()["0.weight"], weight)
