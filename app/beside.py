@@ -34,7 +34,10 @@ def left_chooser(view: View) -> None:
 def alone(view: View) -> None:
     """Ends side by side."""
     if view.beside or view.pairing is not None:
-        view.set_beside("")
+        try:
+            view.set_beside("")
+        except BackendError:  # the process has ended, and what was shown before is not kept any more
+            view.pairing = None
 
 
 def side_by_side(view: View) -> None:

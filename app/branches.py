@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -106,7 +107,8 @@ def _edit_under_way() -> None:
 def _chosen(key: str) -> None:
     view = session.tab().view
     if view is not None:
-        view.show_branch(session.value_of(key, 0))
+        with suppress(BackendError):  # the process has ended, as a bar below says; what is shown stays
+            view.show_branch(session.value_of(key, 0))
 
 
 def _side_by_side(view: View) -> bytes:

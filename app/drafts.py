@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
+import time
 from pathlib import Path
 
+_GUESTS_S = 30 * 24 * 3600.0
 FOLDER_SAYS = "GRAPHTOOLS_DRAFTS"  # the environment variable that names another folder
 
 
@@ -32,6 +35,16 @@ def known(where: Path) -> list[Path]:
         except OSError:  # it was removed in this moment
             continue
     return [file for _, file in sorted(found, reverse=True)]
+
+
+def clear_guests(where: Path) -> None:
+    """Removes the folders of guests in which nothing was changed for 30 days."""
+    for one in where.glob("guest-*"):
+        try:
+            if time.time() - max(file.stat().st_mtime for file in (one, *one.glob("*"))) > _GUESTS_S:
+                shutil.rmtree(one, ignore_errors=True)
+        except OSError:  # it is being removed, or not ours to look at
+            continue
 
 
 def from_elsewhere(content: bytes) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
+import re
+import secrets
 import sys
 from pathlib import Path, PurePath
 from typing import Any
@@ -48,6 +50,7 @@ export default function ({ data }) {
 }
 """,
 )
+GUEST_COOKIE = "graphtools_guest"
 _KEPT = (str, int, float, bool, type(None), list, tuple)
 _NOT_KEPT = ("tab", "press", "branch", "upload", "graph_", "$$")  # what is no widget, or one whose value nobody may set
 
@@ -74,6 +77,7 @@ def tab() -> Tab:
             _choose_first(found)
             name = _tabs().add(found, _page(), _person())
         st.session_state["tab"], st.session_state["tab_name"] = found, name
+    _tabs().keep(st.session_state["tab_name"], st.session_state["tab"], _page(), _person())
     return st.session_state["tab"]  # type: ignore[no-any-return]
 
 
@@ -175,8 +179,17 @@ def open_file(target: str, inputs: tuple[str, ...] = ()) -> None:
 
 
 def draft_folder() -> Path:
-    """Where this tab's drafts are: everybody's at this machine; of somebody else the tab's own."""
-    return drafts.folder() if may_run_code() else drafts.folder() / f"guest-{st.session_state['tab_name']}"
+    """Where a page's drafts are: everybody's at this machine; of somebody else their browser's own."""
+    return drafts.folder() if may_run_code() else drafts.folder() / f"guest-{guest()}"
+
+
+def guest() -> str:
+    """The name under which somebody's drafts are kept who may not run code here; their browser keeps it as a cookie."""
+    if "guest" not in st.session_state:
+        kept = st.context.cookies.get(GUEST_COOKIE, "")
+        st.session_state["guest"] = kept if re.fullmatch(r"[\w-]{12,40}", kept) else secrets.token_urlsafe(12)
+        drafts.clear_guests(drafts.folder())
+    return str(st.session_state["guest"])
 
 
 def open_draft(file: Path, source: str = "", inputs: tuple[str, ...] = (), is_ours: bool = True) -> Building:

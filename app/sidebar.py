@@ -59,6 +59,8 @@ def below() -> None:
         # the old ones.
         kept = now if anew is None else anew
         _keeper(key="settings_keeper", data={"name": COOKIE, "text": kept.to_cookie(), "anew": anew is not None})
+    if "guest" in st.session_state:
+        _keeper(key="guest_keeper", data={"name": session.GUEST_COOKIE, "text": session.guest(), "anew": False})
 
 
 def _changed() -> None:

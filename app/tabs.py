@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tab import Tab
 
-GRACE_S = 60.0  # for which a tab that lost its page waits for a reload
+# For which a tab that lost its page waits for a reload: longer than Streamlit waits for a page's connection (120 s).
+GRACE_S = 150.0
 _LOOK_S = 5.0
 
 
@@ -38,6 +39,11 @@ class Tabs:
         with self._lock:
             self._kept[name] = _Kept(tab, owner, person)
         return name
+
+    def keep(self, name: str, tab: Tab, owner: str, person: str) -> None:
+        """Keeps a tab whose page is still there, also where it had been taken for gone."""
+        with self._lock:
+            self._kept.setdefault(name, _Kept(tab, owner, person))
 
     def adopt(self, name: str, owner: str, person: str) -> Tab | None:
         """The tab of that name for a page that was loaded again; None if another page has it, or somebody else."""

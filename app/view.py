@@ -10,6 +10,7 @@ from graphtools.backend import Backend, BackendError, Task
 
 Beside = Literal["", "before", "original"]
 
+_KEPT = 4  # documents of branches; one of a large model is some megabytes
 EDIT_WAIT_S = 1.0  # how long an edit may take before its progress is shown
 
 
@@ -54,6 +55,18 @@ class View:
     pairing: Task | None = None
     refused: dict[tuple[int, str], str] = field(default_factory=dict)
     _wanted: Beside = ""
+    _documents: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.document:
+            self._keep(self.original, self.document)
+
+    def _keep(self, recording: int, document: str) -> None:
+        """Keeps a document, so that it can be shown again when the process has ended; of the branches the last few."""
+        self._documents[recording] = document
+        others = [number for number in self._documents if number != self.original]
+        for number in others[:-_KEPT]:
+            del self._documents[number]
 
     @property
     def revision(self) -> str:
@@ -78,9 +91,11 @@ class View:
     def show_branch(self, number: int) -> None:
         """Shows a branch, or by 0 the original. Raises BackendError."""
         recording = self.branches[number - 1].recording if number else self.original
-        task = self.backend.start("document", recording=recording)
-        task.result()
-        self.document = task.blobs[0].decode()
+        if recording not in self._documents:
+            task = self.backend.start("document", recording=recording)
+            task.result()
+            self._keep(recording, task.blobs[0].decode())
+        self.document = self._documents[recording]
         self.shown, self.replies, self.beside, self.pairing = number, [], "", None
 
     # -- side by side -------------------------------------------------------------------------------------------------

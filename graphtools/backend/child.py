@@ -60,6 +60,10 @@ class _Server:
         self._channel, self._desk, self._limit_s, self._fault = channel, desk, limit_s, fault
         self._inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()  # None: something was heard
         self._is_busy = False
+        self._lock = threading.Lock()
+        self._current = 0  # the request that runs
+        self._asked: set[int] = set()  # those that wait
+        self._dropped: set[int] = set()  # those among them that nobody wants any more
 
     def serve(self) -> None:
         signal.signal(signal.SIGINT, self._interrupted)
@@ -78,6 +82,12 @@ class _Server:
 
     def _answer(self, request: dict[str, Any]) -> None:
         number = request["id"]
+        with self._lock:
+            self._asked.discard(number)
+            if number in self._dropped:
+                self._dropped.discard(number)
+                return
+            self._current = number
 
         def tell(progress: dict[str, Any]) -> None:
             self._say({"id": number, "progress": progress})
@@ -91,6 +101,7 @@ class _Server:
                     reply["result"], blobs = self._desk.answer(request["op"], request["args"], tell)
             finally:
                 self._is_busy = False
+                self._current = 0
         except (KeyboardInterrupt, Stopped):
             reply["error"] = {"message": "Stopped.", "kind": "stopped"}
         except LimitError as error:
@@ -114,15 +125,32 @@ class _Server:
         try:
             while True:
                 message, _ = self._channel.receive()
-                if "tell" in message:
+                if "cancel" in message.get("tell", {}):
+                    self._cancel(message["tell"]["cancel"])
+                elif "tell" in message:
                     self._desk.hear(message["tell"])
                     self._inbox.put(None)
                 else:
+                    with self._lock:
+                        self._asked.add(message["id"])
                     self._inbox.put(message)
         except (EOFError, OSError):
             pass
         finally:
             _end_group()  # nobody asks any more; the main thread may be anywhere
+
+    def _cancel(self, number: int) -> None:
+        """Interrupts the request of that number if it runs, as Ctrl-C does; if it waits, it is not begun."""
+        with self._lock:
+            if number == self._current:
+                main = threading.main_thread().ident
+                assert main is not None
+                signal.pthread_kill(main, signal.SIGINT)
+                return
+            if number not in self._asked:
+                return
+            self._dropped.add(number)
+        self._say({"id": number, "error": {"message": "Stopped.", "kind": "stopped"}})
 
     def _interrupted(self, signum: int, frame: FrameType | None) -> None:
         if self._is_busy:

@@ -73,12 +73,12 @@ class Desk:
     def is_working(self) -> bool:
         """True while there is something to do between requests."""
         return (self._job is not None and self._job.is_running) or (
-            self._editor is not None and not self._editor.is_saved
+            self._editor is not None and self._editor.is_to_be_saved
         )
 
     def work(self) -> None:
         """Does a part of it: some steps of a training, and saves the draft that was changed."""
-        if self._editor is not None:
+        if self._editor is not None and self._editor.is_to_be_saved:
             self._editor.save()
         if self._job is not None:
             self._job.work()

@@ -157,9 +157,9 @@ class Backend:
             self._running.kill()
             return
         task._cancelled_at = time.monotonic()
-        self._running.interrupt()
 
         def end() -> None:
+            self.tell({"cancel": task.number})
             if not task.wait(_GRACE_S):
                 self._running.kill()
 

@@ -143,7 +143,10 @@ class TrainingJob:
         elif word == "stop" and self.state not in ("stopped", "done"):
             saved = ""
             if self.trainer.plan.checkpoints.folder:
-                saved = f"It can go on from {self.trainer.save()}."
+                try:
+                    saved = f"It can go on from {self.trainer.save()}."
+                except OSError as error:
+                    saved = f"The checkpoint could not be written: {error}. Here it can still go on."
             self._change("stopped", saved)
 
     def _step(self) -> None:
@@ -156,8 +159,11 @@ class TrainingJob:
             self._change("broke", f"Step {self.trainer.n_steps + 1:,}: {self.trainer.why}.")
             return
         self._note(metrics)
+        trouble = self.trainer.trouble
         if self.trainer.is_done:
-            self._change("done")
+            self._change("done", trouble and f"{trouble[0].upper()}{trouble[1:]}.")
+        elif trouble:
+            self._change("broke", f"Step {self.trainer.n_steps:,}: {trouble}.")
 
     def _note(self, metrics: Step) -> None:
         self._steps.append({name: value for name, value in metrics.items() if not name.startswith(("test_", "epoch"))})

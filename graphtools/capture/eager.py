@@ -280,6 +280,9 @@ class Recorder(TorchFunctionMode):
         call = Call(len(self.calls), kind, self._node_names.new(target.replace(".", "_")), target, "", place)
         (self.inputs if kind == "input" else self.calls).append(call)
         value = self._leaves[id(tensor)] = self._bind(call, tensor, Ref(call.name), -1)
+        if kind == "constant" and not self.keep_values and not compat.is_fake(tensor):
+            with torch.no_grad():  # it is part of the program, which is of no use without it
+                value.copy = detached(tensor).clone()
         return value
 
     def _attribute(self, tensor: torch.Tensor) -> str | None:

@@ -279,6 +279,15 @@ def _assemble(
             before = folded.get(producer.name, Ref(producer.name))
             folded[node.name] = Ref(before.node, (*before.path, node.args[1]))
             continue
+        place = _field(node)
+        if (
+            place is not None
+            and isinstance(producer, torch.fx.Node)
+            and any(output.path for output in outputs.get(producer.name, ()))
+        ):
+            before = folded.get(producer.name, Ref(producer.name))
+            folded[node.name] = Ref(before.node, (*before.path, place))
+            continue
         nodes.append(_call_node(tracer, node, met, refer, live, outputs.get(node.name, ())))
     notes = (note,) if note else ()
     if not specs and failure is None:
@@ -296,6 +305,16 @@ def _assemble(
         failure,
         live,
     )
+
+
+def _field(node: torch.fx.Node) -> int | None:
+    """The place of `topk(x, 2).values` among the results of `topk`; None for what is no field of a named tuple."""
+    if node.target is not getattr or not isinstance(node.args[0], torch.fx.Node):
+        return None
+    function = node.args[0].target
+    word = function if isinstance(function, str) else getattr(function, "__name__", "")
+    fields = getattr(getattr(torch.return_types, word, None), "__match_args__", ())
+    return fields.index(node.args[1]) if node.args[1] in fields else None
 
 
 def _is_fixed(placeholder: torch.fx.Node, fixed: frozenset[str]) -> bool:
@@ -323,7 +342,7 @@ def _call_node(
     args = tuple(freeze_arg(refer(arg), live) for arg in node.args)
     kwargs = freeze((key, freeze_arg(refer(arg), live)) for key, arg in node.kwargs.items())
     scope, random = met.scope, False
-    writes: tuple[str, ...] = ()
+    writes: tuple[Any, ...] = ()
     if node.op == "call_module":
         module = tracer.root.get_submodule(str(node.target))
         target = type_name(type(module))
@@ -331,7 +350,7 @@ def _call_node(
         live.modules[node.name] = module
         random = isinstance(module, nn.modules.dropout._DropoutNd | nn.RReLU) and module.training
         inplace = bool(getattr(module, "inplace", False))
-        writes = tuple(n.name for n in node.args[:1] if isinstance(n, torch.fx.Node)) if inplace else ()
+        writes = node.args[:1] if inplace else ()
     else:
         function: Any = node.target
         if node.op == "call_method":
@@ -347,13 +366,12 @@ def _call_node(
             random = callee.draws
             live.functions[node.name] = function
             if callee.writes == "first" or (callee.writes == "inplace" and node.kwargs.get("inplace")):
-                writes = tuple(n.name for n in node.args[:1] if isinstance(n, torch.fx.Node))
+                writes = node.args[:1]
         if target.startswith("_operator."):
             target = target.removeprefix("_")
-    present = {refer(given) for given in node.all_input_nodes}
-    writes = tuple(name for name in writes if Ref(name) in present)
+    written = tuple(ref.node for one in writes if isinstance(one, torch.fx.Node) and isinstance(ref := refer(one), Ref))
     state = freeze(() if met.grad else [("grad", False)])
-    return Node(node.name, "call", target, args, kwargs, outputs, scope, resolve(met.place), writes, (), random, state)
+    return Node(node.name, "call", target, args, kwargs, outputs, scope, resolve(met.place), written, (), random, state)
 
 
 def _scope_of_leaf(tracer: _Tracer, met: _Met, module: nn.Module) -> str:

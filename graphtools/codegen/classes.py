@@ -9,7 +9,8 @@ from itertools import zip_longest
 from typing import Any
 
 from graphtools.codegen.bodies import Body, Tangled, is_held
-from graphtools.codegen.expressions import Code
+from graphtools.codegen.expressions import Code, imported_words
+from graphtools.codegen.naming import TAKEN
 from graphtools.codegen.parts import Part, Slot
 from graphtools.drafting.plan import Plan
 from graphtools.drafting.sources import Sources
@@ -247,7 +248,7 @@ class Classifier:
         for made in self.classes:
             if made.pattern.path:
                 groups.setdefault(_class_word(made.pattern), []).append(made)
-        taken = {root_name, "F", "nn", "torch", "OrderedDict", "self"}
+        taken = {root_name, "OrderedDict", *TAKEN, *imported_words(self.plan)}
         for word, variants in groups.items():
             plain = max(variants, key=lambda made: len(made.members))
             for made in [plain, *(v for v in variants if v is not plain)]:

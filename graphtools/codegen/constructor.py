@@ -152,6 +152,10 @@ class Constructor:
             if not is_by_place and not by_name and not by_place and _is_obvious(layer, name):
                 is_by_place = True
             (by_place if is_by_place else by_name).append(code if is_by_place else f"{name}={code}")
+        dtype = self.sources.dtype_of(layer)
+        if dtype is not None and _takes_dtype(kind):
+            self.imports.modules.add("torch")
+            by_name.append(f"dtype={dtype}")
         return f"{self.imports.function(layer.target)}({', '.join([*by_place, *by_name])})"
 
     # -- tensors -----------------------------------------------------------------------------------------------------
@@ -196,14 +200,24 @@ def tensor_text(tensor: torch.Tensor) -> str:
     return f"torch.tensor({values}{kind})"
 
 
+def _takes_dtype(kind: Any) -> bool:
+    try:
+        return "dtype" in inspect.signature(kind).parameters or issubclass(kind, torch.nn.RNNBase)
+    except (TypeError, ValueError):
+        return False
+
+
 def _start(tensor: torch.Tensor, sizes: list[str]) -> str:
     value = _constant(tensor)
     shape = _shape(sizes)
+    kind = "" if tensor.dtype == torch.float32 else f", dtype={tensor.dtype}"
     if value == 1:
-        return f"torch.ones({shape})"
-    if value == 0:
-        return f"torch.zeros({shape})"
-    if value is not None and tensor.is_floating_point():
+        return f"torch.ones({shape}{kind})"
+    if value == 0 or not (tensor.is_floating_point() or tensor.is_complex()):
+        return f"torch.zeros({shape}{kind})"
+    if kind:
+        return f"torch.randn({shape}{kind})"
+    if value is not None:
         return f"torch.full(({', '.join(sizes)}{',' if len(sizes) == 1 else ''}), {value!r})"
     deviation = float(tensor.detach().float().std()) if tensor.numel() > 1 else 1.0
     if not 0 < deviation < 1e6:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from graphtools.codegen.lines import WIDTH
+from graphtools.drafting.plan import Plan
 from graphtools.errors import DraftError
 from graphtools.graph import ListArg, Node, Ref, Symbol
 
@@ -56,6 +57,7 @@ class Imports:
 
     names: dict[str, set[str]] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
+    words: dict[str, str] = field(default_factory=dict)
 
     def function(self, target: str) -> str:
         """The expression for a function by its full name; notes the import."""
@@ -73,8 +75,11 @@ class Imports:
         if module in ("operator", "math"):
             self.modules.add(module)
             return target
-        self.names.setdefault(module, set()).add(name)
-        return name
+        word, count = name, 2
+        while self.words.setdefault(word, target) != target:  # another module's of that name is there
+            word, count = f"{name}{count}", count + 1
+        self.names.setdefault(module, set()).add(name if word == name else f"{name} as {word}")
+        return word
 
     def text(self) -> str:
         """The import statements, sorted as isort does: the standard library, then the rest."""
@@ -107,6 +112,14 @@ class Code:
     """An argument that is written as it stands: what the generated class was given, in the place of a literal."""
 
     text: str
+
+
+def imported_words(plan: Plan) -> frozenset[str]:
+    """What the code of a plan imports by its own name, so that nothing else may be called so."""
+    calls = [node.target for node in plan.nodes.values() if node.kind == "call"]
+    targets = {*calls, *(layer.target for layer in plan.layers.values())}
+    known = ("torch", "operator", "builtins", "math")
+    return frozenset(target.rpartition(".")[2] for target in targets if target.partition(".")[0] not in known)
 
 
 class Writer:

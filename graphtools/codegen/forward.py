@@ -9,7 +9,7 @@ from typing import Any
 
 from graphtools.codegen.bodies import Body, is_held
 from graphtools.codegen.classes import Class, Classifier, marked
-from graphtools.codegen.expressions import ATOM, Code, Imports, Text, Writer, is_property
+from graphtools.codegen.expressions import ATOM, Code, Imports, Text, Writer, imported_words, is_property
 from graphtools.codegen.lines import WIDTH, statement
 from graphtools.codegen.loops import Loops
 from graphtools.codegen.naming import COMMON, PLAIN, TAKEN, assigned_name, indexed, is_builtin, word_of
@@ -60,7 +60,8 @@ class _Method(Loops, Unpacking):
         self.names: dict[Ref, Text] = {}
         self.inlined: dict[Ref, Text] = {}
         self.live_until: dict[Ref, int] = {}
-        self.used: set[str] = {*TAKEN}
+        self.reserved = TAKEN | imported_words(forward.plan)
+        self.used: set[str] = {*self.reserved}
         self.telling: set[str] = set()  # names that say what a value is, and do not pass on to another
         self.sizes: dict[str, list[str]] = {}  # `x.shape` that is taken apart, with the node of each size or ""
         self.items = self._marked_items()
@@ -263,7 +264,7 @@ class _Method(Loops, Unpacking):
         written = self._written(index, item)
         if written and not ref.path:
             self._forget(index)
-            if written not in busy and written not in {text.code for text in self.names.values()} | TAKEN:
+            if written not in busy and written not in {text.code for text in self.names.values()} | self.reserved:
                 return written
         for given in self._refs(item):
             text = self.names.get(given)

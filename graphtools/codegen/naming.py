@@ -19,24 +19,7 @@ WORDS = {
 COMMON = re.compile(r"^(conv|bn|norm|fc|linear|relu|act|ln|layer|block|lin|pool|proj|dense|features|body|main)_?\d*$")
 # Names that say nothing of what a value is, so that they may pass on to what is made of it.
 PLAIN = re.compile(r"^([a-z]\d?|out\d*|value\d*|inputs?|inp|hidden_states|hidden|output|features|result|part\d*)$")
-TAKEN = {
-    "self",
-    "F",
-    "nn",
-    "torch",
-    "None",
-    "True",
-    "False",
-    "in",
-    "is",
-    "not",
-    "and",
-    "or",
-    "for",
-    "if",
-    "lambda",
-    "del",
-}
+TAKEN = {"self", "F", "nn", "torch", "math", "operator", *keyword.kwlist}
 
 
 def indexed(text: Text, path: Path) -> Text:

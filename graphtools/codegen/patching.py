@@ -46,6 +46,12 @@ def to_patch(before: Plan, after: Plan, sources: Sources) -> str:
             raise DraftError(f"the change at {name!r} has no single place in the source; {_ADVICE}")
     for node in inserted:
         source = _source_of(after, node)
+        if not after.users(node.name):
+            raise DraftError(f"nothing takes the value of {node.name!r}, so it has no place in the source; {_ADVICE}")
+        if any(user != node.name for user in after.users(source.node)):
+            raise DraftError(
+                f"others take the value that {node.name!r} takes, and a line has no place for it; {_ADVICE}"
+            )
         patch.insert(after, node, before.nodes.get(source.node) or after.nodes[source.node])
     return patch.diff()
 
@@ -97,6 +103,8 @@ class _Patch:
             raise DraftError(
                 f"{path!r} is in a {kind.__name__}, of which there are several, and all would change; {_ADVICE}"
             )
+        if kind.__module__.partition(".")[0] in ("torch", "torchvision"):
+            raise DraftError(f"{path!r} is in a {kind.__name__}, whose source is {kind.__module__}; {_ADVICE}")
         try:
             file = inspect.getsourcefile(kind) or ""
             with open(file, encoding="utf-8") as opened:
@@ -117,8 +125,7 @@ class _Patch:
             node
             for node in ast.walk(definition)
             if isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Attribute)
-            and node.targets[0].attr == name
+            and any(ast.unparse(target) == f"self.{name}" for target in node.targets)
             and isinstance(node.value, ast.Call)
         ]
         if len(found) != 1:
@@ -135,9 +142,11 @@ class _Patch:
         made = self._call(layer)
         if known.target == layer.target:
             made = old + made[made.index("(") :]
-        indent = " " * node.col_offset
-        text = f"{indent}self.{path.rpartition('.')[2]} = {made}\n"
-        self.files[file].edits.append((node.lineno, node.end_lineno or node.lineno, [text]))
+        end = call.end_lineno or call.lineno
+        # Columns count bytes.
+        start = lines[call.lineno - 1].encode()[: call.col_offset].decode()
+        rest = lines[end - 1].encode()[call.end_col_offset :].decode()
+        self.files[file].edits.append((call.lineno, end, [f"{start}{made}{rest}"]))
 
     def _call(self, layer: Layer) -> str:
         constructor = Constructor(self.sources, Imports(), {})

@@ -91,7 +91,7 @@ def build_module(plan: Plan, sources: Sources, root: nn.Module | None = None) ->
         if path is not None:
             added = built.call_module(path, args, kwargs)
         else:
-            added = built.call_function(sources.find(node.target), args, kwargs)
+            added = built.call_function(sources.function(node.target), args, kwargs)
         added.meta["draft"] = node.name
         if node.target in ("operator.setitem", "torch.Tensor.__set__"):
             added = args[0]
@@ -214,7 +214,8 @@ def state_tensor(node: Node, sources: Sources) -> torch.Tensor:
     if node.kind == "parameter" and node.spec is not None:
         from graphtools.drafting.shapes import torch_dtype
 
-        return nn.Parameter(torch.randn(tuple(int(s) for s in node.spec.shape)).to(torch_dtype(node.spec.dtype)) * 0.02)
+        made = torch.randn(tuple(int(s) for s in node.spec.shape)).to(torch_dtype(node.spec.dtype)) * 0.02
+        return nn.Parameter(made, requires_grad=made.is_floating_point() or made.is_complex())
     raise DraftError(f"the value of {node.kind} {node.target!r} is not known here; open the draft from its model")
 
 
@@ -231,9 +232,9 @@ def _hold(root: nn.Module, path: str, node: Node, tensor: torch.Tensor) -> None:
     owner, name = _owner(root, path), path.rpartition(".")[2]
     copy = tensor.detach().clone()
     if node.kind == "parameter":
-        owner.register_parameter(
-            name, nn.Parameter(copy, requires_grad=tensor.requires_grad or node.kind == "parameter")
-        )
+        can_train = copy.is_floating_point() or copy.is_complex()
+        is_trained = tensor.requires_grad if isinstance(tensor, nn.Parameter) else can_train
+        owner.register_parameter(name, nn.Parameter(copy, requires_grad=is_trained))
     else:
         owner.register_buffer(name, copy, persistent=node.kind != "constant")
 
@@ -255,7 +256,7 @@ def build_graph(plan: Plan, sources: Sources, outputs: Mapping[str, tuple[Output
         if path is not None:
             live.modules[node.name] = root.get_submodule(path)
         elif node.kind == "call":
-            function = sources.find(node.target)
+            function = sources.function(node.target)
             live.functions[node.name] = function
             if node.source is None:
                 callee = _describe(function)

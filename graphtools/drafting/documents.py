@@ -119,7 +119,7 @@ def _check(nodes: Iterable[Node]) -> None:
     a name that is none, a symbol or a mode of another kind, a size of a tensor that is no number."""
     for node in nodes:
         for word in (node.name, *node.kwargs):
-            if not _is_word(word):
+            if not word.isidentifier() or (word != node.name and keyword.iskeyword(word)):
                 fail("nodes", f"{word!r} is no name")
         paths = [node.scope, *([node.target] if node.kind in _STATE else [])]
         for word in filter(None, re.split(r"[.#]", ".".join(paths))):
@@ -192,7 +192,7 @@ def _read_layer(value: Any, where: str) -> Layer:
     if fields["settings"] is not None:
         named = mapping(fields["settings"], f"{where}.settings")
         for name in named:
-            if not _is_word(name):
+            if not name.isdecimal() and not _is_word(name):
                 fail(f"{where}.settings", f"{name!r} is no name")
         settings = freeze((name, decode(item, f"{where}.settings[{name!r}]")) for name, item in named.items())
         _check_symbols(settings, where)

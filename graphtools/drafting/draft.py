@@ -58,6 +58,7 @@ class Draft(Arguments):
             self.plan, self.sources = graph.live.plan, graph.live.sources or Sources()
         elif graph is not None:
             self.plan, self.sources = open_graph(graph, model)
+        self.opened: Plan | None = self.plan if graph is not None else None  # the model as it was
         self._past: list[_Past] = []
         self._undone: list[_Past] = []
         self._propagation: Propagation | None = None
@@ -317,7 +318,9 @@ class Draft(Arguments):
         from graphtools.codegen.patching import to_patch
 
         self.check()
-        return to_patch(self._past[0].before if self._past else self.plan, self.plan, self.sources)
+        if self.opened is None:
+            raise DraftError("the draft was not made of a model, so there is no source to change; to_code() writes it")
+        return to_patch(self.opened, self.plan, self.sources)
 
     def to_program(self) -> torch.export.ExportedProgram:
         """The draft as a torch.export program in eval mode, with open sizes dynamic. Raises DraftError."""

@@ -327,7 +327,7 @@ class RenameNode:
         nodes = freeze((self.new_name, renamed) if key == self.name else (key, n) for key, n in plan.nodes.items())
         modes = freeze((self.new_name if key == self.name else key, mode) for key, mode in plan.modes.items())
         positions = freeze((self.new_name if key == self.name else key, at) for key, at in plan.positions.items())
-        changed = replace(plan, nodes=nodes, modes=modes, layers=layers, positions=positions)
+        changed = replace(plan, nodes=nodes, modes=modes, layers=layers, positions=positions).with_paths_of(plan)
         return changed.mapped(lambda ref, user: Ref(self.new_name, ref.path) if ref.node == self.name else ref)
 
 

@@ -35,7 +35,7 @@ def reopen(file: str | os.PathLike[str], open_source: Callable[[str], Draft], ma
     if may_run or plan.source.startswith("torchvision:"):
         try:
             found = open_source(plan.source)
-            draft.sources = found.sources
+            draft.sources, draft.opened = found.sources, found.opened
             if not plan.ties:  # a file of before there were ties
                 draft.plan = with_present_ties(replace(plan, ties=found.plan.ties))
             return draft
@@ -59,7 +59,11 @@ def model_of(draft: Draft, file: str) -> nn.Module:
     name = f"{file.removesuffix('.json')}.py"
     linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
     space: dict[str, Any] = {"__name__": "graphtools_draft"}
-    exec(compile(code, name, "exec"), space)  # written by us, of names that were checked
+    try:
+        compiled = compile(code, name, "exec")
+    except SyntaxError:  # names of its own that no code can have
+        return draft.to_module()
+    exec(compiled, space)  # written by us, of names that were checked
     kind = [value for value in space.values() if isinstance(value, type) and value.__module__ == "graphtools_draft"][-1]
     model = kind()
     assert isinstance(model, nn.Module)

@@ -55,7 +55,8 @@ class Group:
         layers = freeze((moved(path), layer) for path, layer in plan.layers.items())
         types = {moved(path): kind for path, kind in plan.types.items()}
         types[scope] = _class_of(self.name)
-        return replace(plan, nodes=freeze(nodes.items()), layers=layers, types=freeze(types.items()))
+        changed = replace(plan, nodes=freeze(nodes.items()), layers=layers, types=freeze(types.items()))
+        return changed.with_paths_of(plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Ungroup:
         types = freeze(
             (moved(path) if is_inside(path) else path, kind) for path, kind in plan.types.items() if path != self.scope
         )
-        return replace(plan, nodes=nodes, layers=layers, types=types)
+        return replace(plan, nodes=nodes, layers=layers, types=types).with_paths_of(plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,8 @@ class RenameGroup:
         positions = freeze(
             (f"{moved(key[:-1])}/" if key.endswith("/") else key, at) for key, at in plan.positions.items()
         )
-        return replace(plan, nodes=nodes, layers=layers, types=freeze(types.items()), positions=positions)
+        changed = replace(plan, nodes=nodes, layers=layers, types=freeze(types.items()), positions=positions)
+        return changed.with_paths_of(plan)
 
 
 def _is_in(path: str, scope: str) -> bool:

@@ -62,11 +62,36 @@ def open_graph(graph: Graph, model: nn.Module | None = None) -> tuple[Plan, Sour
     sources = Sources(
         model, tensors, functions, classes, objects, modules, training=bool(getattr(model, "training", False))
     )
-    if graph.capture.method != "fx":
+    if graph.capture.method == "fx":
+        plan = _writing_through_views(plan)
+    else:
         plan = lifted(_without_detours(plan, graph), sources)
     if model is not None:
         plan = replace(plan, ties=ties_of({"": model}))
     return with_present_ties(without_dead(plan)), sources
+
+
+# Their result may be a part of what they are given: who writes into it writes there. By the documentation of views.
+_VIEWS = frozenset(
+    "getitem view view_as reshape reshape_as transpose permute t adjoint swapaxes swapdims movedim moveaxis squeeze "
+    "unsqueeze select narrow expand expand_as chunk split split_with_sizes tensor_split hsplit vsplit dsplit unbind "
+    "diagonal unfold flatten unflatten ravel detach as_strided contiguous to type_as float double half bfloat16 T mT H "
+    "mH real imag view_as_real view_as_complex data slice diag atleast_1d atleast_2d atleast_3d Identity Flatten "
+    "Unflatten".split()
+)
+
+
+def _writing_through_views(plan: Plan) -> Plan:
+    """The plan in which what writes into a view writes also into what that is a view of; torch.fx knows no memory."""
+    bases: dict[str, tuple[str, ...]] = {}
+    nodes: dict[str, Node] = {}
+    for name, node in plan.nodes.items():
+        given = next(node.refs(), None)
+        if given is not None and (node.operation in _VIEWS or given.node in node.writes):
+            bases[name] = (given.node, *bases.get(given.node, ()))
+        written = tuple(dict.fromkeys(base for one in node.writes for base in (one, *bases.get(one, ()))))
+        nodes[name] = node if written == node.writes else replace(node, writes=written)
+    return replace(plan, nodes=freeze(nodes.items()))
 
 
 def _without_objects(output: Node) -> tuple[Node, list[str]]:

@@ -94,6 +94,26 @@ class Plan:
         layer = self.layers.get(path)
         return path if layer is not None and layer.target == node.target else None
 
+    def owner(self, node: Node) -> str | None:
+        """The path of the module of a layer whose own tensor a parameter or buffer is; None if it is of none."""
+        if node.kind not in ("parameter", "buffer"):
+            return None
+        path = node.target
+        while path and path not in self.layers:
+            path = path.rpartition(".")[0]
+        return path or None
+
+    def with_paths_of(self, before: Plan) -> Plan:
+        """The plan, an edit after `before` that has moved layers, with their own tensors at the new paths."""
+        moved = {old: new for old, new in zip(before.layers, self.layers, strict=True) if old != new}
+        nodes = {}
+        for name, node in self.nodes.items():
+            path = before.owner(node) if moved else None
+            if path in moved:
+                node = replace(node, target=moved[path] + node.target[len(path) :])
+            nodes[name] = node
+        return replace(self, nodes=freeze(nodes.items())) if moved else self
+
     def layer(self, node: Node) -> Layer | None:
         """The module that a node calls; None if it calls a function."""
         path = self.path(node)

@@ -95,7 +95,7 @@ def _unusable(plan: Plan, node: Node, layer: Layer | None, sources: Sources) -> 
     """The problem of a node whose class or function cannot be had, or whose settings are incomplete."""
     try:
         if layer is None:
-            sources.find(node.target)
+            sources.function(node.target)
             return None
         if layer.settings is None:
             if sources.module(layer.origin) is None:

@@ -40,6 +40,8 @@ def read_settings(module: nn.Module) -> Mapping[str, Any] | None:
     Every argument is named, those at their default too. Allocates nothing: the proof runs on the meta device.
     """
     kind = type(module)
+    if has_hooks(module):
+        return None
     if isinstance(module, nn.RNNBase):
         return _settings_of_recurrent(module)
     found: dict[str, Any] = {}
@@ -68,6 +70,11 @@ def read_settings(module: nn.Module) -> Mapping[str, Any] | None:
             return None
     settings = _plain(kind, found)
     return freeze(settings.items()) if _agrees(module, settings) else None
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether a module, or one inside it, does more than its class says: by hooks, or a forward of its own."""
+    return any(m._forward_hooks or m._forward_pre_hooks or "forward" in vars(m) for m in module.modules())
 
 
 def recurrent_names(kind: type) -> tuple[str, ...]:

@@ -80,6 +80,7 @@ class Propagation:
         self._modules: dict[Any, nn.Module | DraftError] = {}
         self._states: dict[Any, tuple[tuple[str, bool, Spec], ...]] = {}
         self._tensors: dict[tuple[str, str], Any] = {}
+        self._dtypes: dict[str, torch.dtype | None] = {}
 
     def run(self, plan: Plan, before: Shapes | None = None) -> Shapes:
         """The shapes of a plan; `before` are those of a plan from which it differs by an edit."""
@@ -117,7 +118,7 @@ class Propagation:
                     outputs[name] = tuple(Output(o.path[len(source.path) :], o.spec) for o in passed)
         states = {}
         for path, layer in run_plan.layers.items():
-            key = _layer_key(layer)
+            key = self._layer_key(layer)
             made = self._modules.get(key)
             if isinstance(made, nn.Module):
                 if key not in self._states:
@@ -136,7 +137,8 @@ class Propagation:
     ) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for node in ordered:
-            layer = plan.layer(node)
+            owner = plan.owner(node)
+            layer = plan.layer(node) if owner is None else plan.layers[owner]
             given = tuple(found[ref.node][-1] if ref.node in found else UNKNOWN for ref in node.refs())
             entry = known.get(node.name)
             was_off, is_off = entry is not None and entry[-1] is DISABLED, plan.modes.get(node.name) == "disabled"
@@ -161,6 +163,8 @@ class Propagation:
             if ref.node not in found or isinstance(found[ref.node][-1], Fault):
                 return UNKNOWN
         try:
+            if layer is not None and node.kind in ("parameter", "buffer"):
+                return self._own_tensor(plan, node, layer)
             if node.kind in ("parameter", "buffer", "constant"):
                 return self._tensor(node)
             arguments = (node.args, node.kwargs)
@@ -196,8 +200,18 @@ class Propagation:
             self._tensors[key] = fake
         return self._tensors[key]
 
+    def _own_tensor(self, plan: Plan, node: Node, layer: Layer) -> Any:
+        """The tensor of a layer's module that a node takes, as it is with the settings of now."""
+        path = plan.owner(node) or ""
+        found: Any = self._module(layer, path)
+        for word in node.target[len(path) + 1 :].split("."):
+            found = getattr(found, word, None)
+        if not isinstance(found, torch.Tensor):
+            return Fault(f"the module {path!r} has no {node.target[len(path) + 1 :]}")
+        return found if isinstance(found, FakeTensor) else self.mode.from_tensor(found, static_shapes=True)
+
     def _call(self, plan: Plan, node: Node, layer: Layer | None, args: Any, kwargs: Any) -> Any:
-        called = (_layer_key(layer),) if layer is not None else (node.target,)
+        called = (self._layer_key(layer),) if layer is not None else (node.target,)
         try:
             key = (called, _key(args), _key(kwargs))
             if key in self._results:
@@ -206,7 +220,7 @@ class Propagation:
             key = None
         try:
             function = (
-                self._module(layer, plan.path(node) or "") if layer is not None else self.sources.find(node.target)
+                self._module(layer, plan.path(node) or "") if layer is not None else self.sources.function(node.target)
             )
             check(function, node, args, kwargs)
             result = function(*args, **kwargs)
@@ -227,8 +241,19 @@ class Propagation:
             self._results[key] = result
         return result
 
+    def _layer_key(self, layer: Layer) -> Any:
+        if layer.settings is None:
+            return (layer.target, layer.origin)
+        if layer.origin not in self._dtypes:
+            self._dtypes[layer.origin] = self.sources.dtype_of(layer)
+        dtype = self._dtypes[layer.origin]
+        try:
+            return (layer.target, dtype, _key(dict(layer.settings)))
+        except TypeError:
+            return (layer.target, dtype, id(layer.settings))
+
     def _module(self, layer: Layer, path: str) -> nn.Module:
-        key = _layer_key(layer)
+        key = self._layer_key(layer)
         made = self._modules.get(key)
         if made is None:
             try:
@@ -258,15 +283,6 @@ class Propagation:
                 raise
         with unset_fake_temporarily():  # its constructor looks into a tensor that it makes
             return self.sources.make(layer, path)
-
-
-def _layer_key(layer: Layer) -> Any:
-    if layer.settings is None:
-        return (layer.target, layer.origin)
-    try:
-        return (layer.target, _key(dict(layer.settings)))
-    except TypeError:
-        return (layer.target, id(layer.settings))
 
 
 def _same(entry: Any, node: Node, layer: Layer | None, given: tuple[Any, ...]) -> bool:

@@ -42,6 +42,13 @@ class Sources:
                 return known[target]
         return find(target, self.allowed)
 
+    def function(self, target: str) -> Any:
+        """The function that a node calls. Raises DraftError for one that makes a model, which may download weights."""
+        found = self.find(target)
+        if target.startswith("torchvision.models.") and "weights" in parameters_of(found):
+            raise DraftError(f"a draft does not call {target}; it may have the model as a module")
+        return found
+
     def module(self, origin: str) -> nn.Module | None:
         """The module at a path of the opened model, or one that was given to the draft as an object."""
         if origin in self.modules:
@@ -80,14 +87,37 @@ class Sources:
             if is_loading and "*" not in self.allowed:
                 raise DraftError(f"{path!r}: a draft downloads no weights; load them after it is built")
         try:
-            return kind(**settings)  # type: ignore[no-any-return]
+            made = kind(**settings)
         except Exception as error:
             said = " ".join(str(error).split()) or type(error).__name__
             raise DraftError(f"{path!r}: {layer.class_name} cannot be made so: {said}") from error
+        known = self.module(layer.origin)
+        if known is not None:
+            _cast(made, known)
+        return made  # type: ignore[no-any-return]
+
+    def dtype_of(self, layer: Layer) -> torch.dtype | None:
+        """That of all weights of the module that a layer comes from; None for the usual one, float32."""
+        known = self.module(layer.origin)
+        found = {p.dtype for p in known.parameters() if p.is_floating_point()} if known is not None else set()
+        return next(iter(found)) if len(found) == 1 and found != {torch.float32} else None
 
     def thaw(self, value: Any) -> Any:
         """An argument without references as Python takes it."""
         return thaw(value, lambda ref: ref, self.objects)
+
+
+def _cast(module: nn.Module, known: nn.Module) -> None:
+    """Gives the weights of a new module the types of those of the same names."""
+    tensors = {**dict(known.named_parameters()), **dict(known.named_buffers())}
+    for path, one in module.named_modules():
+        for name, tensor in [*one._parameters.items(), *one._buffers.items()]:
+            theirs = tensors.get(f"{path}.{name}" if path else name)
+            if tensor is None or theirs is None or theirs.dtype == tensor.dtype:
+                continue
+            made = tensor.detach().to(theirs.dtype)
+            is_parameter = isinstance(tensor, nn.Parameter)
+            setattr(one, name, nn.Parameter(made, tensor.requires_grad) if is_parameter else made)
 
 
 def _below(module: nn.Module, path: str) -> nn.Module | None:

@@ -52,7 +52,10 @@ def _find(target: str, allowed: tuple[str, ...]) -> Any:
     if words[0] == "builtins" and len(words) == 2 and words[1] in _BUILTINS:
         return getattr(builtins, words[1])
     if words[0] == "math" and len(words) == 2:
-        return getattr(importlib.import_module("math"), words[1])
+        found = getattr(importlib.import_module("math"), words[1], None)
+        if not callable(found):
+            raise DraftError(f"math has no function {words[1]}")
+        return found
     if words[0] == "torch" and not any(word.startswith("__") for word in words):
         return _find_in_torch(target, words)
     if _is_allowed(target, allowed) or target.startswith(("torchvision.models.", "torchvision.ops.")):

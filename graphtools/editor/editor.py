@@ -48,6 +48,8 @@ class Editor:
         self._history: OrderedDict[int, dict[str, Json]] = OrderedDict()
         self._answers: OrderedDict[int, list[Json]] = OrderedDict()
         self._saved: Plan | None = None
+        self._refused: Plan | None = None  # what could not be saved
+        self.trouble = ""
         self._values: tuple[Plan, dict[str, Any]] | None = None
         self._ops: dict[str, Callable[[Args], Any]] = {
             "picture": lambda args: self.picture(args.get("since")),
@@ -81,12 +83,22 @@ class Editor:
         """True where the file holds what the draft is now."""
         return self._saved is self.draft.plan
 
+    @property
+    def is_to_be_saved(self) -> bool:
+        """True after a change; not again where that could not be saved."""
+        return not self.is_saved and self._refused is not self.draft.plan
+
     def save(self) -> None:
-        """Writes the file if anything has changed, whole or not at all. Raises OSError."""
-        if not self.is_saved:
+        """Writes the file if anything has changed, whole or not at all. Where that fails `trouble` says why."""
+        if self.is_saved:
+            return
+        try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             self.draft.save(self.file)
-            self._saved = self.draft.plan
+            self._saved, self.trouble = self.draft.plan, ""
+        except OSError as error:
+            self._refused = self.draft.plan
+            self.trouble = f"Not saved: {error.strerror or error} ({self.file})"
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
@@ -107,6 +119,8 @@ class Editor:
         while len(self._history) > 20:
             self._history.popitem(last=False)
         found: Json = {"number": self._number, **drawn_rest(self.draft)}
+        if self.trouble:
+            found["notes"] = [self.trouble, *found["notes"]]
         if before is None:
             return {**found, "nodes": list(nodes.values())}
         changed = [node for name, node in nodes.items() if before.get(name) != node]

@@ -66,6 +66,7 @@ class Trainer:
     and is the next one to run or to record. Metrics: `loss` of each step; `accuracy` of the batch if targets
     are class numbers, as often as takes one per cent of the time; `gradient_norm` and `update_ratio` (‖change‖ /
     ‖parameters‖) as often as takes half a per cent. `seconds` is how long the steps took, without what came before.
+    `trouble` says why the last checkpoint of the plan could not be written, "" if it was; the step counts in any case.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Trainer:
         self._mean_loss: float | None = None
         self._frozen_norms = frozen_norms(self.model)
         self.seconds = 0.0
+        self.trouble = ""
         self._measure_next = self._accuracy_next = -math.inf
         # Looked up at every step, so found out once.
         breaks = plan.breaks
@@ -395,7 +397,11 @@ class Trainer:
             metrics.update({"epoch": self.epoch, **tested})
         checkpoints = self.plan.checkpoints
         if checkpoints.folder and (self.n_steps % checkpoints.every == 0 or self.is_done):
-            self.save()
+            try:
+                self.save()
+                self.trouble = ""
+            except OSError as error:
+                self.trouble = f"the checkpoint could not be written: {error}"
 
     # -- checkpoints ------------------------------------------------------------------------------------------------
 

@@ -91,6 +91,7 @@ def _decompose_once(draft: Draft, name: str) -> tuple[str, ...]:
         raise DraftError(f"{name!r} ({node.operation}) is not known to be made of simpler operations")
     if path is not None and sum(plan.path(n) == path for n in plan.nodes.values()) > 1:
         raise DraftError(f"the module {path!r} is called more than once; replace a call of it first")
+    _check_exact(draft, node)
     wrapper = _BY_COUNT.get(len(dict.fromkeys(node.refs())))
     if wrapper is None:
         raise DraftError(f"{name!r} takes no value, or more than four, so it cannot be taken apart")
@@ -109,6 +110,18 @@ def _decompose_once(draft: Draft, name: str) -> tuple[str, ...]:
     tensors = {names[name]: tensor for name, tensor in sources.tensors.items() if name in names}
     draft.take_sources(replace(sources, states=held, tensors=tensors))
     return tuple(new.name for new in edit.nodes if new.kind == "call")
+
+
+def _check_exact(draft: Draft, node: Node) -> None:
+    """Raises DraftError for a call that the rules do not know exactly: one that writes, or has a mask of bools."""
+    layer = draft.plan.layer(node)
+    if node.writes or (layer is not None and (layer.settings or {}).get("inplace")) or node.kwargs.get("inplace"):
+        raise DraftError(f"{node.name!r} writes into the value that it is given; set inplace to False to take it apart")
+    if node.operation == "scaled_dot_product_attention":
+        for ref in node.refs():
+            spec = draft.spec(ref)
+            if spec is not None and spec.dtype == "bool":
+                raise DraftError(f"{node.name!r} has a mask of bools, with which it cannot be taken apart")
 
 
 class _Wrapped(nn.Module):
@@ -195,7 +208,13 @@ def _sizes(draft: Draft, node: Node, specs: list[Spec | None]) -> tuple[int, ...
             return None
         return (_int(specs[0].shape[-2]), _int(specs[1].shape[-2]), _int(specs[0].shape[-1]))
     spec = draft.spec(Ref(node.name)) if node.operation == "Conv2d" else specs[0]
-    return None if spec is None else tuple(number(size, {}) for size in spec.shape)
+    if spec is None:
+        return None
+    layer = draft.plan.layer(node)
+    is_batch_first = layer is not None and bool((layer.settings or {}).get("batch_first"))
+    # Those that a rule counts with; the rest may stay open.
+    needed = {"Conv2d": (2, 3), "LSTM": (1 if is_batch_first else 0,)}.get(node.operation, ())
+    return tuple(_int(size) if place in needed else number(size, {}) for place, size in enumerate(spec.shape))
 
 
 def _int(size: int | str) -> int:

@@ -22,14 +22,18 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return y if bias is None else y + bias
 
 
-def softmax(x: Any, dim: int = -1, _stacklevel: int = 3, dtype: Any = None) -> Any:
+def softmax(x: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
     """exp(x - max x) / Σ exp(x - max x)."""
+    if dim is None or dtype is not None:
+        raise NotImplementedError
     powers = torch.exp(x - torch.amax(x, dim, True))
     return powers / torch.sum(powers, dim, True)
 
 
 def log_softmax(x: Any, dim: int = -1, _stacklevel: int = 3, dtype: Any = None) -> Any:
     """x - max x - log Σ exp(x - max x)."""
+    if dim is None or dtype is not None:
+        raise NotImplementedError
     shifted = x - torch.amax(x, dim, True)
     return shifted - torch.log(torch.sum(torch.exp(shifted), dim, True))
 
@@ -242,8 +246,8 @@ FUNCTIONS: dict[str, Rule] = {
 }
 MODULES: dict[str, Callable[[Any], Rule]] = {
     "torch.nn.Linear": lambda m: lambda x: F.linear(x, m.weight, m.bias),
-    "torch.nn.Softmax": lambda m: lambda x: softmax(x, m.dim if m.dim is not None else -1),
-    "torch.nn.LogSoftmax": lambda m: lambda x: log_softmax(x, m.dim if m.dim is not None else -1),
+    "torch.nn.Softmax": lambda m: lambda x: softmax(x, m.dim),
+    "torch.nn.LogSoftmax": lambda m: lambda x: log_softmax(x, m.dim),
     "torch.nn.LayerNorm": lambda m: lambda x: layer_norm(x, m.normalized_shape, m.weight, m.bias, m.eps),
     "torch.nn.RMSNorm": lambda m: lambda x: rms_norm(x, m.normalized_shape, m.weight, m.eps),
     "torch.nn.BatchNorm1d": batch_norm,

@@ -23,6 +23,10 @@ from graphtools.structure import part
 
 PASSES = ("dead code", "identities", "common subexpressions", "constants", "conv + batch norm")
 _STATE = ("parameter", "buffer", "constant")
+# Of their kind no two calls give the same in training: they draw random numbers, or keep running statistics.
+_IMPURE = (
+    nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase, nn.RReLU, nn.MultiheadAttention, nn.RNNBase,
+)  # fmt: skip
 _LARGEST = 1_000_000  # elements of a constant that is computed ahead
 
 
@@ -70,7 +74,12 @@ def simplify(draft: Draft, passes: tuple[str, ...] = PASSES, tolerance: float = 
     if not worker.changes:
         return Simplified((), None)
     after = (worker.plan, worker.sources)
-    proof = prove(before, after, tolerance=tolerance)
+    try:
+        proof = prove(before, after, tolerance=tolerance)
+    except Exception as error:  # the model's own, as it may have of random inputs
+        raise DraftError(
+            f"the simpler graph cannot be compared on random inputs: {error}; nothing was changed"
+        ) from error
     if not proof.holds:
         raise DraftError(f"the simpler graph is {proof}; nothing was changed")
     draft.take_sources(worker.sources)
@@ -100,7 +109,7 @@ class _Worker:
 
     def _redirect(self, to: dict[str, Ref]) -> None:
         def follow(ref: Ref, user: str) -> Ref:
-            while ref.node in to and not (ref.path and to[ref.node].path):
+            while ref.node in to:
                 ref = Ref(to[ref.node].node, (*to[ref.node].path, *ref.path))
             return ref
 
@@ -133,8 +142,9 @@ class _Worker:
         if path is None:
             function = self.sources.find(node.target)
             return node.target.startswith(("torch.", "operator.")) and not describe(function).draws
-        word = self.plan.layers[path].class_name
-        return "Dropout" not in word and "BatchNorm" not in word and word not in ("RReLU", "MultiheadAttention", "LSTM")
+        layer = self.plan.layers[path]
+        parts = list(self.sources.make(layer, path).modules())
+        return layer.target.startswith("torch.nn.") and not any(isinstance(part, _IMPURE) for part in parts)
 
     def _common(self) -> None:
         written = {name for node in self.plan.nodes.values() for name in node.writes}
@@ -176,7 +186,7 @@ class _Worker:
                     (node.args, node.kwargs), lambda ref: part(values[ref.node], ref.path), self.sources.objects
                 )
                 with torch.no_grad():
-                    value = self.sources.find(node.target)(*args, **kwargs)
+                    value = self.sources.function(node.target)(*args, **kwargs)
             except Exception:  # what cannot be computed now is computed later, as before
                 continue
             if isinstance(value, torch.Tensor) and value.numel() <= _LARGEST and not value.is_sparse:

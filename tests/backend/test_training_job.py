@@ -155,7 +155,7 @@ def test_a_training_that_is_done_gives_its_weights_a_step_and_more_epochs(train,
     backend, heard, document = train()
     heard.wait("done")
     looked = backend.start("record_step")
-    assert looked.result()["step"] == 90
+    assert looked.result()["step"] is None
     assert looked.blobs[0].startswith(b'{"payload":')
     assert heard.state == "done"
     backend.tell({"train": "more 1"})

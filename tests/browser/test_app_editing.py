@@ -401,3 +401,22 @@ def test_it_fits_the_window(builder, width, height, scheme):
     assert b.page.get_by_test_id("stMain").evaluate("main => main.scrollHeight - main.clientHeight") <= 0
     assert b.page.locator(".editor-host").bounding_box()["height"] > height * 0.9
     assert b.page.locator(".graphtools.editor").get_attribute("data-theme") == scheme
+
+
+def test_what_is_typed_outlasts_an_answer_that_draws_the_fields_anew(builder):
+    b = builder()
+    b.input("f32[B, 1, 8, 8]")
+    b.add_behind("x", "conv2d", "conv2d")
+    padding = b.page.locator('.form [data-field="padding"]')
+    padding.click()
+    b.page.keyboard.type("12")
+    b.page.keyboard.press("ArrowLeft")
+    b.page.locator(".editor-host").evaluate(
+        "el => el.graphtools.editor.draft.run({ do: 'set', node: 'conv2d', values: { out_channels: '24' } })"
+    )
+    expect(b.page.locator('.form [data-field="out_channels"]')).to_have_value("24")
+    expect(padding).to_be_focused()
+    expect(padding).to_have_value("12")
+    b.page.keyboard.press("Delete")
+    b.page.keyboard.press("Enter")
+    expect(b.type_of("conv2d")).to_have_text("f32[B, 24, 8, 8]")

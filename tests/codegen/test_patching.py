@@ -12,6 +12,8 @@ import pytest
 import torch
 
 import graphtools as gt
+from graphtools.drafting.files import reopen
+from graphtools.errors import DraftError
 
 SOURCE = """\
 import torch
@@ -80,3 +82,76 @@ def test_a_change_without_a_place_is_refused_with_the_reason(tmp_path: Path) -> 
     draft.undo().remove("relu")
     with pytest.raises(gt.DraftError, match="no single place in the source; to_code"):
         draft.to_patch()
+
+
+FLOWS = """\
+import torch
+from torch import nn
+from torchvision.models import alexnet
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = self.spare = nn.Linear(4, 4); self.flag = 3
+        self.b = nn.Linear(4, 4)
+
+    def forward(self, x):
+        y = self.a(x)
+        z = self.b(y)
+        return z + y
+
+
+class Around(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.backbone = alexnet()
+
+    def forward(self, x):
+        x = self.backbone(x)
+        return x
+"""
+
+
+def flows(tmp_path: Path) -> ModuleType:
+    file = tmp_path / "flows_net.py"
+    file.write_text(FLOWS)
+    return loaded(file)
+
+
+def test_a_patch_changes_the_call_alone(tmp_path: Path) -> None:
+    draft = gt.Draft(gt.trace(flows(tmp_path).Net(), torch.randn(2, 4)))
+    diff = draft.set("a", bias=False).to_patch()
+    assert "\n+        self.a = self.spare = nn.Linear(4, 4, bias=False); self.flag = 3\n" in diff
+    assert diff.count("\n+") == 2  # the header, and this
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+def test_what_a_line_has_no_place_for_is_no_patch(tmp_path: Path, is_used: bool) -> None:
+    draft = gt.Draft(gt.trace(flows(tmp_path).Net(), torch.randn(2, 4)))
+    if is_used:
+        draft.insert_on(("b", 0), "nn.ReLU")
+    else:
+        draft.add("nn.Dropout", "a")
+    with pytest.raises(DraftError, match="to_code"):
+        draft.to_patch()
+
+
+def test_the_source_of_torchvision_is_not_patched(tmp_path: Path) -> None:
+    draft = gt.Draft(gt.trace(flows(tmp_path).Around().eval(), torch.randn(1, 3, 64, 64)))
+    draft.set("backbone_avgpool", output_size=(5, 5))
+    with pytest.raises(DraftError, match="whose source is torchvision"):
+        draft.to_patch()
+
+
+def test_a_draft_that_was_saved_is_a_patch_of_the_model_still(tmp_path: Path) -> None:
+    net = flows(tmp_path).Net()
+    draft = gt.Draft(gt.trace(net, torch.randn(2, 4))).set("b", bias=False)
+    draft.save(tmp_path / "draft.json")
+    again = gt.Draft.load(tmp_path / "draft.json")
+    with pytest.raises(DraftError, match="not made of a model"):
+        again.to_patch()
+    text = (tmp_path / "draft.json").read_text().replace('"format"', '"source": "net.py", "format"', 1)
+    (tmp_path / "draft.json").write_text(text)
+    again = reopen(tmp_path / "draft.json", lambda _: gt.Draft(gt.trace(net, torch.randn(2, 4))), may_run=True)
+    assert again.to_patch() == draft.to_patch() != ""

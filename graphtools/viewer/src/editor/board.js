@@ -143,7 +143,7 @@ export class Board {
 
   /** Puts all boxes and edges at their places. */
   place(/** @type {Record<string, [number, number]>} */ positions) {
-    this.positions = positions;
+    this.positions = Object.assign(Object.create(null), positions);
     for (const { key } of this.level.boxes) this.move(key);
     this.drawEdges();
   }

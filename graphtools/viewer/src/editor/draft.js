@@ -58,7 +58,8 @@ export class DraftState {
     for (const node of picture.nodes) known.set(node.name, node);
     this.nodes = new Map(picture.order.map((/** @type {string} */ name) => [name, known.get(name)]));
     const { number, model, groups, positions, problems, totals, undo, redo, notes } = picture;
-    Object.assign(this, { number, model, groups, positions, problems, totals, undo, redo, notes });
+    Object.assign(this, { number, model, groups, problems, totals, undo, redo, notes });
+    this.positions = Object.assign(Object.create(null), positions); // a node may be called `constructor`
     this.changed();
   }
 

@@ -60,7 +60,7 @@ export function textField({ name, label = name, title = "", value, hint = "", ne
   );
   if (needed) input.classList.add("needed");
   if (needed) input.setAttribute("aria-required", "true");
-  input.value = value;
+  input.value = input.defaultValue = value;
   let [sent, kept] = [value, value]; // what was sent last, and what was taken last
   const { element, mark } = labelled(label, title, input, leave);
   const change = async () => {
@@ -68,7 +68,7 @@ export function textField({ name, label = name, title = "", value, hint = "", ne
     if (text === sent) return;
     sent = text;
     const why = await send(text);
-    if (!why) kept = text;
+    if (!why) kept = input.defaultValue = text;
     if (input.value.trim() === text) mark(why);
   };
   input.addEventListener("change", () => void change());

@@ -65,6 +65,7 @@ export class Form {
 
   draw(/** @type {DraftNode} */ node, /** @type {any} */ form, /** @type {Problem[]} */ problems) {
     const focused = this.focused()?.getAttribute("data-field");
+    const typed = this.shown === node.name ? this.unsent() : null;
     const leave = () => this.editor.focus();
     const fields = form.parameters.map((/** @type {any} */ parameter) =>
       parameterField(parameter, (value) => this.send(node, { [parameter.name]: value }), leave),
@@ -99,6 +100,19 @@ export class Form {
     );
     this.shown = node.name;
     if (focused || this.wanted) void this.focusField(this.wanted ? "" : (focused ?? ""));
+    const field = this.focused();
+    if (typed && field instanceof HTMLInputElement && field.getAttribute("data-field") === focused) {
+      field.value = typed.text;
+      field.setSelectionRange(...typed.selection);
+    }
+  }
+
+  /** What is typed in the field with the focus and not sent yet: it outlasts fields that are drawn anew. */
+  unsent() {
+    const field = this.focused();
+    if (!(field instanceof HTMLInputElement) || field.type !== "text" || field.value === field.defaultValue) return null;
+    const selection = /** @type {[number, number]} */ ([field.selectionStart, field.selectionEnd]);
+    return { text: field.value, selection };
   }
 
   /** What has the focus in the panel. */

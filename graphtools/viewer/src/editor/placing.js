@@ -19,7 +19,7 @@ const BESIDE = 12; // those between boxes in a row
  * @returns {Places}
  */
 export function placeNew(level, known, measure) {
-  const missing = level.boxes.filter(({ key }) => !(key in known)).map(({ key }) => key);
+  const missing = level.boxes.filter(({ key }) => !Object.hasOwn(known, key)).map(({ key }) => key);
   if (!missing.length) return {};
   if (missing.length === level.boxes.length) return arrange(level, measure);
   const places = { ...known };
@@ -64,8 +64,8 @@ function placeOf(
   /** @type {Measure} */ measure,
 ) {
   const size = measure(key);
-  const givers = giversOf(level, key).filter((other) => other in places);
-  const takers = takersOf(level, key).filter((other) => other in places);
+  const givers = giversOf(level, key).filter((other) => Object.hasOwn(places, other));
+  const takers = takersOf(level, key).filter((other) => Object.hasOwn(places, other));
   const loose = (/** @type {Place} */ at) => ({ place: freeNear(at, size, level, places, measure), isBetween: false });
   if (givers.length) {
     const floor = Math.max(...givers.map((giver) => places[giver][1] + measure(giver).height));
@@ -73,7 +73,7 @@ function placeOf(
     const x = Math.max(...givers.map((giver) => places[giver][0]));
     if (!below.length) return loose([besideTakers(key, x, level, places, measure), floor + GAP]);
     const roof = Math.min(...below.map((taker) => places[taker][1]));
-    const isBranch = givers.length === 1 && takersOf(level, givers[0]).some((taker) => taker !== key && taker in places);
+    const isBranch = givers.length === 1 && takersOf(level, givers[0]).some((taker) => taker !== key && Object.hasOwn(places, taker));
     const column = isBranch && below.length === 1 ? places[below[0]][0] : x;
     const spare = roof - floor - size.height;
     if (spare >= 2 * TIGHT) return loose([column, floor + spare / 2]);
@@ -83,7 +83,7 @@ function placeOf(
     const roof = Math.min(...takers.map((taker) => places[taker][1]));
     return loose([Math.min(...takers.map((taker) => places[taker][0])), roof - size.height - GAP]);
   }
-  const ends = level.boxes.filter((box) => box.key in places);
+  const ends = level.boxes.filter((box) => Object.hasOwn(places, box.key));
   const floor = Math.max(40, ...ends.map((box) => places[box.key][1] + measure(box.key).height + GAP));
   return loose([40 + size.width / 2, floor]);
 }
@@ -100,7 +100,7 @@ function besideTakers(
   const siblings = giversOf(level, key).flatMap((giver) => takersOf(level, giver));
   const half = (/** @type {string} */ other) => (measure(other).width + width) / 2;
   const inWay = siblings
-    .filter((other) => other !== key && other in places)
+    .filter((other) => other !== key && Object.hasOwn(places, other))
     .sort((a, b) => places[a][0] - places[b][0])
     .filter((other) => Math.abs(places[other][0] - x) < half(other) + BESIDE);
   return inWay.reduce((at, other) => Math.max(at, places[other][0] + half(other) + 2 * BESIDE), x);
@@ -114,7 +114,7 @@ function roomBelow(
   /** @type {Measure} */ measure,
 ) {
   const givers = new Set(giversOf(level, key));
-  const others = level.boxes.map((box) => box.key).filter((other) => other in places && other !== key);
+  const others = level.boxes.map((box) => box.key).filter((other) => Object.hasOwn(places, other) && other !== key);
   const isOver = (/** @type {string} */ a, /** @type {string} */ b) =>
     Math.abs(places[a][0] - places[b][0]) < (measure(a).width + measure(b).width) / 2 + BESIDE;
   const top = places[key][1];
@@ -148,7 +148,7 @@ export function freeNear(
 ) {
   for (let tries = 0; tries < 200; tries++) {
     const hit = level.boxes.find(({ key }) => {
-      if (!(key in places)) return false;
+      if (!Object.hasOwn(places, key)) return false;
       const size = measure(key);
       const [middle, top] = places[key];
       const isBeside = Math.abs(middle - x) >= (size.width + width) / 2 + BESIDE;
