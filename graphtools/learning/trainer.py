@@ -66,7 +66,7 @@ class Trainer:
     and is the next one to run or to record. Metrics: `loss` of each step; `accuracy` of the batch if targets
     are class numbers, as often as takes one per cent of the time; `gradient_norm` and `update_ratio` (‖change‖ /
     ‖parameters‖) as often as takes half a per cent. `seconds` is how long the steps took, without what came before.
-    `trouble` says why the last checkpoint of the plan could not be written, "" if it was; the step counts in any case.
+    `trouble` says why the checkpoint after the last step could not be written, else ""; the step counts in any case.
     """
 
     def __init__(
@@ -395,11 +395,10 @@ class Trainer:
                 self._epochs_scheduler.step()
             tested = self.evaluate()
             metrics.update({"epoch": self.epoch, **tested})
-        checkpoints = self.plan.checkpoints
+        checkpoints, self.trouble = self.plan.checkpoints, ""
         if checkpoints.folder and (self.n_steps % checkpoints.every == 0 or self.is_done):
             try:
                 self.save()
-                self.trouble = ""
             except OSError as error:
                 self.trouble = f"the checkpoint could not be written: {error}"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import drafts
@@ -48,3 +50,15 @@ def test_its_source_runs_only_where_that_is_allowed(tmp_path: Path, monkeypatch)
     assert not any(note.startswith("New weights: ") for note in job.about()["notes"])
     weight = load_model(str(tmp_path / "net.py"), seed=0).model.state_dict()["0.weight"]  # type: ignore[attr-defined]
     assert torch.equal(job.trainer.model.state_dict()["0.weight"], weight)
+
+
+def test_folders_of_guests_are_removed_after_a_month(tmp_path: Path) -> None:
+    for name, days in (("guest-old", 31), ("guest-used", 31), ("guest-new", 1), ("mine", 99)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "draft.json").write_text("{}")
+        at = time.time() - days * 24 * 3600
+        os.utime(tmp_path / name / "draft.json", (at, at))
+        os.utime(tmp_path / name, (at, at))
+    (tmp_path / "guest-used" / "second.json").write_text("{}")
+    drafts.clear_guests(tmp_path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["guest-new", "guest-used", "mine"]

@@ -52,3 +52,14 @@ def test_a_tab_that_nobody_looks_at_is_closed_after_the_grace(active):
     patient.add(waiting, "gone", "kim")
     patient.close_left()
     assert not waiting.forgotten
+
+
+def test_a_tab_that_was_taken_for_gone_is_known_again_when_its_page_comes_back(active):
+    tabs, tab = Tabs(active.__contains__, grace_s=0.0), Closed()
+    name = tabs.add(tab, "gone", "kim")
+    tabs.close_left()
+    assert len(tabs) == 0
+    active.add("gone")
+    tabs.keep(name, tab, "gone", "kim")
+    tabs.keep(name, tab, "gone", "kim")
+    assert len(tabs) == 1 and tabs.adopt(name, "gone", "kim") is tab

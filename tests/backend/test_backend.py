@@ -289,3 +289,18 @@ example_input = torch.zeros(1, 2)
     assert "while x.abs().sum() < 9" in document["a"]["notes"][0][1]["reason"]
     called = [blanks["names"] for text, blanks in document["b"]["notes"] if text.startswith("Called more than once")]
     assert called[0].startswith("cell ×")
+
+
+def test_what_waits_is_stopped_at_once_and_what_runs_goes_on(start):
+    backend, running = start(forward(["time.sleep(3)", "return x + 1"]))
+    end = time.monotonic() + 30
+    while running.progress.get("doing") != "Running the model" and time.monotonic() < end:
+        time.sleep(0.01)
+    waiting = backend.start("before", recording=0)
+    time.sleep(0.2)
+    waiting.cancel()
+    assert waiting.wait(2) and not running.done
+    with pytest.raises(BackendError) as stopped:
+        waiting.result()
+    assert stopped.value.kind == "stopped"
+    assert running.result()["failure"] is None and backend.is_alive

@@ -87,3 +87,17 @@ def test_what_cannot_be_opened_says_why(open_draft, tmp_path):
     assert caught.value.kind == "refused"
     with pytest.raises(BackendError, match=r"no.*model\.py|cannot") as caught:
         open_draft("new.json", source=str(tmp_path / "no" / "model.py"))
+
+
+def test_a_draft_that_cannot_be_saved_says_so_and_lives(open_draft, tmp_path):
+    backend, _ = open_draft()
+    (tmp_path / "draft.json.part").mkdir()  # in the way of what is written first
+    do(backend, do="input", name="x", spec="f32[B, 3]")
+    end, notes = time.monotonic() + 20, []
+    while not notes and time.monotonic() < end:
+        notes = backend.ask("draft", ask="picture", args={})["notes"]
+    assert notes[0].startswith("Not saved: ")
+    (tmp_path / "draft.json.part").rmdir()
+    do(backend, do="input", name="y", spec="f32[B, 3]")
+    wait_for(tmp_path / "draft.json", lambda plan: {"x", "y"} <= plan.nodes.keys())
+    assert backend.ask("draft", ask="picture", args={})["notes"] == []

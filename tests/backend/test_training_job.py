@@ -209,3 +209,25 @@ def test_a_plan_is_looked_at_and_not_run(launcher):
 def test_a_plan_that_cannot_be_says_why(train, plan, words):
     with pytest.raises(BackendError, match=words):
         train(**plan)
+
+
+def test_checkpoints_that_cannot_be_written_stop_nothing_but_say_so(train, tmp_path):
+    (tmp_path / "file").write_text("in the way of the folder")
+    backend, heard, _ = train(checkpoints={"folder": str(tmp_path / "file" / "run"), "every": 5})
+    heard.wait("broke")
+    assert heard.why.startswith("Step 5: the checkpoint could not be written: ")
+    backend.tell({"train": "stop"})
+    heard.wait("stopped")
+    assert heard.why.startswith("The checkpoint could not be written: ")
+    (tmp_path / "file").unlink()
+    backend.tell({"train": "resume"})
+    heard.wait("done")
+    assert [step["step"] for step in heard.steps] == list(range(1, 91)) and backend.is_alive
+
+
+def test_a_look_at_the_last_step_counts_and_one_after_it_does_not(train):
+    backend, heard, _ = train(epochs=1, breaks={"step": 45})
+    heard.wait("broke")
+    assert backend.ask("record_step")["step"] == 45
+    heard.wait("done")
+    assert backend.ask("record_step")["step"] is None

@@ -139,7 +139,7 @@ def test_what_a_line_has_no_place_for_is_no_patch(tmp_path: Path, is_used: bool)
 
 def test_the_source_of_torchvision_is_not_patched(tmp_path: Path) -> None:
     draft = gt.Draft(gt.trace(flows(tmp_path).Around().eval(), torch.randn(1, 3, 64, 64)))
-    draft.set("backbone_avgpool", output_size=(5, 5))
+    draft.replace("backbone_avgpool", "nn.AdaptiveMaxPool2d", (6, 6))
     with pytest.raises(DraftError, match="whose source is torchvision"):
         draft.to_patch()
 
