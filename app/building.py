@@ -108,8 +108,9 @@ class Building:
         """Renames the draft's file, and opens it there. Raises OSError."""
         self.save()
         self.close()
-        if self.file.exists():
-            self.file.rename(file)
+        for suffix in (".weights", ".json"):
+            if self.file.with_suffix(suffix).exists():
+                self.file.with_suffix(suffix).rename(file.with_suffix(suffix))
         self.file = file
         self.open()
 

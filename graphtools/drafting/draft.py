@@ -59,6 +59,7 @@ class Draft(Arguments):
         elif graph is not None:
             self.plan, self.sources = open_graph(graph, model)
         self.opened: Plan | None = self.plan if graph is not None else None  # the model as it was
+        self.made_saved: Any = None  # see graphtools.drafting.made
         self._past: list[_Past] = []
         self._undone: list[_Past] = []
         self._propagation: Propagation | None = None
@@ -396,8 +397,13 @@ class Draft(Arguments):
         return draft
 
     def save(self, file: str | os.PathLike[str]) -> None:
-        """Writes `to_json` to a file, whole or not at all."""
+        """Writes `to_json` to a file, whole or not at all; and beside it, in one that ends on `.weights`, the weights
+        that no model has from which the draft was opened, as those of modules that were given to it. Raises OSError.
+        """
+        from graphtools.drafting.made import save_made
+
         path = os.fspath(file)
+        save_made(self, path)
         with open(path + ".part", "w", encoding="utf-8") as out:
             out.write(self.to_json())
         os.replace(path + ".part", path)
@@ -405,8 +411,12 @@ class Draft(Arguments):
     @staticmethod
     def load(file: str | os.PathLike[str], model: nn.Module | None = None, allow: Iterable[str] = ()) -> Draft:
         """The draft that `save` wrote; see `from_json`."""
+        from graphtools.drafting.made import load_made
+
         with open(file, "rb") as opened:
-            return Draft.from_json(opened.read(), model, allow)
+            draft = Draft.from_json(opened.read(), model, allow)
+        load_made(draft, file)
+        return draft
 
 
 def _is_same_graph(a: Plan, b: Plan) -> bool:

@@ -12,6 +12,8 @@ from torch import nn
 
 from graphtools.drafting.documents import from_json
 from graphtools.drafting.draft import Draft
+from graphtools.drafting.made import load_made
+from graphtools.drafting.plan import Plan
 from graphtools.drafting.tying import with_present_ties
 from graphtools.errors import DraftError
 
@@ -29,8 +31,14 @@ def reopen(file: str | os.PathLike[str], open_source: Callable[[str], Draft], ma
         plan = from_json(opened.read())
     draft = Draft()
     draft.plan = plan
-    if not plan.source:
-        return draft
+    if plan.source:
+        _give_source(draft, plan, open_source, may_run)
+    load_made(draft, file)
+    return draft
+
+
+def _give_source(draft: Draft, plan: Plan, open_source: Callable[[str], Draft], may_run: bool) -> None:
+    """Gives a draft the weights of the model that it was made of, or the note that they are new ones."""
     why = f"{plan.source} is a file of code, which was not run"
     if may_run or plan.source.startswith("torchvision:"):
         try:
@@ -38,13 +46,12 @@ def reopen(file: str | os.PathLike[str], open_source: Callable[[str], Draft], ma
             draft.sources, draft.opened = found.sources, found.opened
             if not plan.ties:  # a file of before there were ties
                 draft.plan = with_present_ties(replace(plan, ties=found.plan.ties))
-            return draft
+            return
         except Exception as error:
             why = f"{plan.source} does not open: {error}"
     if any(layer.settings is None for layer in plan.layers.values()):
         raise DraftError(f"the draft needs modules of the model that it was made of, but {why}")
     draft.plan = replace(plan, notes=tuple(dict.fromkeys((*plan.notes, f"{NEW_WEIGHTS}: {why}"))))
-    return draft
 
 
 def model_of(draft: Draft, file: str) -> nn.Module:
