@@ -250,7 +250,7 @@ def build_graph(plan: Plan, sources: Sources, outputs: Mapping[str, tuple[Output
     live = BuiltLive(root, plan=plan, sources=sources)
     nodes = []
     for node in _ordered(run):
-        specs = node.outputs if node.kind in ("input", *_STATE) else outputs.get(node.name, ())
+        specs = outputs.get(node.name, node.outputs) if node.kind != "input" else node.outputs
         path = run.path(node)
         writes, random = node.writes, node.random
         if path is not None:

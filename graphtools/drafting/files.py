@@ -31,7 +31,9 @@ def reopen(file: str | os.PathLike[str], open_source: Callable[[str], Draft], ma
         plan = from_json(opened.read())
     draft = Draft()
     draft.plan = plan
-    if plan.source:
+    if plan.source:  # what was so when it was last opened may have changed
+        notes = tuple(note for note in plan.notes if not note.startswith(NEW_WEIGHTS))
+        plan = draft.plan = replace(plan, notes=notes)
         _give_source(draft, plan, open_source, may_run)
     load_made(draft, file)
     return draft

@@ -71,13 +71,14 @@ def open_graph(graph: Graph, model: nn.Module | None = None) -> tuple[Plan, Sour
     return with_present_ties(without_dead(plan)), sources
 
 
-# Their result may be a part of what they are given: who writes into it writes there. By the documentation of views.
+# Their result may be what they are given, or a part of it: who writes into it writes there. By the documentation of
+# views; dropout gives in eval mode what it was given.
 _VIEWS = frozenset(
     "getitem view view_as reshape reshape_as transpose permute t adjoint swapaxes swapdims movedim moveaxis squeeze "
     "unsqueeze select narrow expand expand_as chunk split split_with_sizes tensor_split hsplit vsplit dsplit unbind "
     "diagonal unfold flatten unflatten ravel detach as_strided contiguous to type_as float double half bfloat16 T mT H "
     "mH real imag view_as_real view_as_complex data slice diag atleast_1d atleast_2d atleast_3d Identity Flatten "
-    "Unflatten".split()
+    "Unflatten dropout Dropout Dropout1d Dropout2d Dropout3d AlphaDropout".split()
 )
 
 
