@@ -123,7 +123,7 @@ export class Board {
           "div",
           { class: "head" },
           make("strong", {}, box.title),
-          box.title === box.type.toLowerCase() ? null : make("span", { class: "muted" }, box.type),
+          tells(box.title, box.type) ? null : make("span", { class: "muted" }, box.type),
           box.unused ? make("span", { class: "tag" }, t("unused")) : null,
         ),
         box.kind === "group"
@@ -301,4 +301,9 @@ export function curve(
   }
   const reach = Math.max(24, Math.min(90, Math.abs(toY - y) / 2, toY > y ? 90 : 160));
   return `M${x},${y} C${x},${y + reach} ${toX},${toY - reach} ${toX},${toY}`;
+}
+
+/** Whether a name tells the type, as `max_pool2d_1` that of a MaxPool2d. */
+function tells(/** @type {string} */ name, /** @type {string} */ type) {
+  return name.replace(/_\d+$/, "").replaceAll("_", "").toLowerCase() === type.replaceAll("_", "").toLowerCase();
 }
