@@ -77,5 +77,9 @@ class App:
     def picture(self, name):
         """A screenshot, kept where GRAPHTOOLS_SCREENSHOTS says."""
         folder = os.environ.get("GRAPHTOOLS_SCREENSHOTS")
-        image = self.page.screenshot(path=Path(folder) / f"{name}.png" if folder else None)
+        for _ in range(20):  # on the way from page to page there is a moment without either
+            image = self.page.screenshot(path=Path(folder) / f"{name}.png" if folder else None)
+            if len(image) > 20_000:
+                break
+            self.page.wait_for_timeout(500)
         assert len(image) > 20_000

@@ -20,6 +20,7 @@ def test_a_draft_is_open_in_one_tab_alone(builder, app):
     name = first.page.get_by_role("combobox", name="Draft").input_value()
     second = Builder(app()).open()
     assert second.page.get_by_role("combobox", name="Draft").input_value() != name
+    second.page.wait_for_timeout(1500)  # until the page is at rest: one that is drawn anew closes its lists
     second.page.get_by_role("combobox", name="Draft").click()
     second.page.get_by_role("option", name=name, exact=True).click()
     second.box("x").wait_for(timeout=30_000)  # what the first did is saved
