@@ -1,24 +1,32 @@
-"""What the trainer costs beside the plain loop that a person would write: seconds of a whole epoch, interleaved.
+"""What the trainer costs beside the plain loop that a person would write: seconds of the same steps, interleaved.
 
-    python -m benchmarks.training [--rounds 9]
+    OMP_NUM_THREADS=1 python -m benchmarks.training [--blocks 60]
 
-Both run the same steps with the same bits. The plain loop reads the loss of each step, as loops that print it do. The
-second plain column shows the noise of the machine: the two would be equal on a quiet one.
+Both run the same steps with the same bits, a block of some steps each, turn by turn, so that what else the machine
+does meets both. The plain loop reads the loss of each step, as loops that print it do. A second plain loop shows the
+noise: its ratio would be 1 on a quiet machine. Freed memory is kept for both, as it is in the processes of the app
+and of `graphtools train`; where it is not, a plain loop can take half as long again. Printed are the medians of a
+block, the median of the ratios of blocks that followed each other, with the range that holds it at 95 % (by the order
+of the ratios), and the ratio of all seconds together.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.models import resnet18
 
+from graphtools.compat import keep_freed_memory
 from graphtools.learning import Data, Trainer, read_plan
+
+LR, MOMENTUM = 0.01, 0.9
 
 
 def mlp() -> nn.Module:
@@ -34,57 +42,70 @@ def cnn() -> nn.Module:
     )  # fmt: skip
 
 
+# How each is made, the size of an example, of a batch, and the steps of a block.
 CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int, int]] = {
-    "mlp, batch of 64": (mlp, (64,), 64, 200),
-    "cnn, batch of 64": (cnn, (1, 16, 16), 64, 60),
-    "resnet18, batch of 4": (lambda: resnet18(num_classes=10), (3, 64, 64), 4, 6),
+    "mlp, batch of 64": (mlp, (64,), 64, 50),
+    "cnn, batch of 64": (cnn, (1, 16, 16), 64, 10),
+    "resnet18, batch of 4": (lambda: resnet18(num_classes=10), (3, 64, 64), 4, 2),
 }
 
 
-def plain(model: nn.Module, data: TensorDataset, batch: int) -> float:
-    """Seconds of an epoch by hand."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+def plain(model: nn.Module, data: TensorDataset, batch: int) -> Iterator[None]:
+    """The loop by hand, a step at a time."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
     loader = DataLoader(data, batch, shuffle=True, generator=torch.Generator().manual_seed(0))
     model.train()
-    started = time.perf_counter()
     for x, y in loader:
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(x), y)
         loss.backward()
         optimizer.step()
         loss.item()
-    return time.perf_counter() - started
+        yield
 
 
-def trained(model: nn.Module, data: TensorDataset, batch: int) -> float:
-    """Seconds of an epoch by the trainer."""
-    settings = {"epochs": 1, "batch_size": batch, "optimizer": {"name": "sgd", "lr": 0.01, "momentum": 0.9}}
-    trainer = Trainer(read_plan(settings), model, Data(data, None, None, "made"))
-    started = time.perf_counter()
+def trained(model: nn.Module, data: TensorDataset, batch: int) -> Iterator[None]:
+    """The same by the trainer."""
+    optimizer = {"name": "sgd", "lr": LR, "momentum": MOMENTUM}
+    plan = read_plan({"epochs": 1, "batch_size": batch, "optimizer": optimizer})
+    trainer = Trainer(plan, model, Data(data, None, None, "made"))
     while not trainer.is_done:
         trainer.step()
-    return time.perf_counter() - started
+        yield
 
 
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
-    rounds = parser.parse_args().rounds
-    print(f"{'':24}{'plain':>10}{'plain again':>13}{'trainer':>10}{'trainer : plain':>17}{'again : plain':>15}")
+    parser.add_argument("--blocks", type=int, default=60)
+    n_blocks = parser.parse_args().blocks
+    keep_freed_memory()
+    print(f"{'':24}{'plain':>10}{'trainer':>10}{'trainer : plain':>26}{'all':>7}{'plain again : plain':>28}{'all':>7}")
     for name, (make, size, batch, steps) in CASES.items():
         torch.manual_seed(0)
-        data = TensorDataset(torch.randn(batch * steps, *size), torch.randint(10, (batch * steps,)))
-        times: tuple[list[float], list[float], list[float]] = ([], [], [])
-        for _ in range(rounds + 1):
-            for kept, run in zip(times, (plain, plain, trained), strict=True):
-                torch.manual_seed(0)
-                kept.append(run(make(), data, batch))
-        first, again, ours = (statistics.median(kept[1:]) for kept in times)
-        ratios = [o / (0.5 * (p + q)) for p, q, o in zip(*times, strict=True)][1:]
-        ratio = statistics.median(o / (0.5 * (p + q)) for p, q, o in list(zip(*times, strict=True))[1:])
-        shown = f"{ratio:.3f} ({min(ratios):.2f}..{max(ratios):.2f})"
-        print(f"{name:24}{first:9.3f}s{again:12.3f}s{ours:9.3f}s{shown:>20}{again / first:12.3f}")
+        count = batch * steps * (n_blocks + 2)
+        data = TensorDataset(torch.randn(count, *size), torch.randint(10, (count,)))
+        runs = [kind(make(), data, batch) for kind in (plain, trained, plain)]
+        times: list[list[float]] = [[], [], []]
+        for block in range(n_blocks + 1):
+            for which in (0, 1, 2) if block % 2 else (2, 1, 0):
+                started = time.perf_counter()
+                for _ in range(steps):
+                    next(runs[which])
+                times[which].append(time.perf_counter() - started)
+        first, ours, again = (kept[1:] for kept in times)
+        print(
+            f"{name:24}{statistics.median(first):9.4f}s{statistics.median(ours):9.4f}s"
+            f"{_ratio(ours, [0.5 * (p + q) for p, q in zip(first, again, strict=True)])}{_ratio(again, first, 28)}"
+        )
+
+
+def _ratio(ours: list[float], theirs: list[float], width: int = 26) -> str:
+    ratios = sorted(a / b for a, b in zip(ours, theirs, strict=True))
+    away = math.ceil(0.98 * math.sqrt(len(ratios)))  # 1.96 deviations of a binomial with p = 1/2
+    low, high = ratios[max(0, len(ratios) // 2 - away)], ratios[min(len(ratios) - 1, len(ratios) // 2 + away)]
+    shown = f"{statistics.median(ratios):.3f} ({low:.3f}..{high:.3f})"
+    return f"{shown:>{width}}{sum(ours) / sum(theirs):7.3f}"
 
 
 if __name__ == "__main__":

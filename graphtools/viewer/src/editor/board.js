@@ -39,7 +39,10 @@ export class Board {
     this.positions = /** @type {Record<string, [number, number]>} */ ({});
     this.colors = themeNamed("light").category;
     this.drawn =
-      /** @type {{edge: Edge, path: SVGPathElement, wide: SVGPathElement, chip: HTMLElement | null}[]} */ ([]);
+      /** @type {{edge: Edge, path: SVGPathElement, wide: SVGPathElement, chip: HTMLElement | null, way: string}[]} */ (
+        []
+      );
+    this.drawnText = ""; // of what edges these are
     this.onChip = (/** @type {Edge} */ _edge, /** @type {number} */ _x, /** @type {number} */ _y) => {};
   }
 
@@ -64,7 +67,7 @@ export class Board {
       const element = this.makeBox(box);
       if (known) known.element.replaceWith(element);
       else this.boxes.append(element);
-      const made = { element, text, width: 0, height: 0 };
+      const made = { element, text, width: 0, height: 0, place: "" };
       this.shown.set(box.key, made);
       fresh.push(made);
     }
@@ -72,8 +75,9 @@ export class Board {
       made.width = made.element.offsetWidth;
       made.height = made.element.offsetHeight;
     }
-    // In their order on the page they are in reading order.
-    if (fresh.length) this.boxes.append(...level.boxes.map(({ key }) => this.elementOf(key)));
+    // In their order on the page they are in reading order. Those that are put anew are laid out and painted anew.
+    const isInOrder = level.boxes.every(({ key }, index) => this.boxes.children[index] === this.elementOf(key));
+    if (!isInOrder) this.boxes.append(...level.boxes.map(({ key }) => this.elementOf(key)));
   }
 
   elementOf(/** @type {string} */ key) {
@@ -150,16 +154,26 @@ export class Board {
 
   move(/** @type {string} */ key) {
     const { x, y } = this.rectOf(key);
-    this.elementOf(key).style.transform = `translate(${x}px, ${y}px)`;
+    const wanted = `translate(${x}px, ${y}px)`;
+    const shown = this.shown.get(key);
+    if (!shown || shown.place === wanted) return;
+    shown.element.style.transform = shown.place = wanted;
   }
 
   drawEdges() {
+    const text = JSON.stringify(this.level.edges.map((edge) => [edge, edge.bad && this.boxOf.get(edge.from)?.outs]));
+    if (text === this.drawnText) {
+      this.drawn.forEach((drawn, index) => (drawn.edge = this.level.edges[index]));
+      this.routeEdges();
+      return;
+    }
+    this.drawnText = text;
     this.drawn = this.level.edges.map((edge) => {
       const wide = document.createElementNS(SVG, "path");
       wide.setAttribute("class", "wide");
       const path = document.createElementNS(SVG, "path");
       path.setAttribute("class", edge.bad ? "line bad" : "line");
-      return { edge, path, wide, chip: edge.bad ? this.makeChip(edge) : null };
+      return { edge, path, wide, chip: edge.bad ? this.makeChip(edge) : null, way: "" };
     });
     this.chips.replaceChildren(...this.drawn.flatMap(({ chip }) => (chip ? [chip] : [])));
     this.lines.replaceChildren(...this.drawn.flatMap(({ path, wide }) => [wide, path]));
@@ -188,11 +202,14 @@ export class Board {
         return { key, left: x - LANE, right: x + width + LANE, top: y, bottom: y + height };
       })
       .sort((a, b) => a.top - b.top);
-    for (const { edge, path, wide, chip } of this.drawn) {
+    for (const drawn of this.drawn) {
+      const { edge, path, wide, chip } = drawn;
       if (keys && !keys.has(edge.from) && !keys.has(edge.to)) continue;
       const from = this.portAt(edge.from, "out", edge.out);
       const to = this.portAt(edge.to, "in", edge.in);
       const way = curve(from, to, lane(rects, edge, from, to));
+      if (way === drawn.way) continue;
+      drawn.way = way;
       path.setAttribute("d", way);
       wide.setAttribute("d", way);
       if (!chip) continue;
