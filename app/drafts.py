@@ -53,7 +53,7 @@ def from_elsewhere(content: bytes) -> bytes:
     """
     try:
         document = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return content
     if not isinstance(document, dict) or str(document.get("source", "")).startswith("torchvision:"):
         return content

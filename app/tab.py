@@ -122,8 +122,7 @@ class Tab:
         if self.training is not None:
             self.training.close()
         self.step = None
-        plan = {**plan, "may_run_source": self.choice.may_run_source}
-        self.training = Training(self.launcher, plan, self.limits.memory_bytes)
+        self.training = Training(self.launcher, plan, self.limits.memory_bytes, self.choice.may_run_source)
         self.training.start()
 
     def look_at_step(self, task: Task, title: str, is_trial: bool = False) -> None:

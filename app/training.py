@@ -18,14 +18,16 @@ RUNNING, PAUSED, STOPPED, DONE, BROKE, FAILED = "running", "paused", "stopped", 
 
 @dataclass
 class Training:
-    """A training and what was heard of it. `state` is one of the words above, or "starting"; `why` says more of it.
+    """A training by `plan`, and what was heard of it. `may_run_source` is that of the Choice whose model it trains.
 
+    `state` is one of the words above, or "starting"; `why` says more of it.
     `is_failed` is true where it is BROKE because its next step raises.
     """
 
     launcher: Callable[[], Launcher]
     plan: dict[str, Any]
     memory_bytes: int | None = None
+    may_run_source: bool = False
     state: str = "starting"
     why: str = ""
     is_failed: bool = False
@@ -43,7 +45,7 @@ class Training:
         """Starts a process and the training in it. A request there may take as long as it likes."""
         limits = ProcessLimits(None, self.memory_bytes)
         self._backend = Backend(self.launcher(), "the training", limits, self._hear)
-        self.starting = self._backend.start("train", plan=self.plan)
+        self.starting = self._backend.start("train", plan={**self.plan, "may_run_source": self.may_run_source})
 
     @property
     def backend(self) -> Backend:

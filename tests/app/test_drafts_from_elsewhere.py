@@ -8,13 +8,16 @@ import time
 from pathlib import Path
 
 import drafts
+import pytest
 import torch
 from torch import nn
+from training import Training
 
 import graphtools as gt
 from graphtools.backend.choice import Choice
 from graphtools.backend.opening import open_choice
 from graphtools.backend.training_job import TrainingJob
+from graphtools.learning import read_plan
 from graphtools.loading import load_model
 
 
@@ -33,7 +36,8 @@ def test_its_source_is_dropped_on_upload_unless_it_is_torchvisions(tmp_path: Pat
     assert "source" not in found and found["notes"][-1].startswith("New weights: it was made of ")
     ours = json.dumps({**json.loads(content), "source": "torchvision:resnet18"}).encode()
     assert drafts.from_elsewhere(ours) == ours
-    assert drafts.from_elsewhere(b"no JSON") == b"no JSON"
+    for content in (b"no JSON", b"[" * 100_000):
+        assert drafts.from_elsewhere(content) == content
 
 
 def test_its_source_runs_only_where_that_is_allowed(tmp_path: Path, monkeypatch) -> None:
@@ -62,3 +66,19 @@ def test_folders_of_guests_are_removed_after_a_month(tmp_path: Path) -> None:
     (tmp_path / "guest-used" / "second.json").write_text("{}")
     drafts.clear_guests(tmp_path)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["guest-new", "guest-used", "mine"]
+
+
+def test_what_is_allowed_is_no_part_of_a_plan_that_is_shown_as_a_file(tmp_path: Path) -> None:
+    started = []
+
+    class Process:
+        def start(self, op: str, plan: dict) -> None:
+            started.append(plan)
+
+    plan = {"model": str(draft_file(tmp_path))}
+    training = Training(lambda: None, plan, None, may_run_source=True)  # type: ignore[arg-type, return-value]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("training.Backend", lambda *words: Process())
+        training.start()
+    assert started[0]["may_run_source"] is True
+    assert read_plan(training.plan).model == plan["model"]
