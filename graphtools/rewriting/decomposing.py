@@ -155,6 +155,8 @@ class _Wrapped(nn.Module):
         wanted = inspect.signature(rule).parameters
         if "sizes" in wanted:
             self.extra["sizes"] = _sizes(draft, node, spec)
+        if "is_double" in wanted:
+            self.extra["is_double"] = any(known is not None and known.dtype == "f64" for known in spec)
 
     def call(self, *values: Any) -> Any:
         """The rule on the call's arguments, references replaced by the values."""

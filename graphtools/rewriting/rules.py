@@ -1,7 +1,8 @@
 """What operations are made of, one level down: each rule is plain Python over simpler operations.
 
 A rule takes the module that is taken apart (or None for a function) and gives a function of the call's arguments. It is
-run once with torch.fx's proxies, which write down what it does. Sizes that it loops over come as `steps`.
+run once with torch.fx's proxies, which write down what it does. Rules that ask for `sizes` or `is_double` are given
+them: the sizes of what comes in, and whether it is of double precision.
 """
 
 from __future__ import annotations
@@ -48,11 +49,15 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
     return y if bias is None else y + bias
 
 
-def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
-    """x / sqrt(mean of squares + ε) · w."""
+def rms_norm(
+    x: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None, *, is_double: bool = False
+) -> Any:
+    """x / sqrt(mean of squares + ε) · w. Without an ε torch takes that of the type it computes in, never a half's."""
+    if eps is None:
+        eps = torch.finfo(torch.float64 if is_double else torch.float32).eps
     count = len(normalized_shape) if isinstance(normalized_shape, tuple | list) else 1
     dims = tuple(range(-count, 0))
-    y = x * torch.rsqrt(torch.mean(x * x, dims, True) + (torch.finfo(torch.float32).eps if eps is None else eps))
+    y = x * torch.rsqrt(torch.mean(x * x, dims, True) + eps)
     return y if weight is None else y * weight
 
 
@@ -249,7 +254,9 @@ MODULES: dict[str, Callable[[Any], Rule]] = {
     "torch.nn.Softmax": lambda m: lambda x: softmax(x, m.dim),
     "torch.nn.LogSoftmax": lambda m: lambda x: log_softmax(x, m.dim),
     "torch.nn.LayerNorm": lambda m: lambda x: layer_norm(x, m.normalized_shape, m.weight, m.bias, m.eps),
-    "torch.nn.RMSNorm": lambda m: lambda x: rms_norm(x, m.normalized_shape, m.weight, m.eps),
+    "torch.nn.RMSNorm": lambda m: (
+        lambda x, is_double: rms_norm(x, m.normalized_shape, m.weight, m.eps, is_double=is_double)
+    ),
     "torch.nn.BatchNorm1d": batch_norm,
     "torch.nn.BatchNorm2d": batch_norm,
     "torch.nn.BatchNorm3d": batch_norm,
