@@ -1,8 +1,6 @@
 // The Streamlit host of the editor: mounts its ES module and carries its questions to Python and the replies back.
 
 const host = (globalThis.graphtoolsHost ??= { shown: new Map(), waiting: new Set() });
-// A blob, as for the viewer; see store.js. Python puts the text in.
-const source = EDITOR_SOURCE;
 const QUIET_MS = 2500; // a question on the way to another page would be answered there, where nothing can take it
 const mounts = new WeakMap(); // Streamlit calls this again on every rerun; the editor stays
 
@@ -28,9 +26,22 @@ function key(wanted) {
   return `${wanted.theme}\n${wanted.revision}\n${wanted.language}`;
 }
 
+// The editor, which editor_source.js holds, as soon as it has come.
+async function source() {
+  while (!host.editor) {
+    await new Promise((resolve) => {
+      const wake = () => {
+        host.waiting.delete(wake);
+        resolve();
+      };
+      host.waiting.add(wake);
+    });
+  }
+  return host.editor;
+}
+
 async function mountInto(parent, state, next) {
-  host.editor ??= import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-  const { mountEditor } = await host.editor;
+  const { mountEditor } = await source();
   close(state);
   const old = parent.querySelector(".editor-host");
   const el = old.cloneNode(false); // a fresh element: the editor's shadow root stays on the old one

@@ -1,4 +1,8 @@
-"""The Streamlit host of the editor: sends it replies to what it asks, and does what it wishes: run, train."""
+"""The Streamlit host of the editor: sends it replies to what it asks, and does what it wishes: run, train.
+
+Its source is a component of its own, which never changes: Streamlit sends a component again, its script included,
+whenever its data change.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +20,28 @@ from translations import korean
 
 _HERE = Path(__file__).parent
 _BUNDLE = (resources.files("graphtools.viewer") / "static" / "editor.js").read_text(encoding="utf-8")
+_source = st.components.v2.component(
+    "graphtools_editor_source",
+    js=(_HERE / "editor_source.js").read_text().replace("EDITOR_SOURCE", json.dumps(_BUNDLE)),
+)
 _editor = st.components.v2.component(
     "graphtools_editor",
     html='<div class="editor-host"></div>',
     css=(_HERE / "editor.css").read_text(),
-    js=(_HERE / "editor.js").read_text().replace("EDITOR_SOURCE", json.dumps(_BUNDLE)),
+    js=(_HERE / "editor.js").read_text(),
 )
 
 
-@st.fragment
 def editor(revision: str) -> None:
-    """Draws the editor of the open draft. What it asks runs this function alone, and not the page."""
+    """Draws the editor of the open draft."""
+    with st.container(key="editor_source"):
+        _source(key="editor_source_component")
+    _editor_of(revision)
+
+
+@st.fragment
+def _editor_of(revision: str) -> None:
+    """The editor. What it asks runs this function alone, and not the page."""
     building = session.tab().building
     if building is None or building.revision != revision or building.death or building.taken:
         st.rerun()

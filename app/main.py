@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import session
+import spare
 import streamlit as st
 import style
 
@@ -21,3 +22,4 @@ page = st.navigation(
 )
 page.run()
 session.keep_typed()
+spare.set_imports_aside()
