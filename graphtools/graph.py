@@ -163,8 +163,12 @@ class Node:
 
     def refs(self) -> Iterator[Ref]:
         """References in its arguments, left to right, keyword arguments last; one that occurs twice comes twice."""
-        yield from references(self.args)
-        yield from references(self.kwargs)
+        found: list[Ref] = []
+        for arg in self.args:
+            _collect(arg, found)
+        for arg in self.kwargs.values():
+            _collect(arg, found)
+        return iter(found)
 
     def __str__(self) -> str:
         specs = ", ".join(str(output.spec) for output in self.outputs)
@@ -510,17 +514,23 @@ class Graph:
 
 def references(arg: Any) -> Iterator[Ref]:
     """The references in an argument, however deep, left to right."""
+    found: list[Ref] = []
+    _collect(arg, found)
+    return iter(found)
+
+
+def _collect(arg: Any, found: list[Ref]) -> None:
     if isinstance(arg, Ref):
-        yield arg
+        found.append(arg)
     elif isinstance(arg, tuple):
         for item in arg:
-            yield from references(item)
-    elif isinstance(arg, Mapping):
-        for item in arg.values():
-            yield from references(item)
+            _collect(item, found)
     elif isinstance(arg, slice):
         for item in (arg.start, arg.stop, arg.step):
-            yield from references(item)
+            _collect(item, found)
+    elif isinstance(arg, Mapping):
+        for item in arg.values():
+            _collect(item, found)
 
 
 def format_arg(arg: Any) -> str:
@@ -550,7 +560,7 @@ def enclosing_scopes(scope: str) -> Iterator[str]:
 
 def module_path(scope: str) -> str:
     """The module path of a scope, which has no call numbers: `body#1.conv` is a call of module `body.conv`."""
-    return re.sub(r"#\d+", "", scope)
+    return re.sub(r"#\d+", "", scope) if "#" in scope else scope
 
 
 def unique_name(word: str, taken: Mapping[str, Any] | set[str] | dict[str, int]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -149,7 +150,11 @@ class Plan:
 
     def order(self) -> tuple[tuple[Node, ...], frozenset[str]]:
         """The nodes, inputs first and each after those it refers to, as near to their own order as can be; and the
-        names of those that cannot be put so, because they depend on themselves."""
+        names of those that cannot be put so, because they depend on themselves. Found once."""
+        return self._order
+
+    @cached_property
+    def _order(self) -> tuple[tuple[Node, ...], frozenset[str]]:
         waiting = {
             name: {ref.node for ref in node.refs() if ref.node in self.nodes}
             | {n for n in node.after if n in self.nodes}

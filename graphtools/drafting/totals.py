@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 from graphtools.drafting.building import active
-from graphtools.drafting.plan import OPEN, Plan, with_args
+from graphtools.drafting.plan import OPEN, Plan, places, with_args
 from graphtools.drafting.shapes import Shapes
 from graphtools.drafting.sizes import number
 from graphtools.drafting.tying import tied
 from graphtools.flops import count_flops
-from graphtools.graph import Capture, Graph, ListArg, Module, Node, Output, Spec, State, freeze
+from graphtools.graph import Capture, Graph, ListArg, Module, Node, Output, Ref, Spec, State, freeze
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +53,10 @@ def preview(plan: Plan, shapes: Shapes, are_sizes_one: bool = False) -> Graph:
     rest = [plan.nodes[name] for name in plan.nodes if name in cyclic]
     output = [node for node in (*ordered, *rest) if node.kind == "output"]
     for node in (*(n for n in ordered if n.kind != "output"), *(n for n in rest if n.kind != "output"), *output):
-        cut = with_args(node, lambda ref: ref if ref.node in seen else None)
-        cut = replace(cut, args=_closed(cut.args), kwargs=_closed(cut.kwargs))
         specs = node.outputs or shapes.outputs.get(node.name, ())
         if are_sizes_one:
             specs = tuple(Output(o.path, _numbered(o.spec)) for o in specs)
-        held = {ref.node for ref in cut.refs()}
-        nodes.append(
-            replace(
-                cut,
-                outputs=specs,
-                writes=tuple(name for name in node.writes if name in held),
-                after=tuple(name for name in node.after if name in seen),
-            )
-        )
+        nodes.append(_cut(node, specs, seen))
         seen.add(node.name)
     modules = {"": Module("", plan.model)}
     for path, kind in plan.types.items():
@@ -88,6 +78,22 @@ def preview(plan: Plan, shapes: Shapes, are_sizes_one: bool = False) -> Graph:
     return Graph(tuple(nodes), MappingProxyType(modules), Capture(method="built", model=plan.model, notes=plan.notes))
 
 
+def _cut(node: Node, specs: tuple[Output, ...], seen: set[str]) -> Node:
+    """The node with these outputs, without what is open and without what is not among the nodes `seen` before it."""
+    is_whole = all(isinstance(arg, Ref) and arg.node in seen for _, arg in places(node))
+    if is_whole and seen.issuperset(node.after):
+        return replace(node, outputs=specs)
+    cut = with_args(node, lambda ref: ref if ref.node in seen else None)
+    cut = replace(cut, args=_closed(cut.args), kwargs=_closed(cut.kwargs))
+    held = {ref.node for ref in cut.refs()}
+    return replace(
+        cut,
+        outputs=specs,
+        writes=tuple(name for name in node.writes if name in held),
+        after=tuple(name for name in node.after if name in seen),
+    )
+
+
 def _closed(arg: Any) -> Any:
     if arg == OPEN:
         return None
@@ -101,4 +107,6 @@ def _closed(arg: Any) -> Any:
 
 
 def _numbered(spec: Spec) -> Spec:
+    if all(isinstance(size, int) for size in spec.shape):
+        return spec
     return Spec(spec.dtype, tuple(number(size, {}) for size in spec.shape), spec.device)

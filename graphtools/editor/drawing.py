@@ -20,10 +20,29 @@ from graphtools.kinds import category, node_category
 Json = dict[str, Any]
 
 
-def drawn_nodes(draft: Draft) -> dict[str, Json]:
-    """Every node by its name, in the order of the plan."""
-    shapes, unused = draft.shapes, unused_nodes(draft.plan)
-    return {name: _node(draft, node, shapes, name in unused) for name, node in draft.plan.nodes.items()}
+class DrawnNodes:
+    """The nodes of a draft, drawn; what an edit leaves as it is stays the same object."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], Json]] = {}
+
+    def of(self, draft: Draft) -> dict[str, Json]:
+        """Every node by its name, in the order of the plan."""
+        plan, shapes, unused = draft.plan, draft.shapes, unused_nodes(draft.plan)
+        found = {}
+        for name, node in plan.nodes.items():
+            path = plan.path(node)
+            layer = None if path is None else plan.layers[path]
+            states = shapes.states.get(path) if path is not None else None
+            parts = (node, layer, shapes.outputs.get(name), states, draft.sources)
+            fault = shapes.faults.get(name)
+            looks = (plan.modes.get(name), name in unused, fault is not None and fault.is_own)
+            known = self._drawn.get(name)
+            if known is None or known[1] != looks or any(a is not b for a, b in zip(known[0], parts, strict=True)):
+                known = (parts, looks, _node(draft, node, shapes, name in unused))
+            found[name] = known
+        self._drawn = found
+        return {name: drawn for name, (_, _, drawn) in found.items()}
 
 
 def unused_nodes(plan: Plan) -> frozenset[str]:

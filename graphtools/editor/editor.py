@@ -16,7 +16,7 @@ from graphtools.drafting.edits import Add
 from graphtools.drafting.files import reopen
 from graphtools.drafting.plan import Plan
 from graphtools.editor.commands import execute, fed, new_node
-from graphtools.editor.drawing import Json, drawn_nodes, drawn_rest
+from graphtools.editor.drawing import DrawnNodes, Json, drawn_rest
 from graphtools.editor.forms import form
 from graphtools.editor.opening import open_model
 from graphtools.editor.ports import own_entries
@@ -44,6 +44,7 @@ class Editor:
         self.file = Path(file)
         self.draft = Draft()
         self._number = 0
+        self._nodes = DrawnNodes()
         self._drawn: dict[str, Json] = {}
         self._history: OrderedDict[int, dict[str, Json]] = OrderedDict()
         self._answers: OrderedDict[int, list[Json]] = OrderedDict()
@@ -111,7 +112,7 @@ class Editor:
     def picture(self, since: int | None = None) -> Json:
         """The draft to draw; nodes that are as in the picture `since` are left out."""
         before = self._history.get(since) if isinstance(since, int) else None
-        nodes = drawn_nodes(self.draft)
+        nodes = self._nodes.of(self.draft)
         if nodes != self._drawn or not self._history:
             self._number += 1
         self._drawn = nodes
