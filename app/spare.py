@@ -15,8 +15,8 @@ _n_modules = 0
 def set_imports_aside() -> None:
     """Leaves what lives now out of later collections; does nothing unless modules were imported since the last call.
 
-    Costs one collection, about 0.1 s, in the few runs that import something. Objects of sessions that live now are still
-    freed when nothing refers to them; only of reference cycles among them some are kept.
+    Costs one collection, about 0.1 s, in the few runs that import something. What sessions hold now is still freed when
+    nothing refers to it; only of reference cycles among it some are kept.
     """
     global _n_modules
     if len(sys.modules) != _n_modules:

@@ -24,25 +24,35 @@ class DrawnNodes:
     """The nodes of a draft, drawn; what an edit leaves as it is stays the same object."""
 
     def __init__(self) -> None:
+        self._fixed: dict[str, tuple[tuple[Any, ...], Json]] = {}
         self._drawn: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], Json]] = {}
 
     def of(self, draft: Draft) -> dict[str, Json]:
         """Every node by its name, in the order of the plan."""
         plan, shapes, unused = draft.plan, draft.shapes, unused_nodes(draft.plan)
-        found = {}
+        fixed, drawn = {}, {}
         for name, node in plan.nodes.items():
             path = plan.path(node)
             layer = None if path is None else plan.layers[path]
+            written = (node, layer, draft.sources)
+            known = self._fixed.get(name)
+            if known is None or not _are_same(known[0], written):
+                known = (written, _written(draft, node))
+            fixed[name] = known
             states = shapes.states.get(path) if path is not None else None
-            parts = (node, layer, shapes.outputs.get(name), states, draft.sources)
+            parts = (known, shapes.outputs.get(name), states)
             fault = shapes.faults.get(name)
             looks = (plan.modes.get(name), name in unused, fault is not None and fault.is_own)
-            known = self._drawn.get(name)
-            if known is None or known[1] != looks or any(a is not b for a, b in zip(known[0], parts, strict=True)):
-                known = (parts, looks, _node(draft, node, shapes, name in unused))
-            found[name] = known
-        self._drawn = found
-        return {name: drawn for name, (_, _, drawn) in found.items()}
+            seen = self._drawn.get(name)
+            if seen is None or seen[1] != looks or not _are_same(seen[0], parts):
+                seen = (parts, looks, {**known[1], **_found(node, path, shapes, *looks)})
+            drawn[name] = seen
+        self._fixed, self._drawn = fixed, drawn
+        return {name: json for name, (_, _, json) in drawn.items()}
+
+
+def _are_same(some: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    return all(a is b for a, b in zip(some, others, strict=True))
 
 
 def unused_nodes(plan: Plan) -> frozenset[str]:
@@ -100,10 +110,10 @@ def home(plan: Plan, node: Node) -> str:
     return path.rpartition(".")[0] if plan.path(node) is not None else path
 
 
-def _node(draft: Draft, node: Node, shapes: Shapes, is_unused: bool) -> Json:
+def _written(draft: Draft, node: Node) -> Json:
+    """What is drawn of a node's own words: its name, its ports, its settings."""
     plan = draft.plan
-    layer = plan.layer(node)
-    path = plan.path(node)
+    layer, path = plan.layer(node), plan.path(node)
     found: Json = {
         "name": node.name,
         "kind": node.kind,
@@ -120,24 +130,28 @@ def _node(draft: Draft, node: Node, shapes: Shapes, is_unused: bool) -> Json:
             }
             for port in ports_of(plan, node, draft.sources)
         ],
-        "out": [[list(output.path), str(output.spec)] for output in shapes.outputs.get(node.name, ()) or node.outputs],
     }
-    if node.kind == "output":
-        found["out"] = []
     settings = _settings(draft, node)
     if settings:
         found["settings"] = settings
     if path is not None:
         found["path"] = path
+    return found
+
+
+def _found(node: Node, path: str | None, shapes: Shapes, mode: str | None, is_unused: bool, is_faulty: bool) -> Json:
+    """What is drawn of a node in its graph: the types that it gives, and whether it runs."""
+    outputs = () if node.kind == "output" else shapes.outputs.get(node.name, ()) or node.outputs
+    found: Json = {"out": [[list(output.path), str(output.spec)] for output in outputs]}
+    if path is not None:
         parameters = sum(spec.n_elements for _, is_parameter, spec in shapes.states.get(path, ()) if is_parameter)
         if parameters:
             found["parameters"] = parameters
-    if node.name in plan.modes:
-        found["mode"] = plan.modes[node.name]
+    if mode is not None:
+        found["mode"] = mode
     if is_unused:
         found["unused"] = True
-    fault = shapes.faults.get(node.name)
-    if fault is not None and fault.is_own:
+    if is_faulty:
         found["fault"] = True
     return found
 

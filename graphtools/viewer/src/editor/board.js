@@ -31,7 +31,7 @@ export class Board {
     });
     this.element.append(this.world);
     parent.append(this.element);
-    /** @type {Map<string, {element: HTMLElement, text: string, width: number, height: number}>} */
+    /** @type {Map<string, {element: HTMLElement, text: string, frame: string, width: number, height: number, place: string}>} */
     this.shown = new Map();
     this.level = /** @type {Level} */ ({ boxes: [], edges: [] });
     this.boxOf = /** @type {Map<string, Box>} */ (new Map());
@@ -64,10 +64,17 @@ export class Board {
       const text = JSON.stringify(box);
       const known = this.shown.get(box.key);
       if (known?.text === text) continue;
+      const frame = frameOf(box);
+      if (known?.frame === frame) {
+        known.text = text;
+        tell(known.element, box);
+        fresh.push(known);
+        continue;
+      }
       const element = this.makeBox(box);
       if (known) known.element.replaceWith(element);
       else this.boxes.append(element);
-      const made = { element, text, width: 0, height: 0, place: "" };
+      const made = { element, text, frame, width: 0, height: 0, place: "" };
       this.shown.set(box.key, made);
       fresh.push(made);
     }
@@ -97,7 +104,6 @@ export class Board {
   }
 
   makeBox(/** @type {Box} */ box) {
-    const type = box.outs[0]?.type ?? "";
     const count = box.nodes.length;
     const unseen = [box.mode && t(box.mode), box.bad && t("has a problem")].filter(Boolean).join(", ");
     const port = (
@@ -107,9 +113,7 @@ export class Board {
       /** @type {string} */ more,
     ) => make("span", { class: `port ${more}`, "data-side": side, "data-at": String(at), title });
     const ins = box.ins.map(({ label, from, may }, at) => port("in", at, label, `${from ? "" : may ? "may" : "open"}`));
-    const outs = box.outs.map(({ label, type: given }, at) =>
-      port("out", at, [label, given].filter(Boolean).join(" "), ""),
-    );
+    const outs = box.outs.map((out, at) => port("out", at, "", ""));
     const element = make(
       "div",
       {
@@ -133,15 +137,16 @@ export class Board {
         box.kind === "group"
           ? make("div", { class: "detail muted" }, count === 1 ? t("1 operation") : t("{n} operations", { n: count }))
           : box.detail
-            ? make("div", { class: "detail muted" }, box.detail)
+            ? make("div", { class: "detail muted" })
             : null,
-        type ? make("div", { class: "type" }, box.outs.length > 1 ? `${type} +${box.outs.length - 1}` : type) : null,
+        box.outs[0]?.type ? make("div", { class: "type" }) : null,
         unseen ? make("div", { class: "unseen" }, unseen) : null,
         make("div", { class: "look" }),
       ),
       make("div", { class: "ports out", "aria-hidden": "true" }, ...outs),
     );
     element.style.setProperty("--kind", this.colors[box.category] ?? this.colors.other);
+    tell(element, box);
     return element;
   }
 
@@ -276,6 +281,27 @@ export class Board {
     }
     return left > right ? null : { x: left, y: top, width: right - left, height: bottom - top };
   }
+}
+
+/** What an element is made for: all of a box but the words that `tell` puts into it. */
+function frameOf(/** @type {Box} */ box) {
+  const words = box.kind === "group" ? box.nodes.length : box.detail !== "";
+  return JSON.stringify({ ...box, detail: words, outs: box.outs.map(({ label, type }) => [label, type !== ""]) });
+}
+
+/** Puts the words of a box that change often into its element: settings and types. */
+function tell(/** @type {HTMLElement} */ element, /** @type {Box} */ { kind, detail, outs }) {
+  const put = (/** @type {string} */ part, /** @type {string} */ text) => {
+    const found = element.querySelector(part);
+    if (found && found.textContent !== text) found.textContent = text;
+  };
+  if (kind !== "group") put(".detail", detail);
+  const type = outs[0]?.type ?? "";
+  put(".type", outs.length > 1 ? `${type} +${outs.length - 1}` : type);
+  element.querySelectorAll(".ports.out > .port").forEach((port, at) => {
+    const title = [outs[at].label, outs[at].type].filter(Boolean).join(" ");
+    if (port.getAttribute("title") !== title) port.setAttribute("title", title);
+  });
 }
 
 /**
