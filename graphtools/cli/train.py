@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphtools.backend import Backend, BackendError, Launcher, ProcessLimits
@@ -99,10 +100,51 @@ def _train(backend: Backend, heard: _Heard, plan: Mapping[str, Any], record: str
     print(heard.summary())
     if heard.state == "done":
         return 0
-    print(f"graphtools: {'stopped' if is_interrupted else 'stopped early'}: {plain(heard.why or '')}", file=sys.stderr)
+    step = heard.status.get("step", 0) + 1
+    how = "stopped" if is_interrupted else f"step {step:,} failed" if heard.is_failed else "stopped early"
+    print(f"graphtools: {how}: {plain(heard.why or '')}", file=sys.stderr)
     if heard.state == "broke" and record:
         return _record(backend, record)
+    if heard.is_failed and not heard.status.get("step"):
+        for line in _advice(backend, plan):
+            print(f"graphtools: {plain(line)}", file=sys.stderr)
     return 1
+
+
+def _advice(backend: Backend, plan: Mapping[str, Any]) -> Iterator[str]:
+    """What does not fit after a first step that failed, and the options by which the model could be trained."""
+    asked = {name: value for name, value in plan.items() if name != "checkpoints"}
+    try:
+        fit = backend.ask("train", plan={**asked, "only": "fit"})["fit"]
+        if not fit["why"]:
+            return
+        if fit["classes"] > fit["scores"] > 0:
+            yield f"the data have {fit['classes']} classes, and the model gives {fit['scores']} scores"
+        elif fit["takes"] and fit["given"] and fit["takes"] != fit["given"]:
+            yield f"the model takes {fit['takes']}, and an example of the data is {fit['given']}"
+        options = [f"--transform {shlex.quote(one)}" for one in fit["transforms"]]
+        if fit["head"]:
+            options.append(f"--head {fit['head']}")
+        if not options:
+            first = backend.ask("train", plan={"model": plan["model"], "only": "first settings"})
+            if not first["fit"]["why"]:
+                options = _options(first["settings"])
+    except BackendError:  # then the step's own error is all that there is to say
+        return
+    if options:
+        yield f"it can be trained with {' '.join(options)}"
+
+
+def _options(settings: Mapping[str, Any]) -> list[str]:
+    """The options of the command that stand for settings which a model can be trained with."""
+    data = settings["data"]
+    options = [f"--data {data['source']}"]
+    options += [f"--transform {shlex.quote(one)}" for one in data.get("transforms", ())]
+    if "loss" in settings:
+        options.append(f"--loss {settings['loss']['name']}")
+    if "batch_size" in settings:
+        options.append(f"--batch-size {settings['batch_size']}")
+    return options
 
 
 def _record(backend: Backend, file: str) -> int:
@@ -129,7 +171,7 @@ class _Heard:
     def __init__(self, is_terminal: bool) -> None:
         self._is_terminal = is_terminal
         self._line = ""
-        self.state, self.why = "", ""
+        self.state, self.why, self.is_failed = "", "", False
         self.status: dict[str, Any] = {}
         self.last: dict[str, Any] = {}
         self.tested: dict[str, Any] = {}
@@ -140,6 +182,7 @@ class _Heard:
         if said is None:
             return
         self.state, self.why, self.status = said["state"], said["why"], said["status"]
+        self.is_failed = said["failed"]
         self.last = said["steps"][-1] if said["steps"] else self.last
         for epoch in said["epochs"]:
             self.tested = epoch

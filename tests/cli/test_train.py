@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -60,6 +61,37 @@ def test_the_step_at_which_it_stopped_is_written(net, tmp_path):
     assert "stopped early: Step 4: the plan says to stop before it." in done.stderr
     phases = {event.phase for event in gt.load(tmp_path / "step.gt").events}
     assert phases == {"forward", "backward", "update"}
+
+
+NARROW = "import torch\nfrom torch import nn\nmodel = nn.Linear(4, 3)\nexample_input = torch.ones(2, 4)\n"
+IMAGES = (
+    "import torch\nfrom torch import nn\nexample_input = torch.ones(1, 3, 16, 16)\n"
+    "model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(784, 10))\n"
+)
+FEW = "from torch import nn\nmodel = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "options"),
+    [
+        (NARROW, "the model takes 4, and an example of the data is 1 × 8 × 8", "--data random --loss cross_entropy"),
+        (
+            IMAGES,
+            "the model takes 3 × 16 × 16, and an example of the data is 1 × 8 × 8",
+            "--transform 'Resize([16, 16])' --transform 'Grayscale(3)'",
+        ),
+        (FEW, "the data have 10 classes, and the model gives 3 scores", "--head 10"),
+    ],
+)
+def test_data_that_do_not_fit_are_told_with_options_that_do(tmp_path, source, said, options):
+    (tmp_path / "net.py").write_text(source)
+    done = run("net.py", "--data", "digits", "--epochs", 1, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "graphtools: step 1 failed: " in done.stderr
+    assert f"graphtools: {said}\n" in done.stderr
+    assert f"graphtools: it can be trained with {options}\n" in done.stderr
+    again = run("net.py", *shlex.split(options), "--epochs", 1, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
 
 
 @pytest.mark.parametrize(
