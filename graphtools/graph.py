@@ -157,6 +157,11 @@ class Node:
         return self.target.rsplit(".", 1)[-1] if self.kind == "call" else self.target
 
     @property
+    def is_state(self) -> bool:
+        """Whether it is a tensor that the model holds: a parameter, a buffer or a constant."""
+        return self.kind in ("parameter", "buffer", "constant")
+
+    @property
     def spec(self) -> Spec | None:
         """Type of the first tensor it gives; None if unknown."""
         return self.outputs[0].spec if self.outputs else None

@@ -87,7 +87,7 @@ class Visible:
         """The nodes that stand for each parameter, buffer or constant over the steps, by its path."""
         found: dict[str, list[Node]] = {}
         for node in self.recording.graph.nodes:
-            if node.kind in ("parameter", "buffer", "constant"):
+            if node.is_state:
                 found.setdefault(node.target, []).append(node)
         return {target: tuple(nodes) for target, nodes in found.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import linecache
 import os
 import re
@@ -40,6 +41,11 @@ def plain(text: str) -> str:
         return text
     unknown = "\N{REPLACEMENT CHARACTER}"
     return "".join(letter if letter.isprintable() else " " if letter.isspace() else unknown for letter in text)
+
+
+def is_name(text: str) -> bool:
+    """Whether Python takes a text as a name: letters, digits and _, and no word of its grammar."""
+    return text.isidentifier() and not keyword.iskeyword(text)
 
 
 def elide(text: str, width: int, middle: bool = True) -> str:

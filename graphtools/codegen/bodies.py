@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from graphtools.drafting.plan import Plan
 from graphtools.graph import Node, Ref, enclosing_scopes, module_path
 
-STATE = ("parameter", "buffer", "constant")
-
 
 @dataclass(slots=True)
 class Body:

@@ -146,7 +146,7 @@ class Classifier:
             node = self.nodes[ref.node]
             if ref.node in self.inline:
                 return ("tensor", self.inline[ref.node])
-            if node.kind in ("parameter", "buffer", "constant") and is_held(node, body.path):
+            if node.is_state and is_held(node, body.path):
                 return ("own", node.target[len(body.path) :] if node.kind != "constant" else node.name)
             for length in range(len(ref.path), -1, -1):
                 text = str(Ref(ref.node, ref.path[:length]))

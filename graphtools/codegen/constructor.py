@@ -12,7 +12,6 @@ import torch
 from graphtools.codegen.classes import Class, Parameter, exported
 from graphtools.codegen.expressions import Imports, literal, quoted
 from graphtools.codegen.lines import statement
-from graphtools.codegen.naming import is_attribute
 from graphtools.codegen.parts import Part
 from graphtools.drafting.building import state_tensor
 from graphtools.drafting.plan import Layer
@@ -20,6 +19,7 @@ from graphtools.drafting.settings import parameters_of
 from graphtools.drafting.sources import Sources
 from graphtools.errors import DraftError
 from graphtools.graph import Node
+from graphtools.words import is_name
 
 _POSITIONAL = 2  # so many required arguments are given by place: nn.Conv2d(3, 64, kernel_size=7)
 
@@ -52,14 +52,14 @@ class Constructor:
         for name in made.stored:
             found.append(f"        self.{name} = {name}")
         for name, child in part.children.items():
-            if is_attribute(name):
+            if is_name(name):
                 found += statement(f"self.{name} = {self.made(child, texts)}", 8)
             else:
                 found += statement(f"self.add_module({quoted(name)}, {self.made(child, texts)})", 8)
         for state in part.states:
             word = state.target.rpartition(".")[2]
             value = self._initial(state, texts)
-            if state.kind == "parameter" and is_attribute(word):
+            if state.kind == "parameter" and is_name(word):
                 found += statement(f"self.{word} = {value}", 8)
             elif state.kind == "parameter":
                 found += statement(f"self.register_parameter({quoted(word)}, {value})", 8)

@@ -43,11 +43,6 @@ def assigned_name(file: str, line: int) -> str:
     return found[1] if found is not None and found[1] != "self" and not is_builtin(found[1]) else ""
 
 
-def is_attribute(name: str) -> bool:
-    """Whether a name can stand behind a dot."""
-    return name.isidentifier() and not keyword.iskeyword(name)
-
-
 def is_builtin(name: str) -> bool:
     """Whether a name is one of Python's own, as `input`, which linters want left alone."""
     return hasattr(builtins, name)

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from torch import nn
 
-from graphtools.codegen.bodies import STATE, Body
+from graphtools.codegen.bodies import Body
 from graphtools.codegen.expressions import quoted
-from graphtools.codegen.naming import is_attribute
 from graphtools.drafting.plan import Layer, Plan
 from graphtools.drafting.sources import Sources
 from graphtools.graph import Node
+from graphtools.words import is_name
 
 Kind = Literal["layer", "class", "sequential", "list", "dict", "parameters"]
 _CONTAINERS = ("torch.nn.ModuleList", "torch.nn.ModuleDict", "torch.nn.ParameterList", "torch.nn.ParameterDict")
@@ -178,7 +178,7 @@ def module_text(parts: Mapping[str, Part], home: str, path: str) -> str:
             text += f"[{list(holder.children).index(word)}]" if holder is not None else f"[{word}]"
         elif kind == "dict":
             text += f"[{quoted(word)}]"
-        elif not is_attribute(word):
+        elif not is_name(word):
             text += f".get_submodule({quoted(word)})"
         else:
             text += f".{word}"
@@ -191,7 +191,7 @@ def state_text(parts: Mapping[str, Part], home: str, name: str) -> str:
     base, holder = module_text(parts, home, owner), parts.get(owner)
     if holder is not None and holder.kind == "parameters":
         return f"{base}[{quoted(word)}]"
-    return f"{base}.{word}" if is_attribute(word) else f"getattr({base}, {quoted(word)})"
+    return f"{base}.{word}" if is_name(word) else f"getattr({base}, {quoted(word)})"
 
 
 def by_path(root: Part) -> Mapping[str, Part]:
@@ -199,4 +199,4 @@ def by_path(root: Part) -> Mapping[str, Part]:
     return {part.path: part for part in root.walk()}
 
 
-__all__ = ["STATE", "Kind", "Part", "Slot", "by_path", "containers", "make_tree", "module_text", "state_text"]
+__all__ = ["Kind", "Part", "Slot", "by_path", "containers", "make_tree", "module_text", "state_text"]

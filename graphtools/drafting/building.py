@@ -21,8 +21,6 @@ from graphtools.errors import CaptureError, DraftError
 from graphtools.graph import Capture, Graph, Node, Output, Ref, Spec, freeze
 from graphtools.structure import part
 
-_STATE = ("parameter", "buffer", "constant")
-
 
 @dataclass(slots=True)
 class BuiltLive(Live):
@@ -40,7 +38,7 @@ def active(plan: Plan) -> Plan:
     for name, mode in plan.modes.items():
         if mode == "bypassed":
             node = plan.nodes[name]
-            refs = [ref for ref in node.refs() if plan.nodes[ref.node].kind not in _STATE] or list(node.refs())
+            refs = [ref for ref in node.refs() if not plan.nodes[ref.node].is_state] or list(node.refs())
             if refs:
                 through[name] = refs[0]
 
@@ -81,7 +79,7 @@ def build_module(plan: Plan, sources: Sources, root: nn.Module | None = None) ->
             modes.set(None, True)
             built.output(thaw(node.args[0], look_up, sources.objects))
             continue
-        if node.kind in _STATE:
+        if node.is_state:
             environment[node.name] = built.get_attr(state_path(node))
             continue
         modes.set(node.state.get("autocast"), bool(node.state.get("grad", True)))
@@ -158,7 +156,7 @@ def make_root(plan: Plan, sources: Sources) -> nn.Module:
             take_weights(module, known)
         _owner(root, path).add_module(path.rpartition(".")[2], module)
     for node in needed:
-        if node.kind in _STATE and not any((node.target + ".").startswith(path + ".") for path in paths):
+        if node.is_state and not any((node.target + ".").startswith(path + ".") for path in paths):
             _hold(root, state_path(node), node, state_tensor(node, sources))
     tie(root, plan)
     return root
@@ -261,7 +259,7 @@ def build_graph(plan: Plan, sources: Sources, outputs: Mapping[str, tuple[Output
             if node.source is None:
                 callee = _describe(function)
                 random = random or (callee is not None and callee.draws)
-        if node.kind in _STATE:
+        if node.is_state:
             held: Any = root
             for word in state_path(node).split("."):
                 held = getattr(held, word)

@@ -24,6 +24,7 @@ from graphtools.encoding.arguments import decode, encode
 from graphtools.encoding.checks import array, check_header, each, fail, fields_of, mapping, one_of, parse, text
 from graphtools.errors import DraftError, FormatError
 from graphtools.graph import Node, Spec, Symbol, freeze
+from graphtools.words import is_name
 
 FORMAT = "graphtools.draft"
 VERSION = 1
@@ -111,7 +112,6 @@ _SYMBOLS = {
     "dtype": r"(torch\.)?[a-z]\w*", "layout": r"(torch\.)?[a-z]\w*", "memory_format": r"(torch\.)?[a-z]\w*",
     "device": r"[a-z]\w*(:\d+)?", "type": r"[\w.<>]+", "complex": r"[-+.\w()]+", "opaque": r"(?s).*", "open": r"",
 }  # fmt: skip
-_STATE = ("parameter", "buffer", "constant")
 
 
 def _check(nodes: Iterable[Node]) -> None:
@@ -121,7 +121,7 @@ def _check(nodes: Iterable[Node]) -> None:
         for word in (node.name, *node.kwargs):
             if not word.isidentifier() or (word != node.name and keyword.iskeyword(word)):
                 fail("nodes", f"{word!r} is no name")
-        paths = [node.scope, *([node.target] if node.kind in _STATE else [])]
+        paths = [node.scope, *([node.target] if node.is_state else [])]
         for word in filter(None, re.split(r"[.#]", ".".join(paths))):
             _check_part(word, node.name)
         if "grad" in node.state and type(node.state["grad"]) is not bool:
@@ -129,7 +129,7 @@ def _check(nodes: Iterable[Node]) -> None:
         autocast = node.state.get("autocast", "torch.float16")
         if not isinstance(autocast, str) or not re.fullmatch(r"torch\.\w+", autocast):
             fail(node.name, "its mode 'autocast' is a dtype, as torch.bfloat16")
-        if node.kind in _STATE:
+        if node.is_state:
             for output in node.outputs:
                 if not all(type(size) is int for size in output.spec.shape):
                     fail(node.name, "a tensor of the model has no open size")
@@ -156,7 +156,7 @@ def _check_part(word: str, where: str) -> None:
 
 
 def _is_word(text: Any) -> bool:
-    return isinstance(text, str) and text.isidentifier() and not keyword.iskeyword(text)
+    return isinstance(text, str) and is_name(text)
 
 
 def clip_from_json(document: Any) -> Clip:

@@ -311,7 +311,7 @@ class RenameNode:
             raise DraftError(f"a node is called {self.new_name!r} already")
         if node.kind == "output":
             raise DraftError("the output keeps its name")
-        if node.kind in ("parameter", "buffer", "constant"):
+        if node.is_state:
             raise DraftError(f"{self.name!r} is a {node.kind}, which keeps the name under which its value is known")
         renamed = replace(node, name=self.new_name, target=self.new_name if node.kind == "input" else node.target)
         path = plan.path(node)

@@ -15,7 +15,6 @@ from graphtools.drafting.settings import read_settings
 from graphtools.drafting.sources import Sources
 from graphtools.graph import Node, Ref, freeze, module_path
 
-_STATE = ("parameter", "buffer", "constant")
 _LIFTED = (
     nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
     nn.LayerNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.RMSNorm, nn.Embedding,
@@ -87,7 +86,7 @@ def lifted(plan: Plan, sources: Sources) -> Plan:
         plan = plan.mapped(repointed)
     nodes_left = {name: calls.get(name, node) for name, node in plan.nodes.items() if name not in gone}
     taken = {ref.node for node in nodes_left.values() for ref in node.refs()}
-    kept = {n: node for n, node in nodes_left.items() if node.kind not in _STATE or n in taken}
+    kept = {n: node for n, node in nodes_left.items() if not node.is_state or n in taken}
     return replace(plan, nodes=freeze(kept.items()), layers=freeze(layers.items()), types=freeze(types.items()))
 
 
@@ -107,9 +106,7 @@ def _users(plan: Plan) -> dict[str, list[Node]]:
 def _call(plan: Plan, nodes: list[Node], used_by: dict[str, list[Node]], has_parts: bool) -> Node | None:
     """The one call that these nodes amount to, under the name of the last; None if they are more than that."""
     own = {node.name for node in nodes}
-    given = {
-        ref for node in nodes for ref in node.refs() if ref.node not in own and plan.nodes[ref.node].kind not in _STATE
-    }
+    given = {ref for node in nodes for ref in node.refs() if ref.node not in own and not plan.nodes[ref.node].is_state}
     last = nodes[-1]
     for node in nodes[:-1]:
         if any(user.name not in own for user in used_by.get(node.name, ())):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 from graphtools.drafting.plan import Layer, Plan
 from graphtools.errors import DraftError
 from graphtools.graph import Node, freeze, unique_name
+from graphtools.words import is_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +62,5 @@ def _word(new: New) -> str:
 
 def check_name(name: str) -> None:
     """Raises DraftError if no attribute of a module can have this name."""
-    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
+    if not is_name(name) or name.startswith("__"):
         raise DraftError(f"{name!r} cannot be a name in Python; use letters, digits and _, as conv1")

@@ -165,7 +165,7 @@ class Propagation:
         try:
             if layer is not None and node.kind in ("parameter", "buffer"):
                 return self._own_tensor(plan, node, layer)
-            if node.kind in ("parameter", "buffer", "constant"):
+            if node.is_state:
                 return self._tensor(node)
             arguments = (node.args, node.kwargs)
             args, kwargs = thaw(arguments, lambda ref: part(found[ref.node][-1], ref.path), self.sources.objects)

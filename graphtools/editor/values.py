@@ -59,7 +59,7 @@ def _computable(plan: Plan, shapes: Shapes) -> Plan:
     """The part of a plan that has types everywhere, with the values that nobody takes as its result."""
     kept: dict[str, Node] = {}
     for node in plan.order()[0]:
-        is_known = node.kind in ("parameter", "buffer", "constant") or node.name in shapes.outputs
+        is_known = node.is_state or node.name in shapes.outputs
         is_on = plan.modes.get(node.name) != "disabled"
         if node.kind != "output" and is_known and is_on and all(ref.node in kept for ref in node.refs()):
             kept[node.name] = node

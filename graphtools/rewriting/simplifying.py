@@ -22,7 +22,6 @@ from graphtools.rewriting.proof import Proof, prove
 from graphtools.structure import part
 
 PASSES = ("dead code", "identities", "common subexpressions", "constants", "conv + batch norm")
-_STATE = ("parameter", "buffer", "constant")
 # Of their kind no two calls give the same in training: they draw random numbers, or keep running statistics.
 _IMPURE = (
     nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase, nn.RReLU, nn.MultiheadAttention, nn.RNNBase,
