@@ -9,6 +9,7 @@ const TRACK = 9; // distance of two tracks
 const LABEL_ROOM = 19; // below a box, where the shape of its value is written
 const LINE_ROOM = 6; // below a layer out of which no labeled line comes
 const ARROW_ROOM = 15;
+const BELOW_TITLE = 26; // in a header, above the arrows: there lines that enter turn
 const PORT_SPREAD = 14; // distance of lines that end at one box: that of lines side by side, so that they need not turn
 const SAME = 0.5;
 
@@ -48,13 +49,16 @@ export function routeEdges(layered, room) {
     const gap = perGap[rank].map((i) => segments[i]);
     if (!gap.length) return;
     const labeled = layer.some((cell) => cells[cell].box && !cells[cell].box?.outPorts);
-    const stub = rank === 0 && bordered ? room.header : labeled ? LABEL_ROOM : LINE_ROOM;
+    const enters = rank === 0 && bordered;
+    const stub = enters ? Math.min(room.header, BELOW_TITLE) : labeled ? LABEL_ROOM : LINE_ROOM;
     const buses = assignTracks(gap, startX, endX);
     for (const bus of buses) trackOf.set(bus.name, y + stub + bus.track * TRACK);
     const tracks = Math.max(0, ...buses.map((bus) => bus.track + 1));
     const toBorder = layers[rank + 1]?.every((cell) => cells[cell].type === "out");
     // Below the last track a line turns before its arrow; without any it just goes on.
-    y += stub + (tracks ? (tracks - 1) * TRACK + 2 : 0) + (toBorder ? LINE_ROOM : ARROW_ROOM);
+    // Arrows of lines that enter straight stand in the header, beside or below the title.
+    if (enters && !tracks && !toBorder) y += Math.max(room.header, ARROW_ROOM);
+    else y += stub + (tracks ? (tracks - 1) * TRACK + 2 : 0) + (toBorder ? LINE_ROOM : ARROW_ROOM);
   });
   const ends = layers.at(-1)?.some((cell) => cells[cell].type === "out") && heights.at(-1) === 0;
   if (!ends) y += room.footer;
