@@ -52,7 +52,8 @@ def _importable(folder: Path) -> set[str]:
 
 def _modules(names: set[str]) -> list[tuple[str, ModuleType]]:
     """The imported modules and submodules of these names, but for those that nothing may replace."""
-    return [(name, module) for name, module in sys.modules.items() if name.partition(".")[0] in names - _KEPT]
+    replaced = names - _KEPT
+    return [(name, module) for name, module in sys.modules.items() if name.partition(".")[0] in replaced]
 
 
 def is_inside(module: ModuleType, folder: Path) -> bool:
