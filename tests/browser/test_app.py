@@ -1,6 +1,7 @@
 """What a person sees and does in the app, in a real browser, with the server that `streamlit run` starts."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,40 @@ def test_code_that_ends_its_process_leaves_the_app_alive(app, tmp_path, text, wo
     tab.press("Try again")
     expect(tab.page.get_by_text("2 operations, 10 parameters")).to_be_visible(timeout=30_000)
     tab.at(1)
+
+
+GREEDY = """import torch
+
+class Greedy(torch.nn.Module):
+    def forward(self, x):
+        y = torch.relu(x)
+        kept = []
+        while True:
+            kept.append(torch.ones(100, 1000, 1000))
+
+model = Greedy()
+example_input = torch.ones(2, 3)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
+def test_memory_that_runs_out_is_told_at_its_line_and_the_app_goes_on(app, tmp_path):
+    (tmp_path / "greedy.py").write_text(GREEDY)
+    tab = app()
+    tab.press("Settings")
+    tab.page.get_by_label("Its process may use").click()
+    tab.page.get_by_role("option", name="2 GB of memory", exact=True).click()
+    tab.page.keyboard.press("Escape")
+    tab.open_file(tmp_path / "greedy.py")
+    expect(tab.page.locator(".banner")).to_contain_text("Memory ran out", timeout=60_000)
+    tab.page.get_by_role("tab", name="Source").click()
+    expect(tab.page.locator(".code .here")).to_contain_text("kept.append(torch.ones(100, 1000, 1000))")
+    assert tab.rect("relu")  # what ran before is there
+    tab.picture("app-memory")
+    tab.choose("Example")
+    tab.page.get_by_role("button", name="Open this example").click()
+    tab.at(1, 42)
+    assert tab.complaints == []
 
 
 def test_an_endless_loop_shows_progress_and_can_be_stopped(app, tmp_path):
