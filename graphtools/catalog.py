@@ -53,6 +53,10 @@ _WRITERS = frozenset(
     "__setitem__ __iadd__ __isub__ __imul__ __itruediv__ __idiv__ __ifloordiv__ __imod__ __ipow__ __iand__ __ior__ "
     "__ixor__ __ilshift__ __irshift__ __imatmul__ fused_moving_avg_obs_fake_quant".split()
 )
+# What gives a tuple of the parts of a tensor, and nothing else.
+PARTS = frozenset(
+    ("split", "split_with_sizes", "chunk", "unbind", "tensor_split", "unsafe_split", "unsafe_chunk", "hsplit", "vsplit")
+)
 _STATISTICS_AT_3 = frozenset({"torch.batch_norm", "torch.instance_norm"})
 _REFLECTED = {
     "__radd__": "add", "__rsub__": "sub", "__rmul__": "mul", "__rtruediv__": "truediv", "__rdiv__": "truediv",

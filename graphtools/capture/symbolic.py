@@ -277,7 +277,8 @@ def _assemble(
             and any(output.path for output in outputs[producer.name])
         ):
             before = folded.get(producer.name, Ref(producer.name))
-            folded[node.name] = Ref(before.node, (*before.path, node.args[1]))
+            index = _from_the_start(node.args[1], producer, outputs[producer.name])
+            folded[node.name] = Ref(before.node, (*before.path, index))
             continue
         place = _field(node)
         if (
@@ -305,6 +306,13 @@ def _assemble(
         failure,
         live,
     )
+
+
+def _from_the_start(index: int, producer: torch.fx.Node, outputs: tuple[Output, ...]) -> int:
+    """An index into a result, counted from its start where it is one of torch's parts of a tensor, all of which are
+    among the outputs; of any other result there may be parts that are no tensors."""
+    word = producer.target if isinstance(producer.target, str) else getattr(producer.target, "__name__", "")
+    return index + len(outputs) if index < 0 and word in catalog.PARTS else index
 
 
 def _field(node: torch.fx.Node) -> int | None:

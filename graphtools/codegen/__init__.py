@@ -56,7 +56,8 @@ def to_code(
             if not tangled.paths - dissolved:
                 raise DraftError("the modules of this draft call each other in a circle; ungroup one of them") from None
             dissolved |= tangled.paths
-    imports = Imports()
+    called = {node.target for node in plan.nodes.values() if node.kind == "call"}
+    imports = Imports(frozenset(filter(sources.is_applied, called)))
     buffers = {key: _buffer_name(key) for key in tensors if key not in inline}
     ties = _ties(plan, ordered, sources, classifier.parts)
     constructor = Constructor(sources, imports, {buffers[key]: tensors[key] for key in buffers}, ties)

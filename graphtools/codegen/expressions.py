@@ -53,8 +53,9 @@ class Text:
 
 @dataclass(slots=True)
 class Imports:
-    """The imports that the code needs."""
+    """The imports that the code needs. `applied` are targets that stand for the `apply` of an autograd.Function."""
 
+    applied: frozenset[str] = frozenset()
     names: dict[str, set[str]] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
     words: dict[str, str] = field(default_factory=dict)
@@ -79,7 +80,7 @@ class Imports:
         while self.words.setdefault(word, target) != target:  # another module's of that name is there
             word, count = f"{name}{count}", count + 1
         self.names.setdefault(module, set()).add(name if word == name else f"{name} as {word}")
-        return word
+        return f"{word}.apply" if target in self.applied else word
 
     def text(self) -> str:
         """The import statements, sorted as isort does: the standard library, then the rest."""
@@ -95,13 +96,13 @@ class Imports:
             rest.append("import torch")
         if "torch.nn.functional as F" in self.modules:
             rest.append("import torch.nn.functional as F")
-        rest.append("from torch import nn")
-        for module in sorted(self.names):
+        names = {**self.names, "torch": self.names.get("torch", set()) | {"nn"}}
+        for module in sorted(names):
             if module != "collections":
-                line = f"from {module} import {', '.join(sorted(self.names[module]))}"
+                line = f"from {module} import {', '.join(sorted(names[module]))}"
                 if len(line) > WIDTH:
-                    names = "".join(f"    {name},\n" for name in sorted(self.names[module]))
-                    line = f"from {module} import (\n{names})"
+                    listed = "".join(f"    {name},\n" for name in sorted(names[module]))
+                    line = f"from {module} import (\n{listed})"
                 rest.append(line)
         blocks.append("\n".join(rest))
         return "\n\n".join(blocks)

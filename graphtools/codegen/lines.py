@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 WIDTH = 88
 _OPEN, _CLOSE = "([{", ")]}"
@@ -27,15 +28,14 @@ def statement(code: str, indent: int, reserved: int = 0) -> list[str]:
     head, inner, tail = code[: cut[0] + 1], code[cut[0] + 1 : cut[1]], code[cut[1] :]
     parts = _split(inner)
     deeper = indent + 4
-    if len(parts) == 1 and " for " in inner and not inner.startswith("*"):
-        if deeper + len(inner) <= WIDTH:
-            middle = [" " * deeper + inner]
-        else:
-            value, _, loop = inner.rpartition(" for ")
-            middle = [*statement(value, deeper), " " * deeper + "for " + loop]
+    loop = _loop(inner) if len(parts) == 1 else -1
+    if loop >= 0 and deeper + len(inner) > WIDTH:
+        middle = [*statement(inner[:loop], deeper), " " * deeper + inner[loop + 1 :]]
+    elif loop >= 0:
+        middle = [" " * deeper + inner]
     elif deeper + len(", ".join(parts)) <= WIDTH and not (len(parts) > 1 and _is_display(head)):
         middle = [" " * deeper + ", ".join(parts)]
-    elif len(parts) == 1 and _is_hugged(head, parts[0]):
+    elif len(parts) == 1 and not inner.rstrip().endswith(","):
         middle = statement(parts[0], deeper)
     else:
         middle = []
@@ -44,11 +44,6 @@ def statement(code: str, indent: int, reserved: int = 0) -> list[str]:
             lines[-1] += ","
             middle += lines
     return [pad + head, *middle, pad + tail]
-
-
-def _is_hugged(head: str, part: str) -> bool:
-    """Whether formatters leave out the comma after the only argument: after `*items` they do not add one."""
-    return part.startswith("*") and head.startswith("def ")
 
 
 def _is_display(head: str) -> bool:
@@ -107,19 +102,27 @@ def _brackets(code: str) -> list[tuple[int, int]]:
 
 def _split(inner: str) -> list[str]:
     """The parts between the commas of the top level."""
-    parts, depth, start, quote = [], 0, 0, ""
-    for index, letter in enumerate(inner):
-        if quote:
-            if letter == quote and inner[index - 1] != "\\":
-                quote = ""
-        elif letter in "\"'":
-            quote = letter
-        elif letter in _OPEN:
-            depth += 1
-        elif letter in _CLOSE:
-            depth -= 1
-        elif letter == "," and depth == 0:
+    parts, start = [], 0
+    for index in _outside(inner):
+        if inner[index] == ",":
             parts.append(inner[start:index].strip())
             start = index + 1
     last = inner[start:].strip()
     return [*parts, last] if last else parts
+
+
+def _loop(inner: str) -> int:
+    """Where the ` for ` of a comprehension stands; -1 if it is none."""
+    return next((index for index in _outside(inner) if inner.startswith(" for ", index)), -1)
+
+
+def _outside(code: str) -> Iterator[int]:
+    """Where each character stands that is in no bracket and no string."""
+    at = 0
+    quotes = list(re.finditer(r"""(["'])(?:\\.|(?!\1).)*\1""", code))
+    inside = [*_brackets(code), *((found.start(), found.end() - 1) for found in quotes)]
+    for start, end in sorted(inside):
+        if start >= at:
+            yield from range(at, start)
+            at = end + 1
+    yield from range(at, len(code))

@@ -67,7 +67,7 @@ class Unpacking:
         if isinstance(item, Body) or ref.path:
             return None
         used = [r.path for _, r in self.uses.get(item.name, ())]
-        if not used or any(not path or not isinstance(path[0], int) for path in used):
+        if not used or any(not path or not isinstance(path[0], int) or path[0] < 0 for path in used):
             return None
         given = self.f.outputs.get(item.name, ())
         tops = [output.path[0] for output in given if output.path and isinstance(output.path[0], int)]

@@ -8,6 +8,7 @@ shape as it was stops there, and the blocks of a repeated stack cost one.
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,9 +28,11 @@ from graphtools.drafting.sizes import number, runs_for, symbols_in, told, unify
 from graphtools.drafting.sources import Sources, thaw
 from graphtools.errors import DraftError
 from graphtools.graph import ListArg, Node, Output, Ref, Spec, Symbol
-from graphtools.structure import part, tensors
+from graphtools.structure import part, replace_leaves, tensors
 
 _MEMORY = 20_000  # results remembered
+_SMALL = 1_000_000  # elements, of a call that is really run
+_OF_DTYPE = r"dtype|scalar type|BFloat16|Float16|Half"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +237,34 @@ class Propagation:
             if needs_value(error) or isinstance(error, NotImplementedError):
                 result = Fault("its shape depends on values", is_own=False)
             else:
-                result = Fault(_first_line(error), True, error, args, kwargs)
+                result = self._really(layer, node, args, kwargs, error)
+                if result is None:
+                    result = Fault(_first_line(error), True, error, args, kwargs)
         if key is not None:
             if len(self._results) > _MEMORY:
                 self._results.clear()
             self._results[key] = result
         return result
+
+    def _really(self, layer: Layer | None, node: Node, args: Any, kwargs: Any, error: Exception) -> Any:
+        """The result of a function on small tensors of zeros, as fake tensors, where a fake kernel refuses a dtype that
+        the function itself may take, as that of `_grouped_mm` does float32; None where it does not."""
+        given = [tensor for _, tensor in tensors((args, kwargs))]
+        n_elements = sum(tensor.numel() for tensor in given)
+        if layer is not None or not given or n_elements > _SMALL or not re.search(_OF_DTYPE, str(error)):
+            return None
+
+        def zeros(value: Any) -> Any:
+            is_fake = isinstance(value, FakeTensor)
+            return torch.zeros(value.shape, dtype=value.dtype) if is_fake else value
+
+        try:
+            with unset_fake_temporarily():
+                real_args, real_kwargs = replace_leaves((args, dict(kwargs)), zeros)
+                result = self.sources.function(node.target)(*real_args, **real_kwargs)
+            return replace_leaves(result, lambda v: self.mode.from_tensor(v) if isinstance(v, torch.Tensor) else v)
+        except Exception:  # then the first error stands
+            return None
 
     def _layer_key(self, layer: Layer) -> Any:
         if layer.settings is None:

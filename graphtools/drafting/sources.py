@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -47,7 +48,15 @@ class Sources:
         found = self.find(target)
         if target.startswith("torchvision.models.") and "weights" in parameters_of(found):
             raise DraftError(f"a draft does not call {target}; it may have the model as a module")
-        return found
+        return _applied(found) if _is_autograd(found) else found
+
+    def is_applied(self, target: str) -> bool:
+        """Whether a node calls the `apply` of an autograd.Function, whose name is the target."""
+        try:
+            found = self.find(target)
+        except DraftError:
+            return False
+        return _is_autograd(found) or _is_autograd(getattr(found, "__self__", None))
 
     def module(self, origin: str) -> nn.Module | None:
         """The module at a path of the opened model, or one that was given to the draft as an object."""
@@ -105,6 +114,21 @@ class Sources:
     def thaw(self, value: Any) -> Any:
         """An argument without references as Python takes it."""
         return thaw(value, lambda ref: ref, self.objects)
+
+
+def _is_autograd(found: Any) -> bool:
+    return isinstance(found, type) and issubclass(found, torch.autograd.Function)
+
+
+@lru_cache(maxsize=256)
+def _applied(kind: Any) -> Any:
+    """The `apply` of an autograd.Function, under a name by which torch.fx can write it."""
+
+    def apply(*args: Any) -> Any:
+        return kind.apply(*args)
+
+    apply.__name__, apply.__qualname__, apply.__module__ = kind.__name__, kind.__qualname__, kind.__module__
+    return apply
 
 
 def _cast(module: nn.Module, known: nn.Module) -> None:

@@ -321,6 +321,31 @@ def test_an_object_in_the_result_is_left_out_and_said() -> None:
             "return " + '{"' + "loss" * 8 + '": loss, "' + "logits" * 5 + '": logits, "more": more}',
             ["return {", f'    "{"loss" * 8}": loss,', f'    "{"logits" * 5}": logits,', '    "more": more,', "}"],
         ),
+        (
+            "self.layers = nn.ModuleList("
+            "[First(channels, 3, 1), Second(channels, 3, 1), *(Block(channels) for _ in range(2))])",
+            [
+                "self.layers = nn.ModuleList(",
+                "    [",
+                "        First(channels, 3, 1),",
+                "        Second(channels, 3, 1),",
+                "        *(Block(channels) for _ in range(2)),",
+                "    ]",
+                ")",
+            ],
+        ),
+        (
+            "self.layers = nn.Sequential("
+            "*(Block(channels, 3, 1, groups=channels, expansion=4, bias=False) for _ in range(count)))",
+            [
+                "self.layers = nn.Sequential(",
+                "    *(",
+                "        Block(channels, 3, 1, groups=channels, expansion=4, bias=False)",
+                "        for _ in range(count)",
+                "    )",
+                ")",
+            ],
+        ),
     ],
 )  # fmt: skip
 def test_long_lines_are_broken_as_formatters_do(code: str, lines: list[str]) -> None:

@@ -30,6 +30,74 @@ def coded(draft: gt.Draft) -> nn.Module:
     return made
 
 
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, factor: float) -> torch.Tensor:
+        ctx.factor = factor
+        return x * factor
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> Any:
+        return grad * ctx.factor, None
+
+
+class WithFunction(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(Doubled.apply(x, 2.0))
+
+
+def test_a_function_of_the_user_with_its_own_gradient_is_applied(tmp_path: Path) -> None:
+    model, x = WithFunction(), torch.randn(2, 4)
+    draft = opened(model, x, method="record")
+    assert "Doubled.apply(x, 2.0)" in draft.to_code()
+    draft.save(tmp_path / "draft.json")
+    again = gt.Draft.load(tmp_path / "draft.json", allow=[__name__.partition(".")[0]])
+    built = again.to_module().eval()
+    built.load_state_dict(model.state_dict())
+    for made in (coded(draft), draft.to_module().eval(), built):
+        given = x.clone().requires_grad_()
+        wanted = x.clone().requires_grad_()
+        made(given).sum().backward()
+        model(wanted).sum().backward()
+        assert torch.equal(made(x), model(x))
+        assert torch.equal(given.grad, wanted.grad)
+
+
+class FromTheEnd(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(2, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        parts = torch.split(x, 2, 1)
+        state = self.lstm(parts[0])
+        return parts[-1] + state[-2] + state[-1][-1]
+
+
+def test_parts_of_results_that_are_counted_from_the_end() -> None:
+    model, x = FromTheEnd(), torch.randn(3, 6)
+    draft = opened(model, x)
+    assert draft.problems() == ()
+    assert any(str(ref) == "%split.2" for node in gt.trace(model, x).nodes for ref in node.refs())
+    assert torch.equal(coded(draft)(x), model(x))
+    assert torch.equal(draft.to_module().eval()(x), model(x))
+
+
+def test_where_a_fake_kernel_refuses_a_type_that_the_function_takes_it_is_asked_itself() -> None:
+    draft = gt.Draft()
+    x, w = draft.input("x", "f32[8, 16]"), draft.input("w", "f32[2, 16, 8]")
+    ends = draft.input("ends", "i32[2]")
+    draft.output(draft.add("torch._grouped_mm", x, w, offs=ends))
+    assert draft.problems() == ()
+    assert str(draft.spec("output")) == "f32[8, 8]"
+    draft.set_input("w", "f32[2, 12, 8]")
+    assert len(draft.problems()) == 1
+
+
 class Function(nn.Module):
     def __init__(self, function: Any, **parts: Any) -> None:
         super().__init__()
