@@ -23,7 +23,7 @@ from graphtools.capture.fakes import needs_value
 from graphtools.capture.specs import spec_of
 from graphtools.drafting.building import active, state_tensor
 from graphtools.drafting.checks import Misfit, check
-from graphtools.drafting.plan import OPEN, Layer, Plan, places
+from graphtools.drafting.plan import OPEN, Layer, Plan, places, substitute
 from graphtools.drafting.sizes import number, runs_for, symbols_in, told, unify
 from graphtools.drafting.sources import Sources, thaw
 from graphtools.errors import DraftError
@@ -80,6 +80,8 @@ class Propagation:
         self.sources = sources
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
         self._results: dict[Any, Any] = {}
+        self._of_same: dict[Any, tuple[Any, ...]] = {}  # the same results by the identity of what a call is given
+        self._calls: dict[int, tuple[Node, Layer | None, Any]] = {}
         self._modules: dict[Any, nn.Module | DraftError] = {}
         self._states: dict[Any, tuple[tuple[str, bool, Spec], ...]] = {}
         self._tensors: dict[tuple[str, str], Any] = {}
@@ -149,11 +151,43 @@ class Propagation:
                 found[node.name] = entry
                 result = entry[-1]
             else:
-                result = self._result(plan, node, layer, found, values)
+                result = self._result_again(plan, node, layer, given, found, values)
                 found[node.name] = (node, layer, given, None, result)
             if isinstance(result, Fault) and (is_first or node.name not in faults):
                 faults[node.name] = result
         return found
+
+    def _result_again(
+        self, plan: Plan, node: Node, layer: Layer | None, given: tuple[Any, ...], found: dict[str, Any], values: Any
+    ) -> Any:
+        """The result, which is the one of before where the same call was given the very same values: results are
+        remembered, so what repeats in a graph meets the same ones again."""
+        call = self._call_of(node, layer) if node.kind == "call" and node.name not in plan.modes else None
+        if call is None:
+            return self._result(plan, node, layer, found, values)
+        key = (call, *map(id, given))
+        known = self._of_same.get(key)
+        if known is None:
+            if len(self._of_same) > _MEMORY:
+                self._of_same.clear()
+            known = (given, self._result(plan, node, layer, found, values))  # what is given is held: it keeps its id
+            self._of_same[key] = known
+        return known[1]
+
+    def _call_of(self, node: Node, layer: Layer | None) -> Any:
+        """What a call is, apart from what it is given; None for one that cannot be told by its look."""
+        known = self._calls.get(id(node))
+        if known is None or known[0] is not node or known[1] is not layer:
+            order = {ref.node: index for index, ref in enumerate(node.refs())}
+            try:
+                called = node.target if layer is None else self._layer_key(layer)
+                call = (called, bool(node.writes), _key(_numbered((node.args, node.kwargs), order)))
+            except TypeError:
+                call = None
+            if len(self._calls) > _MEMORY:
+                self._calls.clear()
+            known = self._calls[id(node)] = (node, layer, call)
+        return known[2]
 
     def _result(self, plan: Plan, node: Node, layer: Layer | None, found: dict[str, Any], values: Any) -> Any:
         if plan.modes.get(node.name) == "disabled":
@@ -316,6 +350,11 @@ def _same(entry: Any, node: Node, layer: Layer | None, given: tuple[Any, ...]) -
     if entry[1] is not layer and entry[1] != layer:
         return False
     return len(entry[2]) == len(given) and all(a is b for a, b in zip(entry[2], given, strict=True))
+
+
+def _numbered(arg: Any, order: Mapping[str, int]) -> Any:
+    """An argument with references by the number of what they refer to."""
+    return substitute(arg, lambda ref: ("value", order[ref.node], ref.path))
 
 
 def _key(value: Any) -> Any:
