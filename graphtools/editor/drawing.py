@@ -51,6 +51,12 @@ class DrawnNodes:
         return {name: json for name, (_, _, json) in drawn.items()}
 
 
+def change_of(before: Json, now: Json) -> tuple[str, Json, list[str]]:
+    """What makes a drawn node of another of that name: the name, the keys that are set, the keys that go."""
+    changed = {key: value for key, value in now.items() if key not in before or before[key] != value}
+    return now["name"], changed, [key for key in before if key not in now]
+
+
 def _are_same(some: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
     return all(a is b for a, b in zip(some, others, strict=True))
 

@@ -16,7 +16,7 @@ from graphtools.drafting.edits import Add
 from graphtools.drafting.files import reopen
 from graphtools.drafting.plan import Plan
 from graphtools.editor.commands import execute, fed, new_node
-from graphtools.editor.drawing import DrawnNodes, Json, drawn_rest
+from graphtools.editor.drawing import DrawnNodes, Json, change_of, drawn_rest
 from graphtools.editor.forms import form
 from graphtools.editor.opening import open_model
 from graphtools.editor.ports import own_entries
@@ -110,7 +110,8 @@ class Editor:
         return self._ops[op](args)
 
     def picture(self, since: int | None = None) -> Json:
-        """The draft to draw; nodes that are as in the picture `since` are left out."""
+        """The draft to draw; since the picture `since` only what differs: `nodes` that are new to it, and `changes` of
+        the others, the name with what is set and what there is no longer."""
         before = self._history.get(since) if isinstance(since, int) else None
         nodes = self._nodes.of(self.draft)
         if nodes != self._drawn or not self._history:
@@ -124,8 +125,9 @@ class Editor:
             found["notes"] = [self.trouble, *found["notes"]]
         if before is None:
             return {**found, "nodes": list(nodes.values())}
-        changed = [node for name, node in nodes.items() if before.get(name) != node]
-        return {**found, "since": since, "nodes": changed}
+        changes = [change_of(before[name], node) for name, node in nodes.items() if before.get(name, node) != node]
+        new = [node for name, node in nodes.items() if name not in before]
+        return {**found, "since": since, "nodes": new, "changes": changes}
 
     def _do(self, args: Args) -> Json:
         """Carries out `commands`, each whether or not one before it failed; a request that is sent again, which has the

@@ -34,6 +34,9 @@ class Asking:
         known = self.nodes if "since" in picture else {}
         assert picture.get("since", self.number) == self.number
         known = {**known, **{node["name"]: node for node in picture.pop("nodes")}}
+        for name, changed, gone in picture.pop("changes", ()):
+            assert not changed.keys() & set(gone) and set(gone) <= known[name].keys()
+            known[name] = {**{key: v for key, v in known[name].items() if key not in gone}, **changed}
         self.nodes = {name: known[name] for name in picture["order"]}
         self.number, self.rest = picture["number"], picture
 
@@ -87,7 +90,9 @@ def test_a_picture_holds_only_what_changed(asking: Asking) -> None:
     said = asking.ask(
         "do", commands=[{"do": "set", "node": "linear", "values": {"out_features": 10}}], since=asking.number
     )
-    assert [node["name"] for node in said["picture"]["nodes"]] == ["linear"]
+    assert said["picture"]["nodes"] == []
+    ((name, changed, gone),) = said["picture"]["changes"]
+    assert (name, sorted(changed), gone) == ("linear", ["out", "parameters", "settings"], [])
     assert "since" not in asking.ask("picture", since=10_000)  # of a picture that is not known any more: the whole
 
 

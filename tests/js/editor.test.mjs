@@ -287,6 +287,24 @@ test("a picture of changes to another one than the last has the whole asked for"
   assert.equal(state.nodes.get("a").name, "a");
 });
 
+test("a picture of changes changes what it names, and leaves the rest as it is", async () => {
+  const state = new DraftState(
+    async () => undefined,
+    () => undefined,
+    () => undefined,
+  );
+  const rest = { order: ["a", "b"], groups: {}, positions: {}, problems: [], totals: {}, notes: [] };
+  const a = { ...node("a"), settings: "3", unused: true };
+  await state.take({ ...rest, number: 1, nodes: [a, node("b")] });
+  const [before, b] = [state.nodes.get("a"), state.nodes.get("b")];
+  await state.take({ ...rest, number: 2, since: 1, nodes: [], changes: [["a", { settings: "4" }, ["unused"]]] });
+  assert.equal(state.nodes.get("a").settings, "4");
+  assert.equal("unused" in state.nodes.get("a"), false);
+  assert.deepEqual(state.nodes.get("a").in, before.in);
+  assert.equal(before.settings, "3"); // what is drawn of it stays what it was
+  assert.equal(state.nodes.get("b"), b);
+});
+
 test("a question is asked again with the same number until it is answered", async () => {
   const sent = [];
   const asked = questions((question) => sent.push(question));

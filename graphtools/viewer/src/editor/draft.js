@@ -56,6 +56,11 @@ export class DraftState {
     if (picture.since !== undefined && picture.since !== this.number) picture = await this.ask("picture", {});
     const known = picture.since === undefined ? new Map() : this.nodes;
     for (const node of picture.nodes) known.set(node.name, node);
+    for (const [name, changed, gone] of picture.changes ?? []) {
+      const node = { ...known.get(name), ...changed };
+      for (const key of gone) delete node[key];
+      known.set(name, node);
+    }
     this.nodes = new Map(picture.order.map((/** @type {string} */ name) => [name, known.get(name)]));
     const { number, model, groups, positions, problems, totals, undo, redo, notes } = picture;
     Object.assign(this, { number, model, groups, problems, totals, undo, redo, notes });
