@@ -39,7 +39,7 @@ from graphtools.training import training_step
 
 _MEASURE_S = 0.01  # at least, between two steps of which the norms of all parameters are measured
 _MEASURE_SHARE = 0.004  # of the time that this may take: 15 ms of a resnet18, as often as every 4 s
-_ACCURACY_SHARE = 0.004  # of the time that accuracies of batches may take: of large models they are known of each step
+_ACCURACY_SHARE = 0.002  # of the time that accuracies of batches may take: of large models they are known of each step
 _MEMORY = 0.9  # how much of the running mean of the loss a step keeps
 
 Step = dict[str, float | int | None]
