@@ -10,6 +10,7 @@ from typing import Any
 
 from graphtools.codegen.bodies import Body, Tangled, is_held
 from graphtools.codegen.expressions import Code, imported_words
+from graphtools.codegen.gathering import joined, key_of_any_number
 from graphtools.codegen.naming import TAKEN
 from graphtools.codegen.parts import Part, Slot
 from graphtools.drafting.plan import Plan
@@ -36,7 +37,7 @@ class Class:
     """A class that the code defines: its name, parameters, and the modules that it makes, the first as the pattern.
 
     `texts` gives for each slot of the pattern the expression of what stands there, None for the literal itself.
-    `stored` are the parameters that `forward` needs.
+    `stored` are the parameters that `forward` needs. `is_open` where it takes any number of inputs.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Class:
     parameters: list[Parameter] = field(default_factory=list)
     texts: list[str | None] = field(default_factory=list)
     stored: list[str] = field(default_factory=list)
+    is_open: bool = False
 
 
 class Classifier:
@@ -69,7 +71,7 @@ class Classifier:
                 if part.height == height:
                     self._describe(part)
                     groups.setdefault(part.key, []).append(part)
-            for members in groups.values():
+            for members in joined(groups.values()):
                 pattern = members[0]
                 if not pattern.path:
                     self._define(members, name)
@@ -128,6 +130,9 @@ class Classifier:
                 slots += own
         kind = part.type.rsplit(".", 1)[-1] if part.path else "(model)"
         part.key = (part.kind, kind, tuple(children), tuple(states), body_key)
+        of_any = key_of_any_number(body_key) if part.path and len(part.bodies) == 1 else None
+        if of_any is not None:
+            part.key_of_any_number = (part.kind, kind, tuple(children), tuple(states), of_any)
         part.slots = slots
 
     def _body(self, body: Body, slots: list[Slot]) -> Any:
@@ -214,6 +219,7 @@ class Classifier:
     def _define(self, members: list[Part], name: str) -> None:
         pattern = members[0]
         made = Class(name or f"#{len(self.classes)}", pattern, members)
+        made.is_open = any(member.key != pattern.key for member in members)
         taken = {*pattern.children, *(state.target.rpartition(".")[2] for state in pattern.states), "self", "training"}
         known: list[tuple[list[Any], str]] = []
         for index, slot in enumerate(pattern.slots):

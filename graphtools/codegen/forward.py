@@ -10,6 +10,7 @@ from typing import Any
 from graphtools.codegen.bodies import Body, is_held
 from graphtools.codegen.classes import Class, Classifier, marked
 from graphtools.codegen.expressions import ATOM, Code, Imports, Text, Writer, imported_words, is_property
+from graphtools.codegen.gathering import Gathering
 from graphtools.codegen.lines import WIDTH, statement
 from graphtools.codegen.loops import Loops
 from graphtools.codegen.naming import COMMON, PLAIN, TAKEN, assigned_name, indexed, is_builtin, word_of
@@ -50,7 +51,7 @@ class Forward:
         return _Method(self, made, result).lines()
 
 
-class _Method(Loops, Unpacking):
+class _Method(Loops, Unpacking, Gathering):
     def __init__(self, forward: Forward, made: Class, result: Any) -> None:
         self.f = forward
         self.made = made
@@ -64,6 +65,8 @@ class _Method(Loops, Unpacking):
         self.used: set[str] = {*self.reserved}
         self.telling: set[str] = set()  # names that say what a value is, and do not pass on to another
         self.sizes: dict[str, list[str]] = {}  # `x.shape` that is taken apart, with the node of each size or ""
+        self.gathered = {tuple(self.body.inputs): self._free("inputs")} if made.is_open else {}
+        self.used.update(self.gathered.values())
         self.items = self._marked_items()
         self.home = self._homes()
 
@@ -119,6 +122,11 @@ class _Method(Loops, Unpacking):
                 body.append((True, None, self._loop(index, run)))
                 index += run
                 continue
+            run = self._gathering_at(index)
+            if run:
+                body.append((True, None, self._gather(index, run)))
+                index += run
+                continue
             item = self.items[index]
             written = self._item(index, item)
             if written is not None:
@@ -134,6 +142,8 @@ class _Method(Loops, Unpacking):
         return found
 
     def _name_inputs(self) -> list[str]:
+        if self.made.is_open:
+            return [f"*{self.gathered[tuple(self.body.inputs)]}"]
         names = []
         for position, ref in enumerate(self.body.inputs):
             if not self.part.path:
@@ -188,6 +198,10 @@ class _Method(Loops, Unpacking):
     def _slot(self, value: Any) -> Text | None:
         if isinstance(value, Code):
             return Text(value.text, ATOM if value.text.replace(".", "").isidentifier() else 13)
+        is_list = isinstance(value, ListArg) or (self.made.is_open and isinstance(value, tuple))
+        if self.gathered and is_list and all(isinstance(item, Ref) for item in value):
+            name = self.gathered.get(tuple(value))
+            return None if name is None else Text(name)
         return None
 
     def _writer(self) -> Writer:

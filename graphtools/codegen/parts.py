@@ -32,7 +32,8 @@ class Slot:
 class Part:
     """A module at `path`, with those inside it in order, the tensors that it holds itself and its calls.
 
-    `key` is equal for parts that differ in the values of `slots` only. `made_by` is the class that makes it, if it is
+    `key` is equal for parts that differ in the values of `slots` only, `key_of_any_number` also for those that take
+    another number of inputs, see `gathering`. `made_by` is the class that makes it, if it is
     one of those that the code defines.
     """
 
@@ -45,6 +46,7 @@ class Part:
     bodies: list[Body] = field(default_factory=list)
     type: str = ""
     key: Any = None
+    key_of_any_number: Any = None
     slots: list[Slot] = field(default_factory=list)
     n_constructor_slots: int = 0
     made_by: Any = None

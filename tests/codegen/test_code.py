@@ -283,6 +283,55 @@ class WithCache(nn.Module):
         return {"logits": self.linear(x), "cache": Cache(x), "both": (x + 1, Cache(x))}
 
 
+class Layer(nn.Module):
+    """Takes all that the layers before it gave; `as_tuple` and `named` are two ways to write it."""
+
+    def __init__(self, n_in: int, as_tuple: bool = False) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(n_in, 4, 1)
+        self.as_tuple = as_tuple
+
+    def forward(self, *values: torch.Tensor) -> torch.Tensor:
+        return self.conv(torch.cat(values if self.as_tuple else [*values], 1)).relu()
+
+
+class Dense(nn.Module):
+    def __init__(self, count: int, as_tuple: bool = False, needs_first: bool = False) -> None:
+        super().__init__()
+        for index in range(count):
+            self.add_module(f"layer{index}", Layer(3 + 4 * index, as_tuple))
+        self.needs_first = needs_first
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        values = [x]
+        for layer in self.children():
+            values.append(layer(*values))
+        return torch.cat(values, 1) + (values[1].sum() if self.needs_first else 0)
+
+
+@pytest.mark.parametrize("as_tuple", [False, True])
+@pytest.mark.parametrize("needs_first", [False, True])
+def test_layers_that_take_all_before_them_are_one_class_in_a_loop(as_tuple: bool, needs_first: bool) -> None:
+    code = round_trip(Dense(5, as_tuple, needs_first).eval(), torch.randn(2, 3, 4, 4))
+    assert is_clean(code) == ""
+    assert code.count("class Layer") == 1 and "def forward(self, *inputs):" in code
+    assert "        features = [x]\n        for layer in self.children():\n" in code
+    assert "torch.cat(features, 1)" in code
+    assert ("features[1]" in code) == needs_first
+
+
+def test_a_few_modules_with_names_for_their_inputs_keep_them() -> None:
+    code = round_trip(Dense(2).eval(), torch.randn(2, 3, 4, 4))
+    assert "*inputs" not in code and "def forward(self, x, " in code
+
+
+def test_densenet_comes_out_as_short_as_a_person_writes_it() -> None:
+    from torchvision.models import densenet121
+
+    code = round_trip(densenet121(weights=None).eval(), torch.randn(1, 3, 64, 64))
+    assert code.count("class DenseLayer") == 1 and len(code.splitlines()) < 200
+
+
 class Cache:
     def __init__(self, keys: torch.Tensor) -> None:
         self.keys = keys
