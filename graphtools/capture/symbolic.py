@@ -311,7 +311,9 @@ def _assemble(
 def _from_the_start(index: int, producer: torch.fx.Node, outputs: tuple[Output, ...]) -> int:
     """An index into a result, counted from its start where it is one of torch's parts of a tensor, all of which are
     among the outputs; of any other result there may be parts that are no tensors."""
-    word = producer.target if isinstance(producer.target, str) else getattr(producer.target, "__name__", "")
+    called: Any = producer.target
+    is_of_torch = str(getattr(called, "__module__", "")).partition(".")[0] == "torch"
+    word = called if producer.op == "call_method" else called.__name__ if is_of_torch else ""
     return index + len(outputs) if index < 0 and word in catalog.PARTS else index
 
 

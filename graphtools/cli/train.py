@@ -112,7 +112,8 @@ def _train(backend: Backend, heard: _Heard, plan: Mapping[str, Any], record: str
 
 
 def _advice(backend: Backend, plan: Mapping[str, Any]) -> Iterator[str]:
-    """What does not fit after a first step that failed, and the options by which the model could be trained."""
+    """What does not fit after a first step that failed, and the options by which the model could be trained, each tried
+    before it is said."""
     asked = {name: value for name, value in plan.items() if name != "checkpoints"}
     try:
         fit = backend.ask("train", plan={**asked, "only": "fit"})["fit"]
@@ -122,17 +123,43 @@ def _advice(backend: Backend, plan: Mapping[str, Any]) -> Iterator[str]:
             yield f"the data have {fit['classes']} classes, and the model gives {fit['scores']} scores"
         elif fit["takes"] and fit["given"] and fit["takes"] != fit["given"]:
             yield f"the model takes {fit['takes']}, and an example of the data is {fit['given']}"
-        options = [f"--transform {shlex.quote(one)}" for one in fit["transforms"]]
-        if fit["head"]:
-            options.append(f"--head {fit['head']}")
-        if not options:
-            first = backend.ask("train", plan={"model": plan["model"], "only": "first settings"})
-            if not first["fit"]["why"]:
-                options = _options(first["settings"])
     except BackendError:  # then the step's own error is all that there is to say
         return
+    options = _bridge(backend, asked, fit) or _instead(backend, asked)
     if options:
         yield f"it can be trained with {' '.join(options)}"
+
+
+def _bridge(backend: Backend, plan: dict[str, Any], fit: Mapping[str, Any]) -> list[str]:
+    """The options, of transforms and a new head, that make the plan's data fit; [] if none do."""
+    data, transfer = dict(plan.get("data", {})), dict(plan.get("transfer", {}))
+    for _ in range(2):  # one thing after the other
+        if not fit["why"]:
+            break
+        if fit["transforms"]:
+            data["transforms"] = [*data.get("transforms", ()), *fit["transforms"]]
+        elif fit["head"]:
+            transfer["head"] = fit["head"]
+        else:
+            return []
+        try:
+            fit = backend.ask("train", plan={**plan, "data": data, "transfer": transfer, "only": "fit"})["fit"]
+        except BackendError:
+            return []
+    if fit["why"]:
+        return []
+    # All of them, also those of a plan file: the option counts in the place of what the file says.
+    options = [f"--transform {shlex.quote(one)}" for one in data.get("transforms", ())]
+    return options + ([f"--head {transfer['head']}"] if transfer.get("head") else [])
+
+
+def _instead(backend: Backend, plan: Mapping[str, Any]) -> list[str]:
+    """The options for other data, with which the model can be trained; [] if there are none."""
+    try:
+        first = backend.ask("train", plan={"model": plan["model"], "only": "first settings"})
+    except BackendError:
+        return []
+    return [] if first["fit"]["why"] else _options(first["settings"])
 
 
 def _options(settings: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -76,11 +77,12 @@ class Imports:
         if module in ("operator", "math"):
             self.modules.add(module)
             return target
-        word, count = name, 2
-        while self.words.setdefault(word, target) != target:  # another module's of that name is there
+        module, name, inside = _importable(target)
+        owner, word, count = f"{module}.{name}", name, 2
+        while self.words.setdefault(word, owner) != owner:  # another module's of that name is there
             word, count = f"{name}{count}", count + 1
         self.names.setdefault(module, set()).add(name if word == name else f"{name} as {word}")
-        return f"{word}.apply" if target in self.applied else word
+        return word + inside + (".apply" if target in self.applied else "")
 
     def text(self) -> str:
         """The import statements, sorted as isort does: the standard library, then the rest."""
@@ -120,7 +122,7 @@ def imported_words(plan: Plan) -> frozenset[str]:
     calls = [node.target for node in plan.nodes.values() if node.kind == "call"]
     targets = {*calls, *(layer.target for layer in plan.layers.values())}
     known = ("torch", "operator", "builtins", "math")
-    return frozenset(target.rpartition(".")[2] for target in targets if target.partition(".")[0] not in known)
+    return frozenset(_importable(target)[1] for target in targets if target.partition(".")[0] not in known)
 
 
 class Writer:
@@ -247,6 +249,14 @@ _KNOWN = {
         "attn_mask": None, "dropout_p": 0.0, "is_causal": False, "scale": None, "enable_gqa": False,
     },
 }  # fmt: skip
+
+
+def _importable(target: str) -> tuple[str, str, str]:
+    """A module, the name that it is imported by, and the way from there: `pkg.nets`, `Net`, `.Inner`."""
+    words = target.split(".")
+    known = (cut for cut in range(len(words) - 1, 0, -1) if ".".join(words[:cut]) in sys.modules)
+    cut = next(known, len(words) - 1)
+    return ".".join(words[:cut]), words[cut], "".join(f".{word}" for word in words[cut + 1 :])
 
 
 @lru_cache(maxsize=1024)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 WIDTH = 88
 _OPEN, _CLOSE = "([{", ")]}"
+_STRING = re.compile(r"""(["'])(?:\\.|(?!\1).)*\1""")
 
 
 def statement(code: str, indent: int, reserved: int = 0) -> list[str]:
@@ -34,7 +35,8 @@ def statement(code: str, indent: int, reserved: int = 0) -> list[str]:
     elif loop >= 0:
         middle = [" " * deeper + inner]
     elif deeper + len(", ".join(parts)) <= WIDTH and not (len(parts) > 1 and _is_display(head)):
-        middle = [" " * deeper + ", ".join(parts)]
+        comma = "," if len(parts) == 1 and inner.rstrip().endswith(",") else ""  # a tuple of one item
+        middle = [" " * deeper + ", ".join(parts) + comma]
     elif len(parts) == 1 and not inner.rstrip().endswith(","):
         middle = statement(parts[0], deeper)
     else:
@@ -82,14 +84,9 @@ def _bracket_to_break(code: str, width: int) -> tuple[int, int] | None:
 
 def _brackets(code: str) -> list[tuple[int, int]]:
     """Where each bracket at the top level opens and closes."""
-    depth, start, found, quote = 0, 0, [], ""
-    for index, letter in enumerate(code):
-        if quote:
-            if letter == quote and code[index - 1] != "\\":
-                quote = ""
-        elif letter in "\"'":
-            quote = letter
-        elif letter in _OPEN:
+    depth, start, found = 0, 0, []
+    for index, letter in enumerate(_blanked(code)):
+        if letter in _OPEN:
             if depth == 0:
                 start = index
             depth += 1
@@ -98,6 +95,11 @@ def _brackets(code: str) -> list[tuple[int, int]]:
             if depth == 0:
                 found.append((start, index))
     return found
+
+
+def _blanked(code: str) -> str:
+    """The code with strings as blanks of the same length."""
+    return _STRING.sub(lambda found: " " * len(found.group()), code)
 
 
 def _split(inner: str) -> list[str]:
@@ -119,8 +121,7 @@ def _loop(inner: str) -> int:
 def _outside(code: str) -> Iterator[int]:
     """Where each character stands that is in no bracket and no string."""
     at = 0
-    quotes = list(re.finditer(r"""(["'])(?:\\.|(?!\1).)*\1""", code))
-    inside = [*_brackets(code), *((found.start(), found.end() - 1) for found in quotes)]
+    inside = [*_brackets(code), *((found.start(), found.end() - 1) for found in _STRING.finditer(code))]
     for start, end in sorted(inside):
         if start >= at:
             yield from range(at, start)

@@ -81,6 +81,7 @@ class Propagation:
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
         self._results: dict[Any, Any] = {}
         self._of_same: dict[Any, tuple[Any, ...]] = {}  # the same results by the identity of what a call is given
+        self._overwritten: dict[int, Any] = {}  # values whose type a call may have changed, which have no one key
         self._calls: dict[int, tuple[Node, Layer | None, Any]] = {}
         self._modules: dict[Any, nn.Module | DraftError] = {}
         self._states: dict[Any, tuple[tuple[str, bool, Spec], ...]] = {}
@@ -163,7 +164,7 @@ class Propagation:
         """The result, which is the one of before where the same call was given the very same values: results are
         remembered, so what repeats in a graph meets the same ones again."""
         call = self._call_of(node, layer) if node.kind == "call" and node.name not in plan.modes else None
-        if call is None:
+        if call is None or any(id(value) in self._overwritten for value in given):
             return self._result(plan, node, layer, found, values)
         key = (call, *map(id, given))
         known = self._of_same.get(key)
@@ -171,6 +172,9 @@ class Propagation:
             if len(self._of_same) > _MEMORY:
                 self._of_same.clear()
             known = (given, self._result(plan, node, layer, found, values))  # what is given is held: it keeps its id
+            if any(known[1] is value for value in given):
+                self._overwritten[id(known[1])] = known[1]
+                return known[1]
             self._of_same[key] = known
         return known[1]
 
@@ -285,15 +289,17 @@ class Propagation:
         the function itself may take, as that of `_grouped_mm` does float32; None where it does not."""
         given = [tensor for _, tensor in tensors((args, kwargs))]
         n_elements = sum(tensor.numel() for tensor in given)
-        if layer is not None or not given or n_elements > _SMALL or not re.search(_OF_DTYPE, str(error)):
+        is_small = n_elements <= _SMALL and all(tensor.device.type == "cpu" for tensor in given)
+        if layer is not None or not given or not is_small or not re.search(_OF_DTYPE, str(error)):
             return None
 
         def zeros(value: Any) -> Any:
-            is_fake = isinstance(value, FakeTensor)
-            return torch.zeros(value.shape, dtype=value.dtype) if is_fake else value
+            if not isinstance(value, FakeTensor):
+                return value
+            return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype).zero_()
 
         try:
-            with unset_fake_temporarily():
+            with unset_fake_temporarily(), torch.random.fork_rng([]):
                 real_args, real_kwargs = replace_leaves((args, dict(kwargs)), zeros)
                 result = self.sources.function(node.target)(*real_args, **real_kwargs)
             return replace_leaves(result, lambda v: self.mode.from_tensor(v) if isinstance(v, torch.Tensor) else v)

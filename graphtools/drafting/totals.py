@@ -81,7 +81,8 @@ def preview(plan: Plan, shapes: Shapes, are_sizes_one: bool = False) -> Graph:
 def _cut(node: Node, specs: tuple[Output, ...], seen: set[str]) -> Node:
     """The node with these outputs, without what is open and without what is not among the nodes `seen` before it."""
     is_whole = all(isinstance(arg, Ref) and arg.node in seen for _, arg in places(node))
-    if is_whole and seen.issuperset(node.after):
+    held = {ref.node for ref in node.refs()}
+    if is_whole and seen.issuperset(node.after) and held.issuperset(node.writes):
         return replace(node, outputs=specs)
     cut = with_args(node, lambda ref: ref if ref.node in seen else None)
     cut = replace(cut, args=_closed(cut.args), kwargs=_closed(cut.kwargs))

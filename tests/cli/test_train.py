@@ -81,6 +81,11 @@ FEW = "from torch import nn\nmodel = nn.Sequential(nn.Flatten(), nn.Linear(64, 3
             "--transform 'Resize([16, 16])' --transform 'Grayscale(3)'",
         ),
         (FEW, "the data have 10 classes, and the model gives 3 scores", "--head 10"),
+        (
+            IMAGES.replace("784, 10", "784, 3"),
+            "the model takes 3 × 16 × 16, and an example of the data is 1 × 8 × 8",
+            "--transform 'Resize([16, 16])' --transform 'Grayscale(3)' --head 10",
+        ),
     ],
 )
 def test_data_that_do_not_fit_are_told_with_options_that_do(tmp_path, source, said, options):

@@ -371,6 +371,22 @@ def test_an_object_in_the_result_is_left_out_and_said() -> None:
             ["return {", f'    "{"loss" * 8}": loss,', f'    "{"logits" * 5}": logits,', '    "more": more,', "}"],
         ),
         (
+            "return (" + ", ".join(f"some_value_{index}" for index in range(6)) + ",)",
+            ["return (", *(f"    some_value_{index}," for index in range(6)), ")"],
+        ),
+        (
+            'return (hidden_states_of_the_last_layer(states)["' + "name" * 9 + '"],)',
+            ["return (", '    hidden_states_of_the_last_layer(states)["' + "name" * 9 + '"],', ")"],
+        ),
+        (
+            'y = self.words_that_end_so(first["a\\\\"], second["(b"], third["c, d"], fourth, fifth, sixth, seventh)',
+            [
+                "y = self.words_that_end_so(",
+                '    first["a\\\\"], second["(b"], third["c, d"], fourth, fifth, sixth, seventh',
+                ")",
+            ],
+        ),
+        (
             "self.layers = nn.ModuleList("
             "[First(channels, 3, 1), Second(channels, 3, 1), *(Block(channels) for _ in range(2))])",
             [

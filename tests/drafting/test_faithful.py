@@ -98,6 +98,109 @@ def test_where_a_fake_kernel_refuses_a_type_that_the_function_takes_it_is_asked_
     assert len(draft.problems()) == 1
 
 
+class Inner:
+    class Tripled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+            return x * 3
+
+        @staticmethod
+        def backward(ctx: Any, grad: torch.Tensor) -> Any:
+            return grad * 3
+
+
+class WithInner(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return Inner.Tripled.apply(x) + 1
+
+
+def test_a_function_inside_a_class_is_imported_with_its_class() -> None:
+    model, x = WithInner(), torch.randn(2, 4)
+    draft = opened(model, x, method="record")
+    assert "import Inner" in draft.to_code() and "Inner.Tripled.apply(x)" in draft.to_code()
+    assert torch.equal(coded(draft)(x), model(x))
+
+
+class Named(nn.Module):
+    """A layer that has the name of a function of torch, and gives more than tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.split = nn.LSTM(2, 2)
+        self.chunk = nn.MultiheadAttention(2, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.split(x)[-1][0].sum() + self.chunk(x, x, x, need_weights=False)[-2]
+
+
+def test_a_layer_with_the_name_of_a_function_is_not_taken_for_it() -> None:
+    model, x = Named().eval(), torch.randn(3, 2)
+    draft = opened(model, x)
+    assert torch.equal(draft.to_module().eval()(x), model(x))
+    assert torch.equal(coded(draft)(x), model(x))
+
+
+class Unsqueezed(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = x + 1
+        return h.unsqueeze_(0).unsqueeze_(0) * 2
+
+
+class Between(nn.Module):
+    def forward(self, x: torch.Tensor) -> Any:
+        h = x + 1
+        a = torch.relu(h).sum(0)
+        h.unsqueeze_(0)
+        return a, torch.relu(h).sum(0)
+
+
+class Transposed(nn.Module):
+    def forward(self, x: torch.Tensor) -> Any:
+        h = x.clone()
+        h.t_()
+        a = h @ x
+        h.t_()
+        return a, h.t() @ h, h + x
+
+
+@pytest.mark.parametrize("kind", [Unsqueezed, Between, Transposed])
+def test_shapes_follow_what_changes_a_tensor_itself(kind: Any) -> None:
+    model, x = kind(), torch.randn(2, 3)
+    draft = opened(model, x.clone())
+    assert draft.problems() == ()
+    wanted, made = model(x.clone()), draft.to_module()(x.clone())
+    for a, b in zip(wanted, made, strict=True):
+        assert torch.equal(a, b)
+    (result,) = draft.plan["output"].args
+    refs = list(result) if isinstance(result, tuple) else [result]
+    values = wanted if isinstance(wanted, tuple) else (wanted,)
+    assert [tuple(draft.spec(ref).shape) for ref in refs] == [tuple(value.shape) for value in values]
+
+
+def test_a_tensor_that_changes_itself_is_known_after_it_too() -> None:
+    draft = gt.Draft()
+    h = draft.add("torch.add", draft.input("x", "f32[2, 3]"), 1)
+    before = draft.add("torch.relu", h)
+    after = draft.add("torch.relu", draft.add("torch.Tensor.unsqueeze_", h, 0))
+    draft.output(after)
+    assert (str(draft.spec(before)), str(draft.spec(after))) == ("f32[2, 3]", "f32[1, 2, 3]")
+
+
+class Overwritten(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        b = torch.relu(x)
+        v = b[0]
+        v.add_(1)
+        return b * 2
+
+
+def test_what_is_written_through_a_view_can_be_bypassed() -> None:
+    draft = opened(Overwritten(), torch.randn(2, 3))
+    draft.bypass("relu")
+    assert draft.totals().n_unknown == 0
+    assert len(draft.preview().nodes) == len(draft.plan.nodes) - 1 or draft.preview()["add_"]
+
+
 class Function(nn.Module):
     def __init__(self, function: Any, **parts: Any) -> None:
         super().__init__()

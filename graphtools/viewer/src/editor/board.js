@@ -2,6 +2,7 @@
 
 import { make } from "../dom.js";
 import { themeNamed } from "../theme.js";
+import { drawLook } from "./looks.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./level.js").Level} Level */
@@ -68,6 +69,7 @@ export class Board {
       if (known?.frame === frame) {
         known.text = text;
         tell(known.element, box);
+        drawLook(known.element.querySelector(".look"), null); // the next one is on its way
         fresh.push(known);
         continue;
       }

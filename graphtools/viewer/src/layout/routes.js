@@ -9,7 +9,7 @@ const TRACK = 9; // distance of two tracks
 const LABEL_ROOM = 19; // below a box, where the shape of its value is written
 const LINE_ROOM = 6; // below a layer out of which no labeled line comes
 const ARROW_ROOM = 15;
-const BELOW_TITLE = 26; // in a header, above the arrows: there lines that enter turn
+const BELOW_TITLE = 30; // in a header: there lines that enter turn, and gradients a little above
 const PORT_SPREAD = 14; // distance of lines that end at one box: that of lines side by side, so that they need not turn
 const SAME = 0.5;
 
