@@ -154,8 +154,13 @@ def _bridge(backend: Backend, plan: dict[str, Any], fit: Mapping[str, Any]) -> l
 
 
 def _instead(backend: Backend, plan: Mapping[str, Any]) -> list[str]:
-    """The options for other data, with which the model can be trained; [] if there are none."""
+    """The options for other data, with which the model can be trained: a project's own, or some that are made up; []
+    if there are none."""
     try:
+        if os.path.isdir(str(plan["model"]).partition(":")[0]):
+            own = backend.ask("train", plan={**plan, "data": {"source": "project"}, "only": "fit"})
+            if not own["fit"]["why"]:
+                return ["--data project"]
         first = backend.ask("train", plan={"model": plan["model"], "only": "first settings"})
     except BackendError:
         return []

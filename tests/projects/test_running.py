@@ -167,7 +167,10 @@ def test_the_commands_take_a_folder(tmp_path: Path) -> None:
     assert re.search(r"^6 of 6 steps in ", trained.stdout)  # 8 examples, 2 kept for testing, batches of 2
     assert list((tmp_path / "run").glob("*.ckpt"))
     other = command("train", folder.name, "--lr", "0.5", "--epochs", "1", "--data", "digits", cwd=tmp_path)
-    assert other.returncode == 2 or "stopped" in other.stderr
+    assert other.returncode == 1 and "step 1 failed" in other.stderr
+    assert other.stderr.endswith("it can be trained with --data project\n")
+    again = command("train", folder.name, "--lr", "0.5", "--epochs", "1", "--data", "project", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
 
 
 def test_a_project_without_a_model_is_refused_in_one_line(tmp_path: Path) -> None:
