@@ -6,9 +6,9 @@ Both run the same steps with the same bits, a block of some steps each, turn by 
 does meets both. The plain loop reads the loss of each step, as loops that print it do. A second plain loop shows the
 noise: its ratio would be 1 on a quiet machine. Freed memory is kept for both, as it is in the processes of the app
 and of `graphtools train`; where it is not, a plain loop can take half as long again. As there, imported objects are
-set aside from collections of garbage. Printed are the medians of a
-block, the median of the ratios of blocks that followed each other, with the range that holds it at 95 % (by the order
-of the ratios), and the ratio of all seconds together.
+set aside from collections of garbage. Printed are the medians of a block, the median of the ratios of blocks that
+followed each other, with the range that holds it at 95 % (by the order of the ratios), and the ratio of all seconds
+together.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ class Trainer:
 
     `why` says which condition of the plan has stopped it; the step that it is about has not changed a parameter yet,
     and is the next one to run or to record. Metrics: `loss` of each step; `accuracy` of the batch if targets
-    are class numbers, as often as takes 0.4 per cent of the time; `gradient_norm` and `update_ratio` (‖change‖ /
-    ‖parameters‖) as often as that as well. `seconds` is how long the steps took, without what came before.
+    are class numbers, as often as takes 0.2 per cent of the time; `gradient_norm` and `update_ratio` (‖change‖ /
+    ‖parameters‖) as often as takes 0.4. `seconds` is how long the steps took, without what came before.
     `trouble` says why the checkpoint after the last step could not be written, else ""; the step counts in any case.
     """
 
