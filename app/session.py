@@ -17,6 +17,7 @@ from building import Building
 from lessons import EXAMPLES, example_choice
 from permission import may_run_code
 from settings import settings
+from streamlit.errors import StreamlitAPIException
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from tab import Tab
@@ -138,9 +139,16 @@ def write_address(part: str = "page") -> None:
 
 
 def restore_typed() -> None:
-    """Gives widgets that are drawn anew what was typed into them before."""
+    """Gives widgets that are drawn anew what was typed into them before.
+
+    A widget takes only what is set in the run that draws it first, so it is set again until then.
+    """
+    undrawn, given = st.session_state.get("tab_undrawn", ()), []
     for key, value in tab().typed.items():
-        st.session_state.setdefault(key, value)
+        if key in undrawn or key not in st.session_state:
+            st.session_state[key] = st.session_state.get(key, value)
+            given.append(key)
+    st.session_state["tab_given"] = given
 
 
 def keep_typed() -> None:
@@ -151,6 +159,16 @@ def keep_typed() -> None:
             continue
         if value is not None or key not in typed:  # between two pages a widget may be without its value for a moment
             typed[key] = value
+    st.session_state["tab_undrawn"] = {key for key in st.session_state["tab_given"] if not _is_drawn(key)}
+
+
+def _is_drawn(key: str) -> bool:
+    """True if this run has drawn the widget of that key: then nobody may set its value any more."""
+    try:
+        st.session_state[key] = st.session_state.get(key)
+    except StreamlitAPIException:
+        return True
+    return False
 
 
 def restart_anew() -> None:

@@ -51,7 +51,11 @@ def page() -> None:
         return
     if session.take("press_look_now"):
         _look(training)
-    _watch()
+    training.look()
+    drawn = _stand_of(training)
+    _progress(drawn)
+    _buttons(training)  # by the page: what draws itself each second gives a download a new name each second
+    _course()
 
 
 def _form() -> None:
@@ -141,16 +145,29 @@ def _misfit(fit: Question, first: Question) -> None:
             st.button(t("Take data that fit"), on_click=use, args=(first.answer["settings"], True))
 
 
+def _stand_of(training: Training) -> tuple[object, ...]:
+    """What the buttons depend on."""
+    return id(training), training.state, training.is_failed
+
+
 @st.fragment(run_every=1.0)
-def _watch() -> None:
-    tab = session.tab()
-    training = tab.training
-    if training is None:
+def _progress(drawn: tuple[object, ...]) -> None:
+    """Says how far it is; draws the page anew once the buttons, which were `drawn` for that, are others."""
+    training = session.tab().training
+    if training is not None:
+        training.look()
+    if training is None or _stand_of(training) != drawn:
         st.rerun()
         return
-    training.look()
     _headline(training)
-    _buttons(training)
+
+
+@st.fragment(run_every=1.0)
+def _course() -> None:
+    """Draws what came of it so far: messages, curves, what it printed."""
+    training = session.tab().training
+    if training is None:
+        return
     if training.state == FAILED or training.is_failed:
         said = training.why or t("no message")
         st.html(f'<div class="gt gt-failure" role="alert"><pre>{escape(said)}</pre></div>')

@@ -158,8 +158,11 @@ def test_what_was_typed_comes_back_with_its_widget(app):
     settled(app.segmented_control(key="kind").set_value("File"))
     settled(app.text_input(key="path").set_value("somewhere/model.py"))
     settled(app.segmented_control(key="kind").set_value("Example"))
-    settled(app.segmented_control(key="kind").set_value("File"))
+    settled(app)  # the page may be drawn any number of times without it
+    settled(app)
+    app.segmented_control(key="kind").set_value("File").run()
     assert app.text_input(key="path").value == "somewhere/model.py"
+    assert app.text_input(key="path").proto.set_value  # so that the browser shows it
 
 
 def test_a_link_to_a_file_asks_before_it_runs_it(tmp_path):
