@@ -70,11 +70,14 @@ def _spec(chart: _Chart, rows: list[dict[str, Any]], last: int) -> dict[str, Any
     trained = [row for row in rows if row["of"] == t("training")]
     mark: dict[str, Any] = {"type": "line", "interpolate": "linear", "point": len(trained) <= _FEW}
     if chart.is_share:  # of a batch it jumps: a line between two would say what was not measured
-        mark = {"type": "point", "filled": True, "size": 14, "opacity": 0.5}
+        mark = {"type": "point", "filled": True, "size": 30 if len(trained) <= _FEW else 14, "opacity": 0.6}
     layers: list[dict[str, Any]] = [_layer(mark, t("training"), base)]
     if len(trained) < len(rows):
         layers.append(_layer({"type": "line", "point": {"filled": True, "size": 40}}, t("test"), base))
-    return {"layer": layers, "config": {"legend": {"orient": "top", "offset": 2, "symbolType": "circle"}}}
+    return {
+        "layer": layers,
+        "config": {"legend": {"orient": "top", "offset": 2, "symbolType": "circle", "symbolOpacity": 1}},
+    }
 
 
 def _layer(mark: dict[str, Any], of: str, encoding: dict[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
 from graphtools.errors import LoadError
+from graphtools.learning.batches import loader_of
 from graphtools.learning.losses import called, has_accuracy, main_output
 from graphtools.learning.plan import MODEL, RANDOM, Plan, read_plan
 from graphtools.learning.preparing import with_example
@@ -147,7 +147,7 @@ def _tried(trainer: Trainer, plan: Plan) -> Fit:
     try:
         model = copy.deepcopy(trainer.model).train()
         size = None if trainer._batch_size is None else min(2, len(trainer.data.train))  # type: ignore[arg-type]
-        batch = next(iter(DataLoader(trainer.data.train, size, collate_fn=trainer.data.collate)))
+        batch = next(iter(loader_of(trainer.data.train, size, trainer.data.collate)))
         x, target = trainer._moved(batch)
         output = trainer._output(called(model, x))
         if isinstance(output, torch.Tensor) and has_accuracy(plan.loss.name, main_output(output), target):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch.utils.data import DataLoader
 
+from graphtools.learning.batches import loader_of
 from graphtools.learning.losses import has_accuracy
 from graphtools.learning.randomness import random_state, set_random_state
 
@@ -24,7 +24,7 @@ def tested(trainer: Trainer) -> dict[str, float | None]:
     trainer.model.eval()
     try:
         with torch.no_grad():
-            for batch in DataLoader(test, _batch_size(trainer), collate_fn=trainer.data.collate):
+            for batch in loader_of(test, _batch_size(trainer), trainer.data.collate):
                 loss, output, target = trainer._loss(trainer._moved(batch))
                 n = len(target) if target.dim() else 1
                 total, count = total + float(loss) * n, count + n

@@ -14,15 +14,16 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
 from graphtools.capture.ends import End, end_of, take_over
 from graphtools.capture.program import Program
 from graphtools.errors import EditError, LoadError
+from graphtools.learning.batches import loader_of
 from graphtools.learning.breaking import broken
 from graphtools.learning.checkpoints import SUFFIX, checkpoints_in, keep_last, save_checkpoint
 from graphtools.learning.data import Data
 from graphtools.learning.losses import accuracy, called, first_tensor, main_output
+from graphtools.learning.measuring import Share
 from graphtools.learning.optimizers import gradient_norm, make_optimizer, make_scheduler, update_ratio
 from graphtools.learning.plan import MODEL, OWN, RANDOM, Plan
 from graphtools.learning.preparing import data_of, device_of, loss_of, prepared, to_device, with_example
@@ -37,9 +38,10 @@ from graphtools.recording import Recording
 from graphtools.structure import replace_leaves
 from graphtools.training import training_step
 
-_MEASURE_S = 0.01  # at least, between two steps of which the norms of all parameters are measured
-_MEASURE_SHARE = 0.004  # of the time that this may take: 15 ms of a resnet18, as often as every 4 s
-_ACCURACY_SHARE = 0.002  # of the time that accuracies of batches may take: of large models they are known of each step
+_NORMS_SHARE = 0.004  # of the time, for the norms of all parameters: 15 ms of a resnet18, as often as every 4 s
+_NORMS_GAP_S = 0.01  # at least, between two steps of which they are measured
+_ACCURACY_SHARE = 0.002  # of the time, for accuracies of batches: of large models they are known of each step
+_FIRST_S = 0.02  # seconds at the start in which each of the two is measured more often: some hundred small steps
 _MEMORY = 0.9  # how much of the running mean of the loss a step keeps
 
 Step = dict[str, float | int | None]
@@ -65,7 +67,8 @@ class Trainer:
     `why` says which condition of the plan has stopped it; the step that it is about has not changed a parameter yet,
     and is the next one to run or to record. Metrics: `loss` of each step; `accuracy` of the batch if targets
     are class numbers, as often as takes 0.2 per cent of the time; `gradient_norm` and `update_ratio` (‖change‖ /
-    ‖parameters‖) as often as takes 0.4. `seconds` is how long the steps took, without what came before.
+    ‖parameters‖) as often as takes 0.4; both more often at first, until each took 20 ms. `seconds` is how long the
+    steps took, without what came before.
     `trouble` says why the checkpoint after the last step could not be written, else ""; the step counts in any case.
     """
 
@@ -97,9 +100,7 @@ class Trainer:
         is_whole = plan.batch_size == 0 or (self.project is not None and self.project.batch_size == 0)
         self._is_plain = plan.data.source != OWN and plan.loss.name not in (OWN, MODEL)
         self._batch_size = None if is_whole else plan.batch_size
-        self.loader: DataLoader[Any] = DataLoader(
-            self.data.train, self._batch_size, shuffle=True, generator=self.generator, collate_fn=self.data.collate
-        )
+        self.loader = loader_of(self.data.train, self._batch_size, self.data.collate, generator=self.generator)
         self.n_batches = len(self.loader)
         if not self.n_batches:
             raise LoadError("there are no examples to train on")
@@ -116,7 +117,8 @@ class Trainer:
         self._frozen_norms = frozen_norms(self.model)
         self.seconds = 0.0
         self.trouble = ""
-        self._measure_next = self._accuracy_next = -math.inf
+        self._norms = Share(_NORMS_SHARE, _FIRST_S, _NORMS_GAP_S)
+        self._accuracies = Share(_ACCURACY_SHARE, _FIRST_S)
         # Looked up at every step, so found out once.
         breaks = plan.breaks
         self._breaks_on_gradients = breaks.nonfinite or breaks.gradient_norm > 0
@@ -151,7 +153,7 @@ class Trainer:
         self._looked = None
         began = time.monotonic()
         batch, before = self._next()
-        is_measured = began >= self._measure_next
+        is_measured = began >= self._norms.next
         try:
             self.optimizer.zero_grad()
             loss, output, target = self._loss(batch)
@@ -182,12 +184,12 @@ class Trainer:
             metrics = self._metrics(loss, norm)
             metrics["update_ratio"] = update_ratio(trained, old)
             ended = time.monotonic()
-            self._measure_next = ended + max(_MEASURE_S, (measuring + ended - started) / _MEASURE_SHARE)
+            self._norms.took(measuring + ended - started, ended)
         started = time.monotonic()
-        if started >= self._accuracy_next:
+        if started >= self._accuracies.next:
             metrics["accuracy"] = accuracy(self.plan.loss.name, output, target)
             ended = time.monotonic()
-            self._accuracy_next = ended + (ended - started) / _ACCURACY_SHARE
+            self._accuracies.took(ended - started, ended)
         self._advance(metrics)
         self.seconds += time.monotonic() - began
         return metrics
@@ -310,7 +312,7 @@ class Trainer:
         model, optimizer = copy.deepcopy((self.model, self.optimizer))
         kept = random_state()
         try:
-            loader = DataLoader(self.data.train, self._batch_size, collate_fn=self.data.collate)
+            loader = loader_of(self.data.train, self._batch_size, self.data.collate)
             batch = self._moved(next(iter(loader)))
             model.train()
             for norm in frozen_norms(model):

@@ -165,6 +165,12 @@ class FromFolder(Dataset[Any]):
         with in_folder(self.project):
             return self.inner[index]
 
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """The examples of a batch, for which the loader asks at once."""
+        with in_folder(self.project):
+            at_once = getattr(self.inner, "__getitems__", None)
+            return [self.inner[index] for index in indices] if at_once is None else at_once(indices)
+
 
 def _datasets(made: Any) -> Iterator[tuple[Dataset[Any], Callable[[list[Any]], Any] | None]]:
     """The datasets in what a call gave: a Dataset, a DataLoader, or several in a tuple or mapping."""
