@@ -3,8 +3,9 @@
     python -m benchmarks.editing [--nodes 500] [--times 15]
 
 Starts the app as `streamlit run app/main.py` does, opens a draft of so many nodes and drives it with Chromium. The time
-runs from the browser's event to the next frame in which the text of the shape is there; it holds both ways through
-Streamlit, the shapes of all that depends on the edit, and the drawing. Python's share alone: `benchmarks.drafting`.
+runs from the browser's event to the next frame in which the text of the shape is there, at a size that can be read; it
+holds both ways through Streamlit, the shapes of all that depends on the edit, and the drawing. Boxes out of sight are
+told theirs a little later: the last column is when all know them. Python's share alone: `benchmarks.drafting`.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ from benchmarks.drafting import residual_net
 TIMED = """(el, [command, key, wanted]) => new Promise((done) => {
   const { editor } = el.graphtools;
   const board = editor.board.element;
+  let seen = 0;
   const look = () => {
     const text = editor.board.elementOf(key)?.querySelector(".type")?.textContent;
-    if (text === wanted) requestAnimationFrame(() => done(performance.now() - started));
+    if (text === wanted && !seen) requestAnimationFrame(() => (seen = performance.now() - started));
+    if (seen && !editor.board.untold.size) done([seen, performance.now() - started]);
     else requestAnimationFrame(look);
   };
   let started = 0;
@@ -40,6 +43,12 @@ TIMED = """(el, [command, key, wanted]) => new Promise((done) => {
   }, { once: true });
   board.dispatchEvent(new KeyboardEvent("keydown", { key: "F13" }));
 })"""
+
+LOOK_AT = """(el, key) => {
+  const { board, camera } = el.graphtools.editor;
+  const { x, y } = board.rectOf(key);
+  camera.set({ x: x - 300, y: y - 300, scale: 1 });
+}"""
 
 
 def main() -> None:
@@ -80,12 +89,13 @@ def measure(page: Page, n_nodes: int, times: int) -> None:
     page.locator('.box[data-key="head"]').wait_for(timeout=60_000)
     page.wait_for_timeout(3000)
     print(f"{n_nodes} nodes; load of the machine {os.getloadavg()[0]:.1f}")
-    print(f"{'milliseconds from the event to the frame':44} {'median':>8} {'worst':>8}")
+    print(f"{'milliseconds from the event to the frame':44} {'median':>8} {'worst':>8} {'all boxes':>10}")
     edits = (
         ("the head gets 11 outputs", "head", "out_features", (11, 10), "head", "f32[B, {}]"),
         ("the stem gets another stride: all change", "stem", "stride", (2, 1), "stem", "f32[B, 32, {0}, {0}]"),
     )
     for title, node, name, values, key, shape in edits:
+        host.evaluate(LOOK_AT, key)
         found = []
         for i in range(times):
             value = values[i % 2]
@@ -93,7 +103,8 @@ def measure(page: Page, n_nodes: int, times: int) -> None:
             command = {"do": "set", "node": node, "values": {name: value}}
             found.append(host.evaluate(TIMED, [command, key, shape.format(size)]))
             page.wait_for_timeout(500)
-        print(f"{title:44} {statistics.median(found):8.0f} {max(found):8.0f}")
+        seen, told = zip(*found, strict=True)
+        print(f"{title:44} {statistics.median(seen):8.0f} {max(seen):8.0f} {statistics.median(told):10.0f}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from graphtools.viewer.pair_page import lone_document, pair_document
 Args = Mapping[str, Any]
 Tell = Callable[[dict[str, Any]], None]
 Reply = tuple[Any, list[bytes]]
+_EDITS = ("do", "picture")  # what a person waits for with a hand on the mouse
 
 
 class Stopped(Exception):
@@ -41,6 +43,7 @@ class Desk:
         self._model: Callable[..., Any] | None = None
         self._job: TrainingJob | None = None
         self._editor: Editor | None = None
+        self._is_to_collect = False
         self._ops: dict[str, Callable[[Args, Tell], Reply]] = {
             "open": self._open,
             "before": self._before,
@@ -62,6 +65,12 @@ class Desk:
         """The answer to a request: something that JSON can hold, and bytes. Raises MissingError for an unknown one."""
         if op not in self._ops:
             raise missing("request", op, self._ops)
+        if op == "draft" and args["ask"] in _EDITS:
+            # To look for garbage takes as long as an edit of 500 nodes, so it is done once nobody waits.
+            gc.disable()
+            self._is_to_collect = True
+        else:
+            gc.enable()
         return self._ops[op](args, tell)
 
     def hear(self, message: dict[str, Any]) -> None:
@@ -72,14 +81,17 @@ class Desk:
     @property
     def is_working(self) -> bool:
         """True while there is something to do between requests."""
-        return (self._job is not None and self._job.is_running) or (
-            self._editor is not None and self._editor.is_to_be_saved
-        )
+        is_training = self._job is not None and self._job.is_running
+        return is_training or self._is_to_collect or (self._editor is not None and self._editor.is_to_be_saved)
 
     def work(self) -> None:
-        """Does a part of it: some steps of a training, and saves the draft that was changed."""
+        """Does a part of it: some steps of a training, and after an edit saves the draft, then collects garbage."""
         if self._editor is not None and self._editor.is_to_be_saved:
             self._editor.save()
+        elif self._is_to_collect:
+            self._is_to_collect = False
+            gc.enable()
+            gc.collect()
         if self._job is not None:
             self._job.work()
 
@@ -164,7 +176,10 @@ class Desk:
             source, inputs, may_run = args["source"], tuple(args["inputs"]), args["may_run"]
             self._editor.open(source, inputs, may_run, lambda doing: tell({"doing": doing}))
             self._editor.save()
-            return self._editor.picture(), []
+            picture = self._editor.picture()
+            gc.collect()
+            gc.freeze()  # what opening has imported and remembered stays as long as the process
+            return picture, []
         if self._editor is None:
             raise LoadError("no draft is open here")
         return self._editor.answer(args["ask"], args["args"]), []

@@ -11,6 +11,8 @@ import { t } from "./words.js";
 /** @typedef {import("../camera.js").Camera} Camera */
 
 const LANE = 16; // pixels between an edge and the boxes that it passes
+const READABLE = 0.35; // the scale from which the words in a box can be read
+const AT_ONCE = 100; // boxes out of sight that are told their words between two frames
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Board {
@@ -34,6 +36,8 @@ export class Board {
     parent.append(this.element);
     /** @type {Map<string, {element: HTMLElement, text: string, frame: string, width: number, height: number, place: string}>} */
     this.shown = new Map();
+    this.untold = /** @type {Map<string, Box>} */ (new Map()); // what is out of sight hears its new words a little later
+    this.telling = 0;
     this.level = /** @type {Level} */ ({ boxes: [], edges: [] });
     this.boxOf = /** @type {Map<string, Box>} */ (new Map());
     // The middle of each box's upper side: what is in line stays so when a type makes a box wider.
@@ -51,7 +55,10 @@ export class Board {
     this.colors = themeNamed(name).category;
   }
 
-  /** Builds the boxes of a level; those that look as before stay. Their sizes are known afterwards. */
+  /**
+   * Builds the boxes of a level; those that look as before stay. Their sizes are known afterwards, but for boxes out of
+   * sight of which only words changed: these hear of it after the next frame, a few at a time.
+   */
   build(/** @type {Level} */ level) {
     this.level = level;
     this.boxOf = new Map(level.boxes.map((box) => [box.key, box]));
@@ -59,17 +66,23 @@ export class Board {
       if (this.boxOf.has(key)) continue;
       element.remove();
       this.shown.delete(key);
+      this.untold.delete(key);
     }
     const fresh = [];
     for (const box of level.boxes) {
       const text = JSON.stringify(box);
       const known = this.shown.get(box.key);
+      this.untold.delete(box.key);
       if (known?.text === text) continue;
       const frame = frameOf(box);
       if (known?.frame === frame) {
+        drawLook(known.element.querySelector(".look"), null); // the next one is on its way
+        if (!this.isRead(box.key)) {
+          this.untold.set(box.key, box);
+          continue;
+        }
         known.text = text;
         tell(known.element, box);
-        drawLook(known.element.querySelector(".look"), null); // the next one is on its way
         fresh.push(known);
         continue;
       }
@@ -87,6 +100,51 @@ export class Board {
     // In their order on the page they are in reading order. Those that are put anew are laid out and painted anew.
     const isInOrder = level.boxes.every(({ key }, index) => this.boxes.children[index] === this.elementOf(key));
     if (!isInOrder) this.boxes.append(...level.boxes.map(({ key }) => this.elementOf(key)));
+    this.tellSoon();
+  }
+
+  /** Whether a box is on the screen, large enough to be read. */
+  isRead(/** @type {string} */ key) {
+    const { x, y, width, height } = this.rectOf(key);
+    const seen = this.camera.visible();
+    if (this.camera.view.scale < READABLE) return false;
+    return x < seen.x + seen.width && x + width > seen.x && y < seen.y + seen.height && y + height > seen.y;
+  }
+
+  /** Tells some boxes their words after the next frame, and so on until all know them. */
+  tellSoon() {
+    if (!this.untold.size || this.telling) return;
+    this.telling = requestAnimationFrame(() => {
+      // A task of its own: this one comes before the frame is drawn.
+      setTimeout(() => {
+        this.telling = 0;
+        this.tellNow([...this.untold.keys()].slice(0, AT_ONCE));
+        this.tellSoon();
+      });
+    });
+  }
+
+  /** Tells boxes that were out of sight their new words, and makes room for these. */
+  tellNow(/** @type {Iterable<string>} */ keys = [...this.untold.keys()]) {
+    const fresh = [];
+    for (const key of keys) {
+      const box = this.untold.get(key);
+      const known = this.shown.get(key);
+      this.untold.delete(key);
+      if (!box || !known) continue;
+      known.text = JSON.stringify(box);
+      tell(known.element, box);
+      fresh.push({ key, known });
+    }
+    const grown = fresh.filter(({ known }) => {
+      const { width, height } = known;
+      known.width = known.element.offsetWidth;
+      known.height = known.element.offsetHeight;
+      return known.width !== width || known.height !== height;
+    });
+    if (!grown.length) return;
+    for (const { key } of grown) this.move(key);
+    this.routeEdges(new Set(grown.map(({ key }) => key)));
   }
 
   elementOf(/** @type {string} */ key) {
@@ -271,6 +329,7 @@ export class Board {
     this.element.style.setProperty("--scale", String(scale));
     this.element.style.backgroundPosition = `${-x * scale}px ${-y * scale}px`;
     this.element.style.backgroundSize = `${24 * scale}px ${24 * scale}px`;
+    if (this.untold.size) this.tellNow([...this.untold.keys()].filter((key) => this.isRead(key)));
   }
 
   /** The rectangle around all boxes, or some. */

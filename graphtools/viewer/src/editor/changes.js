@@ -70,6 +70,7 @@ export class Changes {
   }
 
   arrange() {
+    this.editor.board.tellNow(); // so that all sizes are known
     const positions = arrange(this.editor.level, (key) => this.editor.board.sizeOf(key));
     if (!Object.keys(positions).length) return;
     return this.editor.draft.run({ do: "move", positions }).then(() => this.editor.fit());
