@@ -18,7 +18,7 @@ from graphtools.drafting.plan import OUTPUT, Edge, Layer, Place, Plan
 from graphtools.drafting.problems import Problem, find_problems
 from graphtools.drafting.shapes import Propagation, Shapes
 from graphtools.drafting.sources import Sources
-from graphtools.drafting.totals import Totals, preview, totals
+from graphtools.drafting.totals import Costs, Totals, preview
 from graphtools.drafting.tying import ties_among, ties_of, with_present_ties
 from graphtools.errors import DraftError
 from graphtools.graph import Graph, Node, Ref, Spec, freeze
@@ -64,6 +64,7 @@ class Draft(Arguments):
         self._undone: list[_Past] = []
         self._propagation: Propagation | None = None
         self._shapes: tuple[Plan, Shapes] | None = None
+        self._costs: Costs | None = None
 
     # -- adding ------------------------------------------------------------------------------------------------------
 
@@ -269,7 +270,11 @@ class Draft(Arguments):
 
     def totals(self) -> Totals:
         """Parameters, floating-point operations and activation memory, an open size counted as 1."""
-        return totals(self.plan, self.shapes)
+        shapes = self.shapes
+        assert self._propagation is not None
+        if self._costs is None:
+            self._costs = Costs(self._propagation.call_of)
+        return self._costs.totals(self.plan, shapes)
 
     def preview(self) -> Graph:
         """The draft as a Graph to look at: open arguments are None, what closes a loop is left out. Has no values."""
@@ -374,6 +379,7 @@ class Draft(Arguments):
         )
         self._propagation = None
         self._shapes = None
+        self._costs = None
 
     # -- files -------------------------------------------------------------------------------------------------------
 

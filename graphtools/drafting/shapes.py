@@ -32,6 +32,7 @@ from graphtools.structure import part, replace_leaves, tensors
 
 _MEMORY = 20_000  # results remembered
 _SMALL = 1_000_000  # elements, of a call that is really run
+_Step = tuple[Node, Layer | None, tuple[str, ...], bool]  # the nodes that it refers to, and whether it is disabled
 _OF_DTYPE = r"dtype|scalar type|BFloat16|Float16|Half"
 
 
@@ -83,6 +84,8 @@ class Propagation:
         self._of_same: dict[Any, tuple[Any, ...]] = {}  # the same results by the identity of what a call is given
         self._overwritten: dict[int, Any] = {}  # values whose type a call may have changed, which have no one key
         self._calls: dict[int, tuple[Node, Layer | None, Any]] = {}
+        self._layer_keys: dict[int, tuple[Layer, Any]] = {}
+        self._outputs: dict[Any, tuple[list[Any], tuple[Output, ...]]] = {}  # by the identity of each run's result
         self._modules: dict[Any, nn.Module | DraftError] = {}
         self._states: dict[Any, tuple[tuple[str, bool, Spec], ...]] = {}
         self._tensors: dict[tuple[str, str], Any] = {}
@@ -95,12 +98,13 @@ class Propagation:
         specs = [node.spec for node in ordered if node.kind == "input" and node.spec is not None]
         symbols = symbols_in([spec.shape for spec in specs])
         runs = runs_for(symbols)
+        steps = [_step(run_plan, node) for node in ordered]
         entries: list[dict[str, Any]] = []
         faults: dict[str, Fault] = {name: Fault("it depends on itself", is_own=False) for name in cyclic}
         with _quiet(), torch.no_grad(), self.mode:
             for index, values in enumerate(runs):
                 known = before.entries[index] if before is not None and len(before.entries) == len(runs) else {}
-                entries.append(self._run(run_plan, ordered, values, known, faults, index == 0))
+                entries.append(self._run(run_plan, steps, values, known, faults, index == 0))
         for name, fault in faults.items():  # torch speaks of the numbers that stand for open sizes
             given = [run[name][-1] if name in run else None for run in entries]
             messages = [one.message if isinstance(one, Fault) else None for one in given]
@@ -111,9 +115,8 @@ class Propagation:
             if not any(isinstance(result, Fault) for result in results):
                 entry = entries[0][node.name]
                 cached = entry[3] if len(entry) == 5 else None
-                key = tuple(map(id, results))
-                if cached is None or cached[0] != key:
-                    cached = (key, _outputs(results, symbols, runs), results)
+                if cached is None or not _are_same(cached[0], results):
+                    cached = (results, self._outputs_of(results, symbols, runs))
                     entries[0][node.name] = (*entry[:3], cached, entry[-1])
                 outputs[node.name] = cached[1]
         for name in plan.modes:
@@ -135,20 +138,17 @@ class Propagation:
     def _run(
         self,
         plan: Plan,
-        ordered: tuple[Node, ...],
+        steps: list[_Step],
         values: Mapping[str, int],
         known: Mapping[str, Any],
         faults: dict[str, Fault],
         is_first: bool,
     ) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for node in ordered:
-            owner = plan.owner(node)
-            layer = plan.layer(node) if owner is None else plan.layers[owner]
-            given = tuple(found[ref.node][-1] if ref.node in found else UNKNOWN for ref in node.refs())
+        for node, layer, names, is_off in steps:
+            given = tuple([found[name][-1] if name in found else UNKNOWN for name in names])
             entry = known.get(node.name)
-            was_off, is_off = entry is not None and entry[-1] is DISABLED, plan.modes.get(node.name) == "disabled"
-            if entry is not None and was_off == is_off and _same(entry, node, layer, given):
+            if entry is not None and (entry[-1] is DISABLED) == is_off and _same(entry, node, layer, given):
                 found[node.name] = entry
                 result = entry[-1]
             else:
@@ -158,12 +158,24 @@ class Propagation:
                 faults[node.name] = result
         return found
 
+    def _outputs_of(self, results: list[Any], symbols: Any, runs: Any) -> tuple[Output, ...]:
+        """What a node gives, by its result in each run; the same object for results that were met before."""
+        if any(id(result) in self._overwritten for result in results):
+            return _outputs(results, symbols, runs)
+        key = (symbols, *map(id, results))
+        known = self._outputs.get(key)
+        if known is None:
+            if len(self._outputs) > _MEMORY:
+                self._outputs.clear()
+            known = self._outputs[key] = (results, _outputs(results, symbols, runs))
+        return known[1]
+
     def _result_again(
         self, plan: Plan, node: Node, layer: Layer | None, given: tuple[Any, ...], found: dict[str, Any], values: Any
     ) -> Any:
         """The result, which is the one of before where the same call was given the very same values: results are
         remembered, so what repeats in a graph meets the same ones again."""
-        call = self._call_of(node, layer) if node.kind == "call" and node.name not in plan.modes else None
+        call = self.call_of(node, layer) if node.kind == "call" and node.name not in plan.modes else None
         if call is None or any(id(value) in self._overwritten for value in given):
             return self._result(plan, node, layer, found, values)
         key = (call, *map(id, given))
@@ -171,14 +183,17 @@ class Propagation:
         if known is None:
             if len(self._of_same) > _MEMORY:
                 self._of_same.clear()
+            types = [_key(value) if isinstance(value, torch.Tensor) else None for value in given]
             known = (given, self._result(plan, node, layer, found, values))  # what is given is held: it keeps its id
-            if any(known[1] is value for value in given):
+            result = known[1]
+            at = next((index for index, value in enumerate(given) if result is value), None)
+            if at is not None and not (isinstance(result, torch.Tensor) and types[at] == _key(result)):
                 self._overwritten[id(known[1])] = known[1]
                 return known[1]
             self._of_same[key] = known
         return known[1]
 
-    def _call_of(self, node: Node, layer: Layer | None) -> Any:
+    def call_of(self, node: Node, layer: Layer | None) -> Any:
         """What a call is, apart from what it is given; None for one that cannot be told by its look."""
         known = self._calls.get(id(node))
         if known is None or known[0] is not node or known[1] is not layer:
@@ -307,6 +322,14 @@ class Propagation:
             return None
 
     def _layer_key(self, layer: Layer) -> Any:
+        known = self._layer_keys.get(id(layer))
+        if known is None or known[0] is not layer:
+            if len(self._layer_keys) > _MEMORY:
+                self._layer_keys.clear()
+            known = self._layer_keys[id(layer)] = (layer, self._made_key(layer))
+        return known[1]
+
+    def _made_key(self, layer: Layer) -> Any:
         if layer.settings is None:
             return (layer.target, layer.origin)
         if layer.origin not in self._dtypes:
@@ -348,6 +371,16 @@ class Propagation:
                 raise
         with unset_fake_temporarily():  # its constructor looks into a tensor that it makes
             return self.sources.make(layer, path)
+
+
+def _step(plan: Plan, node: Node) -> _Step:
+    owner = plan.owner(node)
+    layer = plan.layer(node) if owner is None else plan.layers[owner]
+    return node, layer, tuple([ref.node for ref in node.refs()]), plan.modes.get(node.name) == "disabled"
+
+
+def _are_same(some: list[Any], others: list[Any]) -> bool:
+    return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
 
 
 def _same(entry: Any, node: Node, layer: Layer | None, given: tuple[Any, ...]) -> bool:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from graphtools.drafting.building import active
-from graphtools.drafting.plan import OPEN, Plan, places, with_args
+from graphtools.drafting.plan import OPEN, Layer, Plan, places, with_args
 from graphtools.drafting.shapes import Shapes
 from graphtools.drafting.sizes import number
 from graphtools.drafting.tying import tied
 from graphtools.flops import count_flops
 from graphtools.graph import Capture, Graph, ListArg, Module, Node, Output, Ref, Spec, State, freeze
+
+_MEMORY = 20_000  # calls remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +33,93 @@ class Totals:
     n_unknown: int
 
 
-def totals(plan: Plan, shapes: Shapes) -> Totals:
-    """The costs of a plan."""
-    run = active(plan)
-    graph = preview(run, shapes, are_sizes_one=True)
-    flops = sum(count_flops(graph, node) or 0 for node in graph.operations)
-    held = {n.target: n.spec for n in run.nodes.values() if n.kind == "parameter" and n.spec is not None}
-    for path, states in shapes.states.items():
-        held.update((f"{path}.{name}", spec) for name, is_parameter, spec in states if is_parameter)
-    for _, *others in tied(run, held.get):
-        for name in others:
-            held.pop(name, None)
-    unknown = sum(node.kind == "call" and node.name not in shapes.outputs for node in run.nodes.values())
-    return Totals(sum(spec.n_elements for spec in held.values()), flops, graph.n_activation_bytes, unknown)
+class Costs:
+    """Counts what plans cost, and remembers it of each call by what it is given: an edit costs what it touches, and the
+    blocks of a repeated stack cost one. `call_of` tells what a call is apart from that, as `Propagation.call_of`."""
+
+    def __init__(self, call_of: Callable[[Node, Layer | None], Any]) -> None:
+        self._call_of = call_of
+        self._known: dict[Any, tuple[Any, int, int]] = {}
+
+    def totals(self, plan: Plan, shapes: Shapes) -> Totals:
+        """The costs of a plan."""
+        run = active(plan)
+        flops = n_bytes = 0
+        for node in run.nodes.values():
+            if node.kind == "call":
+                _, more_flops, more_bytes = self._of(run, shapes, node)
+                flops, n_bytes = flops + more_flops, n_bytes + more_bytes
+        held = {n.target: n.spec for n in run.nodes.values() if n.kind == "parameter" and n.spec is not None}
+        for path, states in shapes.states.items():
+            held.update((f"{path}.{name}", spec) for name, is_parameter, spec in states if is_parameter)
+        for _, *others in tied(run, held.get):
+            for name in others:
+                held.pop(name, None)
+        unknown = sum(node.kind == "call" and node.name not in shapes.outputs for node in run.nodes.values())
+        return Totals(sum(spec.n_elements for spec in held.values()), flops, n_bytes, unknown)
+
+    def _of(self, plan: Plan, shapes: Shapes, node: Node) -> tuple[Any, int, int]:
+        """The operations and the bytes of a call, after what the count was made of."""
+        path = plan.path(node)
+        layer = None if path is None else plan.layers[path]
+        call = self._call_of(node, layer)
+        given = [_outputs(plan, shapes, ref.node) for ref in node.refs()]
+        own = _outputs(plan, shapes, node.name)
+        parts = (node if call is None else call, shapes.states.get(path or ""), own, *given)
+        key = (id(node) if call is None else call, *map(id, parts[1:]))
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) > _MEMORY:
+                self._known.clear()
+            graph = _around(plan, shapes, node)
+            seen = graph.nodes[-1]
+            # The parts are held: so each keeps its id.
+            n_bytes = sum(output.spec.n_bytes for output in seen.outputs)
+            known = self._known[key] = (parts, count_flops(graph, seen) or 0, n_bytes)
+        return known
 
 
-def preview(plan: Plan, shapes: Shapes, are_sizes_one: bool = False) -> Graph:
+def _outputs(plan: Plan, shapes: Shapes, name: str) -> tuple[Output, ...]:
+    node = plan.nodes.get(name)
+    return () if node is None else node.outputs or shapes.outputs.get(name, ())
+
+
+def _around(plan: Plan, shapes: Shapes, node: Node) -> Graph:
+    """A call as the last node of a graph of what it is given alone; each open size counts as 1."""
+
+    def numbered(name: str) -> tuple[Output, ...]:
+        return tuple(Output(o.path, _numbered(o.spec)) for o in _outputs(plan, shapes, name))
+
+    names = {ref.node: None for ref in node.refs() if ref.node in plan.nodes}
+    nodes = [Node(name, "input", name, outputs=numbered(name)) for name in names]
+    nodes.append(_cut(node, numbered(node.name), set(names)))
+    modules = {"": Module("", plan.model)}
+    path = plan.path(node)
+    if path is not None:
+        modules |= _modules(path, plan.layers[path], shapes)
+    return Graph(tuple(nodes), MappingProxyType(modules), Capture(method="built", model=plan.model))
+
+
+def _modules(path: str, layer: Layer, shapes: Shapes) -> dict[str, Module]:
+    """The module of a layer and those in it that hold parameters, by their paths."""
+
+    def state(name: str, is_parameter: bool, spec: Spec) -> State:
+        return State(name, "parameter" if is_parameter else "buffer", spec, is_parameter)
+
+    states = shapes.states.get(path, ())
+    settings = ", ".join(f"{key}={value}" for key, value in (layer.settings or {}).items())
+    own = tuple(state(*each) for each in states if "." not in each[0])
+    found = {path: Module(path, layer.target, settings, own)}
+    for name, is_parameter, spec in states:
+        above, _, last = name.rpartition(".")
+        if above:
+            inner = f"{path}.{above}"
+            known = found.get(inner, Module(inner, "torch.nn.Module"))
+            found[inner] = replace(known, states=(*known.states, state(last, is_parameter, spec)))
+    return found
+
+
+def preview(plan: Plan, shapes: Shapes) -> Graph:
     """The plan as a Graph without values: an open argument is None, and so is one that would close a loop."""
     ordered, cyclic = plan.order()
     nodes: list[Node] = []
@@ -53,28 +127,13 @@ def preview(plan: Plan, shapes: Shapes, are_sizes_one: bool = False) -> Graph:
     rest = [plan.nodes[name] for name in plan.nodes if name in cyclic]
     output = [node for node in (*ordered, *rest) if node.kind == "output"]
     for node in (*(n for n in ordered if n.kind != "output"), *(n for n in rest if n.kind != "output"), *output):
-        specs = node.outputs or shapes.outputs.get(node.name, ())
-        if are_sizes_one:
-            specs = tuple(Output(o.path, _numbered(o.spec)) for o in specs)
-        nodes.append(_cut(node, specs, seen))
+        nodes.append(_cut(node, node.outputs or shapes.outputs.get(node.name, ()), seen))
         seen.add(node.name)
     modules = {"": Module("", plan.model)}
     for path, kind in plan.types.items():
         modules[path] = Module(path, kind)
     for path, layer in plan.layers.items():
-        own = tuple(
-            State(name, "parameter" if is_parameter else "buffer", spec, is_parameter)
-            for name, is_parameter, spec in shapes.states.get(path, ())
-            if "." not in name
-        )
-        settings = ", ".join(f"{key}={value}" for key, value in (layer.settings or {}).items())
-        modules[path] = Module(path, layer.target, settings, own)
-        for name, is_parameter, spec in shapes.states.get(path, ()):
-            if "." in name:
-                inner = f"{path}.{name.rpartition('.')[0]}"
-                state = State(name.rpartition(".")[2], "parameter" if is_parameter else "buffer", spec, is_parameter)
-                known = modules.get(inner, Module(inner, "torch.nn.Module"))
-                modules[inner] = replace(known, states=(*known.states, state))
+        modules |= _modules(path, layer, shapes)
     return Graph(tuple(nodes), MappingProxyType(modules), Capture(method="built", model=plan.model, notes=plan.notes))
 
 

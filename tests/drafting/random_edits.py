@@ -11,6 +11,7 @@ from torch import nn
 import graphtools as gt
 from graphtools.drafting.draft import Draft
 from graphtools.drafting.problems import Problem
+from graphtools.drafting.totals import Costs
 from graphtools.errors import DraftError, MissingError
 from graphtools.graph import Ref
 from graphtools.structure import tensors
@@ -138,7 +139,7 @@ def edit(draft: Draft, rng: random.Random, clips: list[Any], problems: tuple[Pro
 def check(draft: Draft) -> tuple[Problem, ...]:
     """A draft either builds and runs, with the shapes that it says, or lists its problems."""
     problems = draft.problems()
-    draft.totals()
+    assert draft.totals() == Costs(lambda node, layer: None).totals(draft.plan, draft.shapes)  # nothing remembered
     draft.preview()
     if problems:
         assert all(problem.message for problem in problems)

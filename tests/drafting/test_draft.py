@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 import graphtools as gt
@@ -64,6 +65,20 @@ def test_the_totals_are_those_of_the_module() -> None:
     assert found.n_parameters == sum(parameter.numel() for parameter in module.parameters())
     assert found.flops == 2 * 28 * 28 * 6 * 25 + 2 * 1176 * 10
     assert found.activation_bytes == 4 * (6 * 28 * 28 * 2 + 6 * 14 * 14 * 2 + 10)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x1_0", "vit_b_16", "swin_t", "mobilenet_v3_small"])
+def test_the_totals_of_a_model_of_torchvision_are_those_of_its_graph(name: str) -> None:
+    model = torchvision.models.get_model(name, weights=None).eval()
+    draft = gt.Draft(gt.trace(model, torch.randn(2, 3, 224, 224)))
+    found, graph = draft.totals(), draft.preview()
+    assert (found.flops, found.activation_bytes) == (graph.flops, graph.n_activation_bytes)
+    assert found.flops > 0
+    draft.set_input("x", "f32[4, 3, 224, 224]")
+    again = draft.totals()
+    assert (again.flops, again.activation_bytes) == (draft.preview().flops, draft.preview().n_activation_bytes)
+    draft.undo()
+    assert draft.totals() == found
 
 
 def test_a_model_opened_and_built_computes_the_same_bits() -> None:
