@@ -420,3 +420,50 @@ def test_what_is_typed_outlasts_an_answer_that_draws_the_fields_anew(builder):
     b.page.keyboard.press("Delete")
     b.page.keyboard.press("Enter")
     expect(b.type_of("conv2d")).to_have_text("f32[B, 24, 8, 8]")
+
+
+def test_boxes_out_of_sight_hear_of_their_new_shapes_and_grow_with_them(builder):
+    b = builder()
+    b.input("f32[B, 3, 8]")
+    giver = "x"
+    for number in range(12):
+        name = "relu" if number == 0 else f"relu_{number}"
+        b.add_behind(giver, "ReLU", name)
+        giver = name
+    # Only the first box is on the screen, at its full size.
+    b.page.locator(".editor-host").evaluate(
+        """el => {
+          const { board, camera } = el.graphtools.editor;
+          const { x, y, height } = board.rectOf("x");
+          camera.set({ x: x - 300, y: y + height - camera.height + 10, scale: 1 });
+        }"""
+    )
+    width = "el => el.graphtools.editor.board.sizeOf('relu_11').width"
+    before = b.page.locator(".editor-host").evaluate(width)
+    b.page.locator(".editor-host").evaluate(
+        """el => el.graphtools.editor.draft.run(
+          { do: "set", node: "x", values: { spec: "f32[B, 3, 8, 1024, 2048, 4096, 8192]" } }
+        )"""
+    )
+    expect(b.type_of("x")).to_have_text("f32[B, 3, 8, 1024, 2048, 4096, 8192]")
+    expect(b.type_of("relu_11")).to_have_text("f32[B, 3, 8, 1024, 2048, 4096, 8192]")
+    assert b.page.locator(".editor-host").evaluate(width) > before
+    assert b.page.locator(".editor-host").evaluate(
+        """el => {
+          const { board } = el.graphtools.editor;
+          return board.level.boxes.every(({ key }) => board.elementOf(key).offsetWidth === board.sizeOf(key).width);
+        }"""
+    )
+    # Of a picture that is too small to be read, too; what comes into sight before its turn is told at once.
+    told = b.page.locator(".editor-host").evaluate(
+        """async (el) => {
+          const { board, camera, draft } = el.graphtools.editor;
+          camera.set({ ...camera.view, scale: 0.1 });
+          await draft.run({ do: "set", node: "x", values: { spec: "f32[B, 7]" } });
+          const { x, y } = board.rectOf("relu_11");
+          camera.set({ x: x - 100, y: y - 100, scale: 1 });
+          return board.elementOf("relu_11").querySelector(".type").textContent;
+        }"""
+    )
+    assert told == "f32[B, 7]"
+    expect(b.type_of("relu")).to_have_text("f32[B, 7]")
