@@ -205,6 +205,7 @@ console.log(
   `${"".padEnd(11)}${"crossings".padStart(10)}${"of edges".padStart(9)}${"size".padStart(16)}${"Mpx²".padStart(9)}${"length k".padStart(9)}${"longest".padStart(9)}${"ms".padStart(7)}`,
 );
 const slow = new Set();
+const shares = { "dagre + titles": [], elk: [] }; // of our area in theirs
 for (const file of readdirSync(folder).sort()) {
   const name = file.replace(".json", "");
   if (names.length && !names.includes(name)) continue;
@@ -234,6 +235,10 @@ for (const file of readdirSync(folder).sort()) {
       results[engine] = await timed(() => layout(graph, mine.drawing.scene));
       if (results[engine].ms > PATIENCE_MS) slow.add(`${engine} ${name}`);
     }
+    const area = ({ width, height }, high = height) => width * high;
+    const [dagres, elks] = [results.dagre?.drawing, results.elk?.drawing];
+    if (dagres) shares["dagre + titles"].push(area(mine.drawing) / area(dagres, dagres.heightWithTitles));
+    if (elks) shares.elk.push(area(mine.drawing) / area(elks));
     for (const [engine, result] of Object.entries(results)) {
       console.log(row(engine, result));
       const { width, heightWithTitles: height } = result.drawing ?? {};
@@ -243,4 +248,11 @@ for (const file of readdirSync(folder).sort()) {
         );
     }
   }
+}
+console.log("our area : theirs, geometric mean over the views, least and most");
+for (const [engine, found] of Object.entries(shares)) {
+  if (!found.length) continue;
+  const mean = Math.exp(found.reduce((sum, share) => sum + Math.log(share), 0) / found.length);
+  const least = Math.min(...found).toFixed(2);
+  console.log(`  ${engine.padEnd(16)}${mean.toFixed(2)}  (${least} to ${Math.max(...found).toFixed(2)}, ${found.length} views)`);
 }
