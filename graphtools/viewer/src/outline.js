@@ -5,6 +5,8 @@ import { make } from "./dom.js";
 
 /** @typedef {import("./tree.js").Tree} Tree */
 
+const AT_ONCE = 500; // rows; more are built after the next frame, which would wait for the browser to style them
+
 export class Outline {
   /**
    * @param {HTMLElement} parent
@@ -23,6 +25,7 @@ export class Outline {
     /** @type {number[]} */
     this.order = [];
     this.selected = -1;
+    this.waiting = 0;
     this.element.addEventListener("keydown", (event) => this.key(event));
     this.element.addEventListener("click", (event) => {
       const item = this.itemOf(event.target);
@@ -49,6 +52,13 @@ export class Outline {
 
   /** @param {import("./scene.js").Scene} scene @param {Set<number>} open */
   update(scene, open) {
+    const count = ++this.waiting;
+    const isMuch = this.rows.size > 0 && scene.boxes.filter(({ item }) => !this.rows.has(item)).length > AT_ONCE;
+    if (!isMuch) return this.build(scene, open);
+    requestAnimationFrame(() => setTimeout(() => count === this.waiting && this.build(scene, open)));
+  }
+
+  build(/** @type {import("./scene.js").Scene} */ scene, /** @type {Set<number>} */ open) {
     const hadFocus = this.element.contains(
       /** @type {ShadowRoot | Document} */ (this.element.getRootNode()).activeElement,
     );
@@ -87,8 +97,7 @@ export class Outline {
         this.fill(group, child, level + 1, scene, open, before);
       } else inner?.remove();
     }
-    if (rows.length !== list.children.length || rows.some((row, i) => list.children[i] !== row))
-      list.replaceChildren(...rows);
+    setChildren(list, rows);
   }
 
   /** The row of an item: the one it had, if that says the same. */
@@ -150,5 +159,16 @@ export class Outline {
     else return;
     event.preventDefault();
     event.stopPropagation();
+  }
+}
+
+/** Makes `rows` the children of a list. Those that are there are not moved: the browser would style all in them anew. */
+function setChildren(/** @type {HTMLElement} */ list, /** @type {HTMLElement[]} */ rows) {
+  const kept = new Set(/** @type {Element[]} */ (rows));
+  for (const child of [...list.children]) if (!kept.has(child)) child.remove();
+  let next = list.firstElementChild;
+  for (const row of rows) {
+    if (row === next) next = next.nextElementSibling;
+    else list.insertBefore(row, next);
   }
 }
