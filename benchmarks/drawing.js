@@ -42,6 +42,7 @@ async function toggles(most) {
       frozen = Math.max(frozen, blocked);
       found.push(performance.now() - started);
       await frame();
+      await frame(); // what is put off until after a frame is no part of the next toggle
     }
   }
   return { n: found.length, mean: mean(found), worst: Math.max(...found), frozen, boxes: viewer.scene.boxes.length };

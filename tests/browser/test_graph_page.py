@@ -196,6 +196,18 @@ def test_outline_is_a_tree_that_the_keyboard_drives(opened):
     assert page.row("output").get_attribute("aria-selected") == "true"
 
 
+def test_all_rows_of_the_outline_are_read_aloud(opened):
+    page = opened(blocks()).page
+    page.locator("canvas.graph").focus()
+    page.keyboard.press("e")
+    session = page.context.new_cdp_session(page)
+    session.send("Accessibility.enable")
+    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+    read = [node for node in nodes if not node["ignored"] and node["role"]["value"] == "treeitem"]
+    assert len(read) == page.locator("[role=treeitem]").count() > 10
+    assert all(node["name"]["value"] for node in read)
+
+
 def test_open_all_close_all_and_fit(opened):
     page = opened(blocks())
     page.page.keyboard.press("e")
