@@ -16,6 +16,7 @@ import streamlit as st
 from building import Building
 from session import triggered
 from settings import settings
+from texts import said
 from translations import korean
 
 _HERE = Path(__file__).parent
@@ -53,11 +54,24 @@ def _editor_of(revision: str) -> None:
         "theme": "dark" if st.context.theme.type == "dark" else "light",
         "language": language,
         "words": korean()["editor"] if language == "ko" else {},
-        "replies": building.replies,
+        "replies": [_in_words(reply) for reply in building.replies] if language == "ko" else building.replies,
     }
     _editor(key="graph_editor", data=data, on_ask_change=_asked, on_wish_change=_wished)
     if session.value_of("wish"):
         st.rerun()  # the page does it
+
+
+def _in_words(reply: dict[str, Any]) -> dict[str, Any]:
+    """A reply to the editor with its messages in the chosen language."""
+    if "error" in reply:
+        return {**reply, "error": said(reply["error"])}
+    result = reply["result"]
+    picture = result.get("picture", result) if isinstance(result, dict) else {}
+    if "problems" not in picture:
+        return reply
+    problems = [{**problem, "message": said(problem["message"])} for problem in picture["problems"]]
+    picture = {**picture, "problems": problems}
+    return {**reply, "result": {**result, "picture": picture} if "picture" in result else picture}
 
 
 def _open_building(asked: Any) -> Building | None:

@@ -12,7 +12,7 @@ from beside import SIDE_BY_SIDE
 from lessons import example_choice, names, text
 from permission import OPERATOR_SAYS, may_run_code
 from settings import settings
-from texts import t
+from texts import said, t
 from view import View
 
 from graphtools.backend import Backend, Choice
@@ -178,7 +178,7 @@ def facts() -> None:
     about = session.tab().about
     count = about["operations"]
     sizes = t("{n} operation" if count == 1 else "{n} operations", n=f"{count:,}")
-    lines = [f"{sizes}, {t('{n} parameters', n=format(about['parameters'], ','))}", *about["notes"]]
+    lines = [f"{sizes}, {t('{n} parameters', n=format(about['parameters'], ','))}", *map(said, about["notes"])]
     st.html('<div class="gt muted">' + "".join(f"<p>{escape(line)}</p>" for line in lines) + "</div>")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 from settings import settings
 from translations import korean
 
@@ -10,3 +13,30 @@ def t(text: str, **values: object) -> str:
     """The text in the chosen language, with the values put in."""
     words = korean()["texts"].get(text, text) if settings().language == "ko" else text
     return words.format(**values) if values else words
+
+
+def said(message: str) -> str:
+    """What the model's process says, in the chosen language: sentence by sentence, each by the first pattern that it
+    has the words of; a sentence of which none is known stays as it is."""
+    if settings().language != "ko":
+        return message
+    return ". ".join(map(_said, re.split(r"\. (?=[A-Z'])", message)))
+
+
+def _said(sentence: str) -> str:
+    words, stop = sentence.removesuffix("."), "." * sentence.endswith(".")
+    for pattern, korean_words in _patterns():
+        found = pattern.fullmatch(words)
+        if found is not None:
+            return korean_words.format(**found.groupdict()) + stop
+    return sentence
+
+
+@lru_cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    """The messages as patterns whose blanks take any words."""
+
+    def pattern(message: str) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(message)), re.DOTALL)
+
+    return [(pattern(message), words) for message, words in korean()["messages"].items()]

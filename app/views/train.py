@@ -13,7 +13,7 @@ from permission import may_run_code
 from plan_form import add_transforms, is_complete, plan_form, set_head, target_of, use
 from sidebar import below, brand
 from sources import source_chooser
-from texts import t
+from texts import said, t
 from training import BROKE, DONE, FAILED, PAUSED, RUNNING, STOPPED, Training
 
 from graphtools.backend import BackendError
@@ -207,7 +207,7 @@ def _headline(training: Training) -> None:
         elif last.get("test_loss") is not None:
             text += " · " + t("test loss {loss}", loss=f"{last['test_loss']:.4g}")
         st.progress(min(1.0, done / total), text=text)
-    notes = [str(note) for note in training.about.get("notes", ())]
+    notes = [said(str(note)) for note in training.about.get("notes", ())]
     notes += [t("Step {step} went on as changed: {change}", step=f"{n:,}", change=name) for n, name in training.changed]
     if notes:
         st.html('<div class="gt muted">' + "".join(f"<p>{escape(note)}</p>" for note in notes) + "</div>")

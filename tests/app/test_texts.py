@@ -1,4 +1,5 @@
-"""The translation is whole: no text of the interface and no example is without one, and the blanks agree."""
+"""The translation is whole: no text of the interface and no example is without one, and the blanks agree; what the
+model's process says is translated by patterns."""
 
 import ast
 import re
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import beside
 import curves
+import editor_component
 import lessons
 import plan_form
 import pytest
@@ -14,6 +16,10 @@ import sidebar
 import sources
 import texts
 from translations import korean
+
+import graphtools as gt
+from graphtools.backend.opening import open_choice
+from graphtools.editor import Editor
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,7 +52,7 @@ def test_every_text_is_translated():
 
 def test_blanks_agree():
     blanks = re.compile(r"\{\w+\}")
-    for english, words in korean()["texts"].items():
+    for english, words in (*korean()["texts"].items(), *korean()["messages"].items()):
         assert sorted(blanks.findall(english)) == sorted(blanks.findall(words)), english
 
 
@@ -61,3 +67,46 @@ def test_every_example_is_explained():
 def test_a_text_comes_in_the_language_of_the_settings(monkeypatch, language, words):
     monkeypatch.setattr(texts, "settings", lambda: settings.Settings(language))
     assert texts.t("{n} minutes", n=3) == words
+
+
+PROBLEMS = {
+    "'head' has nothing at 'input'; connect a value": "'head'의 'input' 자리가 비어 있습니다. 값을 연결하세요",
+    "'head' expects 8 input features but 'x' gives f32[B, 4]. Set in_features=4, or add a Linear(4, 8) between.": (
+        "'head'은(는) 입력 특징 8개를 받는데 'x'이(가) 주는 것은 f32[B, 4]입니다. "
+        "in_features=4로 정하거나 사이에 Linear(4, 8)을(를) 더하세요."
+    ),
+    "Input: example_input of small_cnn.py": "입력: small_cnn.py의 example_input",
+    "Loss: a guess: cross-entropy against random classes of 10": "손실(추측): 무작위 클래스 10개에 대한 교차 엔트로피",
+    "Optimizer: SGD, lr 0.01": "최적화기: SGD, 학습률 0.01",
+    "something that nobody has translated": "something that nobody has translated",
+}
+
+
+@pytest.mark.parametrize("message", PROBLEMS)
+def test_what_the_models_process_says_is_translated_by_its_pattern(monkeypatch, message):
+    monkeypatch.setattr(texts, "settings", lambda: settings.Settings("ko"))
+    assert texts.said(message) == PROBLEMS[message]
+    monkeypatch.setattr(texts, "settings", lambda: settings.Settings("en"))
+    assert texts.said(message) == message
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_what_is_said_of_every_example_is_translated(monkeypatch, name):
+    opened = open_choice(lessons.example_choice(name), lambda progress: None)
+    monkeypatch.setattr(texts, "settings", lambda: settings.Settings("ko"))
+    notes = [note for note in opened.notes if note.startswith(("Input:", "Loss:", "Optimizer:"))]
+    assert len(notes) > 1
+    assert [note for note in notes if texts.said(note) == note] == []
+
+
+def test_a_problem_of_a_draft_is_translated_on_its_way_to_the_editor(monkeypatch):
+    monkeypatch.setattr(texts, "settings", lambda: settings.Settings("ko"))
+    draft = gt.Draft()
+    draft.output(draft.add("nn.Linear", draft.input("x", "f32[B, 4]"), 8, 2, name="head"))
+    editor = Editor(Path("unused.json"))
+    editor.draft = draft
+    (problem,) = editor.picture()["problems"]
+    replies = ({"id": 1, "result": editor.picture()}, {"id": 2, "result": {"results": [], "picture": editor.picture()}})
+    for reply in map(editor_component._in_words, replies):
+        picture = reply["result"].get("picture", reply["result"])
+        assert picture["problems"] == [{**problem, "message": PROBLEMS[problem["message"]]}]
