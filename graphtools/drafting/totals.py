@@ -65,6 +65,8 @@ class Costs:
         call = self._call_of(node, layer)
         given = [_outputs(plan, shapes, ref.node) for ref in node.refs()]
         own = _outputs(plan, shapes, node.name)
+        if not own:
+            return None, 0, 0  # it does not run as it is
         parts = (node if call is None else call, shapes.states.get(path or ""), own, *given)
         key = (id(node) if call is None else call, *map(id, parts[1:]))
         known = self._known.get(key)

@@ -366,6 +366,7 @@ def test_axe_finds_no_barrier_and_the_words_are_korean_by_one_switch(builder):
     b.input("f32[B, 8]")
     b.add_by_key("linear", "linear")
     b.set_by_key("in_features", "9")
+    b.page.locator(".edge-chip").wait_for()  # what stands on an edge is looked at as well
     if AXE.exists():
         b.page.evaluate(AXE.read_text())
         found = b.page.evaluate(

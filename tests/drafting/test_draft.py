@@ -65,6 +65,9 @@ def test_the_totals_are_those_of_the_module() -> None:
     assert found.n_parameters == sum(parameter.numel() for parameter in module.parameters())
     assert found.flops == 2 * 28 * 28 * 6 * 25 + 2 * 1176 * 10
     assert found.activation_bytes == 4 * (6 * 28 * 28 * 2 + 6 * 14 * 14 * 2 + 10)
+    draft.set("head", in_features=9)  # what does not run counts as nothing
+    again = draft.totals()
+    assert (again.flops, again.n_unknown) == (2 * 28 * 28 * 6 * 25, 1)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x1_0", "vit_b_16", "swin_t", "mobilenet_v3_small"])

@@ -23,7 +23,8 @@ export class Board {
     this.lines.setAttribute("class", "lines");
     this.lines.setAttribute("aria-hidden", "true");
     this.boxes = make("div", { class: "boxes", role: "presentation" });
-    this.chips = make("div", { class: "chips-of", role: "presentation" });
+    // The form of the box that an edge goes to says the same, to those who cannot see these.
+    this.chips = make("div", { class: "chips-of", "aria-hidden": "true" });
     this.world = make("div", { class: "world", role: "presentation" }, this.lines, this.boxes, this.chips);
     this.element = make("div", {
       class: "board",
