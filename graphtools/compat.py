@@ -6,15 +6,18 @@ import ctypes
 import gc
 import os
 import random
+import re
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from functools import wraps as wraps_of
+from keyword import iskeyword
 from typing import Any
 
 import torch
+import torch.fx
 from torch.autograd import Function
 
 # Inside this guard no TorchFunctionMode and no subclass sees our own tensor work.
@@ -299,3 +302,26 @@ def is_on_current_gpu(result: Any) -> bool:
     while isinstance(found, tuple | list) and found:
         found = next((item for item in found if item is not None), None)
     return isinstance(found, torch.Tensor) and found.is_cuda and found.device.index == torch.cuda.current_device()
+
+
+def write_keywords_by_getattr(graph: torch.fx.Graph) -> None:
+    """Has torch.fx write modules and parameters under a keyword of Python, as `{"in": nn.Linear(4, 4)}` in a ModuleDict
+    makes them, as `getattr(self.d, "in")`. By itself it writes `self.d.in`, which is no Python."""
+    targets = {str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")}
+    odd = [target for target in targets if any(map(iskeyword, target.split(".")))]
+    written = {torch.fx.graph._format_target("self", target): _by_getattr(target) for target in odd}
+    if not written:
+        return
+    pattern = re.compile("|".join(rf"\b{re.escape(text)}(?![\w.])" for text in sorted(written, key=len, reverse=True)))
+
+    def rewritten(body: list[str]) -> list[str]:
+        return [pattern.sub(lambda found: written[found[0]], line) for line in body]
+
+    graph.on_generate_code(lambda before: lambda body: rewritten(before(body) if before is not None else body))
+
+
+def _by_getattr(target: str) -> str:
+    text = "self"
+    for word in target.split("."):
+        text = f"{text}.{word}" if word.isidentifier() and not iskeyword(word) else f"getattr({text}, {word!r})"
+    return text

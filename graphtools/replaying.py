@@ -167,6 +167,7 @@ def to_fx(graph: Graph, model: Any = None) -> torch.fx.GraphModule:
                     entered = built.call_function(torch.amp.autocast_mode._enter_autocast, (device, dtype, True, None))
                 autocast = wanted
             environment[node.name] = _add_call(node, graph, built, root, model, look_up)
+    compat.write_keywords_by_getattr(built)
     module = torch.fx.GraphModule(root, built, graph.capture.model or "GraphModule")
     module.train(bool(getattr(model, "training", False)))
     return module

@@ -11,7 +11,7 @@ import torch
 import torch.fx
 from torch import nn
 
-from graphtools import catalog
+from graphtools import catalog, compat
 from graphtools.capture.assemble import Live, versions
 from graphtools.capture.scopes import ModuleNames
 from graphtools.drafting.plan import Layer, Plan
@@ -94,6 +94,7 @@ def build_module(plan: Plan, sources: Sources, root: nn.Module | None = None) ->
         if node.target in ("operator.setitem", "torch.Tensor.__set__"):
             added = args[0]
         environment[node.name] = added
+    compat.write_keywords_by_getattr(built)
     module = torch.fx.GraphModule(root, built, plan.model)
     module.train(sources.training)
     return module

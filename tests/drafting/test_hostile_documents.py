@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,6 @@ def test_keys_that_are_no_names_are_kept_and_written(tmp_path: Path) -> None:
     made = space["Odd"]().eval()
     made.load_state_dict(draft.weights())
     assert torch.equal(made(x)["it's"], model(x)["it's"])
+    built = draft.to_module()
+    for module in (built, copy.deepcopy(built), gt.run(model, x).graph.to_fx(model)):
+        assert torch.equal(module(x)["it's"], model(x)["it's"])
