@@ -159,13 +159,14 @@ def keep_typed() -> None:
             continue
         if value is not None or key not in typed:  # between two pages a widget may be without its value for a moment
             typed[key] = value
-    st.session_state["tab_undrawn"] = {key for key in st.session_state["tab_given"] if not _is_drawn(key)}
+    given = [key for key in st.session_state["tab_given"] if key in st.session_state]
+    st.session_state["tab_undrawn"] = {key for key in given if not _is_drawn(key)}
 
 
 def _is_drawn(key: str) -> bool:
     """True if this run has drawn the widget of that key: then nobody may set its value any more."""
     try:
-        st.session_state[key] = st.session_state.get(key)
+        st.session_state[key] = st.session_state[key]
     except StreamlitAPIException:
         return True
     return False

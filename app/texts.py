@@ -32,11 +32,17 @@ def _said(sentence: str) -> str:
     return sentence
 
 
+_WORD = ("name", "file", "node", "giver", "other", "operation")  # blanks that take one word and not any number
+
+
 @lru_cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    """The messages as patterns whose blanks take any words."""
+    """The messages as patterns, the more exact before those that take more."""
+
+    def blank(found: re.Match[str]) -> str:
+        return rf"(?P<{found[1]}>{r'[^ ]+' if found[1] in _WORD else '.+?'})"
 
     def pattern(message: str) -> re.Pattern[str]:
-        return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(message)), re.DOTALL)
+        return re.compile(re.sub(r"\\{(\w+)\\}", blank, re.escape(message)), re.DOTALL)
 
     return [(pattern(message), words) for message, words in korean()["messages"].items()]

@@ -223,7 +223,7 @@ def _buttons(training: Training) -> None:
         if training.state in _LABELS:
             kind = "primary" if training.is_failed else "secondary"
             if st.button(t(_LABELS[training.state]), key="press_look", type=kind):  # type: ignore[arg-type]
-                # By the page and not here: what runs again by itself each second could come between two pages.
+                # Once the page is drawn anew, above all that draws itself each second and could come between.
                 session.set_value("press_look_now", True)
                 st.rerun()
         if training.state in (RUNNING, PAUSED, BROKE) and not training.is_failed:

@@ -169,7 +169,7 @@ class FromFolder(Dataset[Any]):
         """The examples of a batch, for which the loader asks at once."""
         with in_folder(self.project):
             at_once = getattr(self.inner, "__getitems__", None)
-            return [self.inner[index] for index in indices] if at_once is None else at_once(indices)
+            return at_once(indices) if at_once else [self.inner[index] for index in indices]
 
 
 def _datasets(made: Any) -> Iterator[tuple[Dataset[Any], Callable[[list[Any]], Any] | None]]:

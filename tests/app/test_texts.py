@@ -78,6 +78,20 @@ PROBLEMS = {
     "Input: example_input of small_cnn.py": "입력: small_cnn.py의 example_input",
     "Loss: a guess: cross-entropy against random classes of 10": "손실(추측): 무작위 클래스 10개에 대한 교차 엔트로피",
     "Optimizer: SGD, lr 0.01": "최적화기: SGD, 학습률 0.01",
+    "Input: a guess from the first layer: float32[1, 3]": "입력(추측): 첫 층에서 짐작한 float32[1, 3]",
+    "Input: The data of the project, Rows() in data.py, cannot be used: FileNotFoundError: 'rows.csv'": (
+        "입력: 프로젝트의 데이터, data.py의 Rows()을(를) 쓸 수 없습니다: FileNotFoundError: 'rows.csv'"
+    ),
+    "Input: some words of nobody": "Input: some words of nobody",
+    "'h': Linear has no 'bogus'; it has bias, device": (
+        "'h': Linear에는 'bogus'이(가) 없습니다. 있는 것은 bias, device입니다"
+    ),
+    "'add' (add) is given f32[2] by 'x' and f32[3] by 'y'": (
+        "'add'(add)이(가) 받는 것은 'x'의 f32[2]와(과) 'y'의 f32[3]입니다"
+    ),
+    "'cat' (cat) is given f32[B, 4] from 'x': sizes differ": (
+        "'cat'(cat)이(가) 받는 것은 f32[B, 4] from 'x': sizes differ"
+    ),
     "something that nobody has translated": "something that nobody has translated",
 }
 

@@ -54,11 +54,12 @@ export function routeEdges(layered, room) {
     const buses = assignTracks(gap, startX, endX);
     for (const bus of buses) trackOf.set(bus.name, y + stub + bus.track * TRACK);
     const tracks = Math.max(0, ...buses.map((bus) => bus.track + 1));
-    const toBorder = layers[rank + 1]?.every((cell) => cells[cell].type === "out" || cells[cell].box?.inPorts);
+    const toBorder = layers[rank + 1]?.every((cell) => cells[cell].type === "out");
+    const hasArrow = !layers[rank + 1]?.every((cell) => cells[cell].type === "out" || cells[cell].box?.inPorts);
     // Below the last track a line turns before its arrow; without any it just goes on. At a border there is no arrow.
     // Arrows of lines that enter straight stand in the header, beside or below the title.
     if (enters && !tracks && !toBorder) y += Math.max(room.header, ARROW_ROOM);
-    else y += stub + (tracks ? (tracks - 1) * TRACK + 2 : 0) + (toBorder ? LINE_ROOM : ARROW_ROOM);
+    else y += stub + (tracks ? (tracks - 1) * TRACK + 2 : 0) + (hasArrow ? ARROW_ROOM : LINE_ROOM);
   });
   const ends = layers.at(-1)?.some((cell) => cells[cell].type === "out") && heights.at(-1) === 0;
   if (!ends) y += room.footer;
