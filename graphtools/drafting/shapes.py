@@ -23,6 +23,7 @@ from graphtools.capture.fakes import needs_value
 from graphtools.capture.specs import spec_of
 from graphtools.drafting.building import active, state_tensor
 from graphtools.drafting.checks import Misfit, check
+from graphtools.drafting.holders import Done, Values, may_change_types
 from graphtools.drafting.plan import OPEN, Layer, Plan, places, substitute
 from graphtools.drafting.sizes import number, runs_for, symbols_in, told, unify
 from graphtools.drafting.sources import Sources, thaw
@@ -51,6 +52,21 @@ DISABLED = Fault("it is disabled", is_own=False)
 UNKNOWN = Fault("the type of a value before it is not known", is_own=False)
 
 
+@dataclass(slots=True)
+class _Entry:
+    """What a node gave in one run, and to what: the node, its layer, and the values before it."""
+
+    node: Node
+    layer: Layer | None
+    given: tuple[Any, ...]
+    done: Done
+    outputs: tuple[list[Any], tuple[Output, ...]] | None = None  # by the results of all runs
+
+    @property
+    def result(self) -> Any:
+        return self.done.result
+
+
 @dataclass(frozen=True, slots=True)
 class Shapes:
     """What is known of every node of a plan: the types of its results, or why there are none.
@@ -61,7 +77,7 @@ class Shapes:
     outputs: Mapping[str, tuple[Output, ...]]
     faults: Mapping[str, Fault]
     states: Mapping[str, tuple[tuple[str, bool, Spec], ...]]
-    entries: tuple[dict[str, Any], ...] = ()
+    entries: tuple[dict[str, _Entry], ...] = ()
 
 
 def torch_dtype(name: str) -> torch.dtype:
@@ -80,9 +96,9 @@ class Propagation:
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
-        self._results: dict[Any, Any] = {}
-        self._of_same: dict[Any, tuple[Any, ...]] = {}  # the same results by the identity of what a call is given
-        self._overwritten: dict[int, Any] = {}  # values whose type a call may have changed, which have no one key
+        self._results: dict[Any, Done] = {}
+        self._of_same: dict[Any, tuple[tuple[Any, ...], Done]] = {}  # the same by the identity of what a call is given
+        self._inputs: dict[Any, torch.Tensor] = {}
         self._calls: dict[int, tuple[Node, Layer | None, Any]] = {}
         self._layer_keys: dict[int, tuple[Layer, Any]] = {}
         self._outputs: dict[Any, tuple[list[Any], tuple[Output, ...]]] = {}  # by the identity of each run's result
@@ -99,26 +115,24 @@ class Propagation:
         symbols = symbols_in([spec.shape for spec in specs])
         runs = runs_for(symbols)
         steps = [_step(run_plan, node) for node in ordered]
-        entries: list[dict[str, Any]] = []
+        entries: list[dict[str, _Entry]] = []
         faults: dict[str, Fault] = {name: Fault("it depends on itself", is_own=False) for name in cyclic}
         with _quiet(), torch.no_grad(), self.mode:
             for index, values in enumerate(runs):
                 known = before.entries[index] if before is not None and len(before.entries) == len(runs) else {}
                 entries.append(self._run(run_plan, steps, values, known, faults, index == 0))
         for name, fault in faults.items():  # torch speaks of the numbers that stand for open sizes
-            given = [run[name][-1] if name in run else None for run in entries]
+            given = [run[name].result if name in run else None for run in entries]
             messages = [one.message if isinstance(one, Fault) else None for one in given]
             faults[name] = replace(fault, message=told(messages, symbols, runs) or fault.message)
         outputs = {}
         for node in ordered:
-            results = [run[node.name][-1] for run in entries]
+            results = [run[node.name].result for run in entries]
             if not any(isinstance(result, Fault) for result in results):
                 entry = entries[0][node.name]
-                cached = entry[3] if len(entry) == 5 else None
-                if cached is None or not _are_same(cached[0], results):
-                    cached = (results, self._outputs_of(results, symbols, runs))
-                    entries[0][node.name] = (*entry[:3], cached, entry[-1])
-                outputs[node.name] = cached[1]
+                if entry.outputs is None or not _are_same(entry.outputs[0], results):
+                    entry.outputs = (results, self._outputs_of(results, symbols, runs))
+                outputs[node.name] = entry.outputs[1]
         for name in plan.modes:
             if name not in run_plan.nodes:  # it is bypassed, and shows what passes through it
                 source = next((ref for ref in plan.nodes[name].refs() if ref.node in outputs), None)
@@ -140,28 +154,25 @@ class Propagation:
         plan: Plan,
         steps: list[_Step],
         values: Mapping[str, int],
-        known: Mapping[str, Any],
+        known: Mapping[str, _Entry],
         faults: dict[str, Fault],
         is_first: bool,
-    ) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    ) -> dict[str, _Entry]:
+        found: dict[str, _Entry] = {}
+        held = Values()
         for node, layer, names, is_off in steps:
-            given = tuple([found[name][-1] if name in found else UNKNOWN for name in names])
+            given = tuple([held.now.get(name, UNKNOWN) for name in names])
             entry = known.get(node.name)
-            if entry is not None and (entry[-1] is DISABLED) == is_off and _same(entry, node, layer, given):
-                found[node.name] = entry
-                result = entry[-1]
-            else:
-                result = self._result_again(plan, node, layer, given, found, values)
-                found[node.name] = (node, layer, given, None, result)
-            if isinstance(result, Fault) and (is_first or node.name not in faults):
-                faults[node.name] = result
+            if entry is None or (entry.result is DISABLED) != is_off or not _same(entry, node, layer, given):
+                entry = _Entry(node, layer, given, self._result_again(plan, node, layer, given, held, values))
+            found[node.name] = entry
+            held.add(node, entry.done)
+            if isinstance(entry.result, Fault) and (is_first or node.name not in faults):
+                faults[node.name] = entry.result
         return found
 
     def _outputs_of(self, results: list[Any], symbols: Any, runs: Any) -> tuple[Output, ...]:
         """What a node gives, by its result in each run; the same object for results that were met before."""
-        if any(id(result) in self._overwritten for result in results):
-            return _outputs(results, symbols, runs)
         key = (symbols, *map(id, results))
         known = self._outputs.get(key)
         if known is None:
@@ -171,26 +182,19 @@ class Propagation:
         return known[1]
 
     def _result_again(
-        self, plan: Plan, node: Node, layer: Layer | None, given: tuple[Any, ...], found: dict[str, Any], values: Any
-    ) -> Any:
-        """The result, which is the one of before where the same call was given the very same values: results are
+        self, plan: Plan, node: Node, layer: Layer | None, given: tuple[Any, ...], held: Values, values: Any
+    ) -> Done:
+        """What a node gives, which is the one of before where the same call was given the very same values: results are
         remembered, so what repeats in a graph meets the same ones again."""
         call = self.call_of(node, layer) if node.kind == "call" and node.name not in plan.modes else None
-        if call is None or any(id(value) in self._overwritten for value in given):
-            return self._result(plan, node, layer, found, values)
+        if call is None:
+            return self._done(plan, node, layer, held, values)
         key = (call, *map(id, given))
         known = self._of_same.get(key)
         if known is None:
             if len(self._of_same) > _MEMORY:
                 self._of_same.clear()
-            types = [_key(value) if isinstance(value, torch.Tensor) else None for value in given]
-            known = (given, self._result(plan, node, layer, found, values))  # what is given is held: it keeps its id
-            result = known[1]
-            at = next((index for index, value in enumerate(given) if result is value), None)
-            if at is not None and not (isinstance(result, torch.Tensor) and types[at] == _key(result)):
-                self._overwritten[id(known[1])] = known[1]
-                return known[1]
-            self._of_same[key] = known
+            known = self._of_same[key] = (given, self._done(plan, node, layer, held, values))  # held, so ids stay
         return known[1]
 
     def call_of(self, node: Node, layer: Layer | None) -> Any:
@@ -208,30 +212,61 @@ class Propagation:
             known = self._calls[id(node)] = (node, layer, call)
         return known[2]
 
-    def _result(self, plan: Plan, node: Node, layer: Layer | None, found: dict[str, Any], values: Any) -> Any:
+    def _done(self, plan: Plan, node: Node, layer: Layer | None, held: Values, values: Mapping[str, int]) -> Done:
         if plan.modes.get(node.name) == "disabled":
-            return DISABLED
+            return Done(DISABLED)
         if node.kind == "input":
-            return self._input(node, values)
+            return Done(self._input(node, values))
         if any(arg == OPEN for _, arg in places(node)):
-            return Fault("an argument is open", is_own=False)
+            return Done(Fault("an argument is open", is_own=False))
         for ref in node.refs():
-            if ref.node not in found or isinstance(found[ref.node][-1], Fault):
-                return UNKNOWN
+            if ref.node not in held.now or isinstance(held.now[ref.node], Fault):
+                return Done(UNKNOWN)
+        given: list[torch.Tensor] = []  # as the call gets them
+        before: list[Any] = []
+        is_apart = node.kind == "call" and may_change_types(node)
+
+        def take(ref: Ref) -> Any:
+            value = part(held.now[ref.node], ref.path)
+            if is_apart:  # what is remembered keeps its type
+                before.extend(_key(tensor) for _, tensor in tensors(value))
+                value = replace_leaves(value, lambda leaf: _alias(leaf) if isinstance(leaf, torch.Tensor) else leaf)
+            given.extend(tensor for _, tensor in tensors(value))
+            return value
+
         try:
             if layer is not None and node.kind in ("parameter", "buffer"):
-                return self._own_tensor(plan, node, layer)
+                return Done(self._own_tensor(plan, node, layer))
             if node.is_state:
-                return self._tensor(node)
-            arguments = (node.args, node.kwargs)
-            args, kwargs = thaw(arguments, lambda ref: part(found[ref.node][-1], ref.path), self.sources.objects)
+                return Done(self._tensor(node))
+            args, kwargs = thaw((node.args, node.kwargs), take, self.sources.objects)
         except DraftError as error:
-            return Fault(str(error))
+            return Done(Fault(str(error)))
         except (KeyError, IndexError, AttributeError, TypeError, StopIteration):
-            return Fault("it takes a part of a value that has no such part")
+            return Done(Fault("it takes a part of a value that has no such part"))
         if node.kind == "output":
-            return args[0]
-        return self._call(plan, node, layer, args, kwargs)
+            return Done(args[0])
+        called = (self._layer_key(layer),) if layer is not None else (node.target, bool(node.writes))
+        try:
+            key = (called, _key(args), _key(kwargs))
+        except TypeError:  # an argument that cannot be a key
+            return self._with_holders(self._call(plan, node, layer, args, kwargs), given, before)
+        if key not in self._results:
+            if len(self._results) > _MEMORY:
+                self._results.clear()
+            result = self._call(plan, node, layer, args, kwargs)
+            self._results[key] = self._with_holders(result, given, before)
+        return self._results[key]
+
+    @staticmethod
+    def _with_holders(result: Any, given: list[torch.Tensor], before: list[Any]) -> Done:
+        """What a call gave; `before` has the types of what it was given, if it may have changed them."""
+        if isinstance(result, Fault):
+            return Done(result)
+        numbers = {id(tensor): number for number, tensor in reversed([*enumerate(given)])}
+        passed = {path: numbers[id(tensor)] for path, tensor in tensors(result) if id(tensor) in numbers}
+        changed = {number: given[number] for number, key in enumerate(before) if _key(given[number]) != key}
+        return Done(result, passed, changed)
 
     def _input(self, node: Node, values: Mapping[str, int]) -> Any:
         if node.spec is None:
@@ -243,10 +278,10 @@ class Propagation:
             return Fault(f"the type of input {node.name!r} is none: {error}")
 
     def _fake(self, shape: tuple[int, ...], dtype: torch.dtype) -> Any:
-        key = ("input", shape, dtype)
-        if key not in self._results:
-            self._results[key] = torch.empty(shape, dtype=dtype)
-        return self._results[key]
+        key = (shape, dtype)
+        if key not in self._inputs:
+            self._inputs[key] = torch.empty(shape, dtype=dtype)
+        return self._inputs[key]
 
     def _tensor(self, node: Node) -> Any:
         key = (node.kind, node.target if node.kind != "constant" else node.name)
@@ -267,13 +302,6 @@ class Propagation:
         return found if isinstance(found, FakeTensor) else self.mode.from_tensor(found, static_shapes=True)
 
     def _call(self, plan: Plan, node: Node, layer: Layer | None, args: Any, kwargs: Any) -> Any:
-        called = (self._layer_key(layer),) if layer is not None else (node.target,)
-        try:
-            key = (called, _key(args), _key(kwargs))
-            if key in self._results:
-                return self._results[key]
-        except TypeError:  # an argument that cannot be a key
-            key = None
         try:
             function = (
                 self._module(layer, plan.path(node) or "") if layer is not None else self.sources.function(node.target)
@@ -293,10 +321,6 @@ class Propagation:
                 result = self._really(layer, node, args, kwargs, error)
                 if result is None:
                     result = Fault(_first_line(error), True, error, args, kwargs)
-        if key is not None:
-            if len(self._results) > _MEMORY:
-                self._results.clear()
-            self._results[key] = result
         return result
 
     def _really(self, layer: Layer | None, node: Node, args: Any, kwargs: Any, error: Exception) -> Any:
@@ -383,12 +407,17 @@ def _are_same(some: list[Any], others: list[Any]) -> bool:
     return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
 
 
-def _same(entry: Any, node: Node, layer: Layer | None, given: tuple[Any, ...]) -> bool:
-    if entry[0] is not node and entry[0] != node:
+def _same(entry: _Entry, node: Node, layer: Layer | None, given: tuple[Any, ...]) -> bool:
+    if entry.node is not node and entry.node != node:
         return False
-    if entry[1] is not layer and entry[1] != layer:
+    if entry.layer is not layer and entry.layer != layer:
         return False
-    return len(entry[2]) == len(given) and all(a is b for a, b in zip(entry[2], given, strict=True))
+    return len(entry.given) == len(given) and all(a is b for a, b in zip(entry.given, given, strict=True))
+
+
+def _alias(tensor: torch.Tensor) -> torch.Tensor:
+    """The same memory with a type of its own, which may be changed in place."""
+    return torch.ops.aten.alias.default(tensor)
 
 
 def _numbered(arg: Any, order: Mapping[str, int]) -> Any:
