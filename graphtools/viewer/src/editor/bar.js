@@ -55,6 +55,7 @@ export function buildBar(/** @type {Editor} */ editor) {
     values.setAttribute("aria-pressed", String(editor.withValues));
     code.setAttribute("aria-pressed", String(editor.form?.withCode ?? false));
     const count = draft.problems.length;
+    problems.hidden = !draft.nodes.size; // that nothing is there yet is no problem to be told
     problems.textContent = count ? (count === 1 ? t("1 problem") : t("{n} problems", { n: count })) : t("No problems");
     problems.classList.toggle("bad", count > 0);
     const { parameters, flops, bytes: size } = draft.totals;

@@ -32,6 +32,7 @@ export function overview(/** @type {Editor} */ editor) {
   const list = problems.map(({ node, message }) =>
     make("div", { class: "warning bad-card" }, node ? link(message, node) : make("p", {}, message)),
   );
+  const isEmpty = !nodes.size; // which is no problem to be told
   const few = unused.length === 1 ? t("1 operation is not used") : t("{n} operations are not used", { n: unused.length });
   return page(
     make("h2", {}, model),
@@ -42,8 +43,8 @@ export function overview(/** @type {Editor} */ editor) {
       [t("activations"), `${bytes(totals.bytes)} ${t("an example")}`],
     ]),
     unused.length ? make("p", { class: "unused-of" }, link(few, unused[0].name)) : "",
-    problems.length ? make("h3", {}, t("Problems")) : make("p", { class: "muted" }, t("No problems: it runs.")),
-    ...list,
+    isEmpty ? "" : problems.length ? make("h3", {}, t("Problems")) : make("p", { class: "muted" }, t("No problems: it runs.")),
+    ...(isEmpty ? [] : list),
     ...notes.map((text) => make("p", { class: "muted small" }, text)),
   );
 }
