@@ -1,8 +1,8 @@
 """The Streamlit host of the viewer: mounts its ES module, sends it the document, and answers what it asks.
 
-Two components share the work, because Streamlit sends a component again whenever its data change. The store holds the
-viewer, the graph and the run, which change once for each recording shown; the picture gets the answers to what it
-asked, a few kilobytes each. Steps happen in the browser.
+Three components share the work, because Streamlit sends a component again, its script included, whenever its data
+change. The source holds the viewer, which never changes; the store the graph and the run, which change once for each
+recording shown; the picture gets the answers to what it asked, a few kilobytes each. Steps happen in the browser.
 """
 
 from __future__ import annotations
@@ -22,15 +22,23 @@ from graphtools.viewer.page import bundle
 
 _HERE = Path(__file__).parent
 _RUN_CODE = ("edit", "watch", "where")  # questions with Python in them
-_store = st.components.v2.component(
-    "graphtools_store", js=(_HERE / "store.js").read_text().replace("VIEWER_SOURCE", json.dumps(bundle()))
+_source = st.components.v2.component(
+    "graphtools_viewer_source",
+    js=(_HERE / "viewer_source.js").read_text().replace("VIEWER_SOURCE", json.dumps(bundle())),
 )
+_store = st.components.v2.component("graphtools_store", js=(_HERE / "store.js").read_text())
 _picture = st.components.v2.component(
     "graphtools_picture",
     html='<div class="graph-host"></div>',
     css=(_HERE / "picture.css").read_text(),
     js=(_HERE / "picture.js").read_text(),
 )
+
+
+def viewer_source() -> None:
+    """Sends the viewer, in which nothing is shown yet: the browser reads it while the model is being opened."""
+    with st.container(key="viewer_source"):
+        _source(key="viewer_source_component")
 
 
 def viewer(view: View) -> None:

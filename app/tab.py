@@ -72,12 +72,16 @@ class Tab:
         """Records the present choice as a training step, or as a forward pass alone."""
         self.choose(replace(self.choice, mode=mode))
 
-    def ready(self, wait_s: float) -> bool:
-        """Opens the choice if that is still to be done, and waits for it at most so long; True if it is over."""
+    def begin(self) -> None:
+        """Opens the choice if that is still to be done, and does not wait for it."""
         with self._lock:
             if self.opening is None and not self.about and self.problem is None:
                 self._open()
-            opening = self.opening
+
+    def ready(self, wait_s: float) -> bool:
+        """Opens the choice if that is still to be done, and waits for it at most so long; True if it is over."""
+        self.begin()
+        opening = self.opening
         if opening is None:
             return True
         if not opening.wait(wait_s):

@@ -6,7 +6,7 @@ import session
 import streamlit as st
 from beside import alone, is_wanted, side_by_side
 from branches import branches, step_bar
-from component import viewer
+from component import viewer, viewer_source
 from failure import problem_page
 from progress import opening
 from sidebar import below, brand
@@ -22,6 +22,9 @@ FIRST_WAIT_S = 1.0  # for which a page stays as it is while something opens; the
 def page() -> None:
     """Draws the page."""
     tab = session.tab()
+    if tab.asked_first is None:
+        tab.begin()  # before anything is drawn: the process opens the model meanwhile
+    viewer_source()
     with st.sidebar:
         brand()
         source_chooser()

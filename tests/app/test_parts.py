@@ -29,4 +29,4 @@ def test_the_host_and_the_viewer_agree_on_names():
     for name in ("position", "on", "destroy"):
         assert f"{name}:" in bundle
         assert f".{name}(" in script
-    assert "VIEWER_SOURCE" in (component._HERE / "store.js").read_text()
+    assert "VIEWER_SOURCE" in (component._HERE / "viewer_source.js").read_text()
