@@ -69,7 +69,10 @@ def _in_words(reply: dict[str, Any]) -> dict[str, Any]:
     picture = result.get("picture", result) if isinstance(result, dict) else {}
     if "problems" not in picture:
         return reply
-    problems = [{**problem, "message": said(problem["message"])} for problem in picture["problems"]]
+    problems = [
+        {**problem, "message": said(problem["message"]), "labels": [said(label) for label in problem["fixes"]]}
+        for problem in picture["problems"]
+    ]
     picture = {**picture, "problems": problems}
     return {**reply, "result": {**result, "picture": picture} if "picture" in result else picture}
 

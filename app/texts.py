@@ -20,7 +20,8 @@ def said(message: str) -> str:
     has the words of; a sentence of which none is known stays as it is."""
     if settings().language != "ko":
         return message
-    return ". ".join(map(_said, re.split(r"\. (?=[A-Z'])", message)))
+    *parts, last = re.split(r"(\. (?=[A-Z'])|; (?=[\d,]+ of them kept))", message)
+    return "".join(_said(one) + link for one, link in zip(parts[::2], parts[1::2], strict=True)) + _said(last)
 
 
 def _said(sentence: str) -> str:

@@ -9,6 +9,7 @@ import beside
 import curves
 import editor_component
 import lessons
+import numpy as np
 import plan_form
 import pytest
 import settings
@@ -20,6 +21,7 @@ from translations import korean
 import graphtools as gt
 from graphtools.backend.opening import open_choice
 from graphtools.editor import Editor
+from graphtools.learning.data import open_data
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,6 +94,16 @@ PROBLEMS = {
     "'cat' (cat) is given f32[B, 4] from 'x': sizes differ": (
         "'cat'(cat)이(가) 받는 것은 f32[B, 4] from 'x': sizes differ"
     ),
+    "data: digits: 1,797 images of 1 × 8 × 8; 360 of them kept for testing": (
+        "데이터: 손글씨 숫자 1 × 8 × 8 이미지 1,797장; 그중 360개는 테스트용"
+    ),
+    "data: rows.csv: 150 rows, 3 classes of kind; 30 of them kept for testing": (
+        "데이터: rows.csv, 150행, kind의 클래스 3개; 그중 30개는 테스트용"
+    ),
+    "data: Rows() of the project: 64 examples and 16 to test": "데이터: 프로젝트의 Rows(), 예 64개와 테스트용 16개",
+    "weights: 3 of 5 tensors from a.pt; as they were: head.weight": (
+        "가중치: 텐서 5개 가운데 3개를 a.pt에서. 그대로 둔 것: head.weight"
+    ),
     "something that nobody has translated": "something that nobody has translated",
 }
 
@@ -113,6 +125,21 @@ def test_what_is_said_of_every_example_is_translated(monkeypatch, name):
     assert [note for note in notes if texts.said(note) == note] == []
 
 
+def test_what_is_said_of_data_is_translated(monkeypatch, tmp_path):
+    monkeypatch.setattr(texts, "settings", lambda: settings.Settings("ko"))
+    (tmp_path / "kinds.csv").write_text("a,kind\n" + "".join(f"{i},{'xy'[i % 2]}\n" for i in range(20)))
+    (tmp_path / "numbers.csv").write_text("a,b\n" + "".join(f"{i},{i / 3}\n" for i in range(20)))
+    np.savez(tmp_path / "rows.npz", x=np.zeros((20, 3), np.float32), y=np.arange(20) % 2)
+    sources = ["digits", *(f"csv:{tmp_path / name}.csv" for name in ("kinds", "numbers")), f"numpy:{tmp_path}/rows.npz"]
+    for source in sources:
+        for share in (0.0, 0.2):
+            note = open_data(source, test_share=share).note
+            translated = texts.said(f"data: {note}")
+            assert translated.startswith("데이터: ")
+            assert ("테스트용" in translated) == (share > 0)
+            assert "kept" not in translated
+
+
 def test_a_problem_of_a_draft_is_translated_on_its_way_to_the_editor(monkeypatch):
     monkeypatch.setattr(texts, "settings", lambda: settings.Settings("ko"))
     draft = gt.Draft()
@@ -123,4 +150,5 @@ def test_a_problem_of_a_draft_is_translated_on_its_way_to_the_editor(monkeypatch
     replies = ({"id": 1, "result": editor.picture()}, {"id": 2, "result": {"results": [], "picture": editor.picture()}})
     for reply in map(editor_component._in_words, replies):
         picture = reply["result"].get("picture", reply["result"])
-        assert picture["problems"] == [{**problem, "message": PROBLEMS[problem["message"]]}]
+        words = ["in_features=4로 정하세요", "사이에 Linear(4, 8) 더하기"]
+        assert picture["problems"] == [{**problem, "message": PROBLEMS[problem["message"]], "labels": words}]

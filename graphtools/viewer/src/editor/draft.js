@@ -21,7 +21,8 @@
  * @property {boolean} [fault]
  * @property {boolean} [unused] nothing that the draft gives depends on it
  *
- * @typedef {{message: string, fixes: string[], node?: string, place?: Place, from?: string}} Problem
+ * `labels` are the words of the fixes in another language.
+ * @typedef {{message: string, fixes: string[], labels?: string[], node?: string, place?: Place, from?: string}} Problem
  * @typedef {{parameters: number, flops: number, bytes: number, unknown: number}} Totals
  */
 

@@ -188,8 +188,8 @@ export class Form {
   }
 
   problem(/** @type {Problem} */ problem) {
-    const fixes = problem.fixes.map((label) =>
-      make("button", { onclick: () => this.fix(problem, label) }, label),
+    const fixes = problem.fixes.map((label, i) =>
+      make("button", { onclick: () => this.fix(problem, label) }, problem.labels?.[i] ?? label),
     );
     return make(
       "div",

@@ -46,8 +46,8 @@ export function fixesFor(/** @type {Editor} */ editor, /** @type {import("./leve
   return {
     title: problem.message,
     entries: [
-      ...problem.fixes.map((label) => ({
-        text: label,
+      ...problem.fixes.map((label, i) => ({
+        text: problem.labels?.[i] ?? label,
         act: () => editor.changes.run({ do: "fix", node, label }, false),
       })),
       { text: t("Show {name}", { name: node }), act: () => editor.reveal(node) },
