@@ -65,7 +65,7 @@ class Cell:
         self.page = self.watched.page
         self.sent: list[Any] = []
         widget.send = self.sent.append  # type: ignore[method-assign]
-        self.page.expose_function("toPython", self.answer)
+        self.page.expose_function("toPython", lambda kind, content: self.answer(kind, content))
         values = {name: getattr(widget, name) for name in (*SHARED, "position", "height")}
         self.page.evaluate(HARNESS, {**values, "esm": bundle()})
 
@@ -114,6 +114,22 @@ def test_a_graph_shows_without_a_run(cell):
     shown = cell(gt.trace(nn.Sequential(nn.Linear(4, 8), nn.ReLU()), torch.ones(2, 4)))
     assert shown.page.locator("[role=treeitem]").count() >= 3
     assert shown.page.locator(".timeline").count() == 0
+
+
+def test_a_notebook_without_python_says_so_and_goes_on_when_it_is_there(cell):
+    shown = cell(step())
+    hear = shown.answer
+    shown.answer = lambda kind, content: {"messages": [], "changed": {}}
+    shown.page.locator("canvas.graph").focus()
+    shown.page.keyboard.press("ArrowRight")
+    said = shown.page.get_by_text("Python does not answer.")
+    said.wait_for(timeout=10_000)
+    shown.page.keyboard.press("ArrowRight")
+    shown.page.wait_for_timeout(1000)
+    assert said.count() == 1  # and again at once
+    shown.answer = hear  # what was asked is asked again
+    said.wait_for(state="detached", timeout=10_000)
+    assert "mean" in shown.panel()
 
 
 def test_python_answers_what_is_looked_at(cell):

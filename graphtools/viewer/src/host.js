@@ -5,6 +5,7 @@
  * @property {(key: string) => Promise<any>} tensor numbers, histogram and pictures; see graphtools.summaries
  * @property {(key: string, index: number[], color: boolean) => Promise<any>} picture null if it is not at hand
  * @property {boolean} [holdsAll] it has no pictures but those that came with a tensor
+ * @property {string} [silence] what is said where no answer comes for long
  * @property {(row: number, event: number) => Promise<any>} explain null if there is no explanation
  * @property {() => Promise<Record<string, any>>} metrics numbers by row for the overlays, and `nonfinite` events
  * @property {() => Promise<(any | null)[]>} thumbnails a small picture of each row
@@ -47,11 +48,11 @@ function nextId() {
 /**
  * A host that sends each question with a number of its own, and again until it is answered.
  * @param {(question: {id: number, op: string, args: any}) => void} send
- * @param {{edit?: boolean, expressions?: boolean, resendMs?: number}} [options] whether values can be changed, and Python
- *   typed; by default Python can be where values can
+ * @param {{edit?: boolean, expressions?: boolean, silence?: string, resendMs?: number}} [options] whether values can be
+ *   changed, and Python typed; by default Python can be where values can
  * @returns {{host: Host, answer: (reply: {id: number, result?: any, error?: string}) => void, stop: () => void}}
  */
-export function remoteHost(send, { edit = false, expressions = edit, resendMs = 4000 } = {}) {
+export function remoteHost(send, { edit = false, expressions = edit, silence = "", resendMs = 4000 } = {}) {
   const open = /** @type {Map<number, {question: any, resolve: (x: any) => void, reject: (x: Error) => void}>} */ (
     new Map()
   );
@@ -64,6 +65,7 @@ export function remoteHost(send, { edit = false, expressions = edit, resendMs = 
   const timer = setInterval(() => open.forEach(({ question }) => send(question)), resendMs);
   return {
     host: {
+      silence,
       tensor: (key) => ask("tensor", { key }),
       picture: (key, index, color) => ask("picture", { key, index, color }),
       explain: (row, event) => ask("explain", { row, event }),

@@ -106,6 +106,8 @@ export const KOREAN = /** @type {Record<string, string>} */ ({
     "모두 열면 상자가 {n}개로 {most}개를 넘습니다. 묶음을 하나씩 여세요.",
   Out: "밖으로",
   Output: "출력",
+  "Python does not answer. Values come when it is no longer busy; if it is not running, run the cell again.":
+    "파이썬이 답하지 않습니다. 바쁘면 끝난 뒤에 값이 오고, 실행 중이 아니면 셀을 다시 실행하세요.",
   Parameters: "매개변수",
   Pause: "멈춤",
   Play: "재생",

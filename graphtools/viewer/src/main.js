@@ -2,6 +2,7 @@
 
 import { remoteHost } from "./host.js";
 import { keeper } from "./keeping.js";
+import { word } from "./language.js";
 import { mountPair } from "./pair.js";
 import { startPages } from "./page.js";
 import { showDocument } from "./show.js";
@@ -79,6 +80,10 @@ function rectOf(/** @type {Viewer} */ viewer, /** @type {number} */ item) {
  * @property {(event: string, listener: (...args: any[]) => void) => void} [off]
  */
 
+const SILENCE = word(
+  "Python does not answer. Values come when it is no longer busy; if it is not running, run the cell again.",
+);
+
 /** The contract of anywidget: draws what the model holds into `el`, again when it changes; gives the clean-up. */
 function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el }) {
   const place = document.createElement("div");
@@ -88,7 +93,8 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
     if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
   });
   el.append(place);
-  const remote = remoteHost((question) => model.send?.(question), { edit: true });
+  // A notebook that was opened again has the picture that was saved with it, and no Python behind it.
+  const remote = remoteHost((question) => model.send?.(question), { edit: true, silence: SILENCE });
   const answered = (/** @type {any} */ reply) => remote.answer(reply);
   /** @type {ReturnType<typeof mount>} */
   let mounted;

@@ -46,6 +46,7 @@ const FIRST_TAB = /** @type {Record<string, Tab>} */ ({
 });
 const WIDTH = { least: 280, usual: 390, most: 760 };
 const SLOW_MS = 150; // an answer that takes longer leaves the old content dimmed
+const SILENT_MS = 4000; // after which is said that none comes
 
 export class Inspector {
   /**
@@ -71,6 +72,7 @@ export class Inspector {
     this.drafts = /** @type {import("./edit.js").Drafts} */ (new Map());
     this.alerts = new Set(); // what has been announced already
     this.turn = 0;
+    this.isSilent = false; // the host has been asked for long, and has not answered yet
     this.chosen = /** @type {Record<string, Tab>} */ ({});
     this.theme = /** @type {import("../theme.js").Theme | null} */ (null);
     this.heading = make("header", {});
@@ -233,15 +235,24 @@ export class Inspector {
   async fill(/** @type {Tab} */ tab, /** @type {import("../tree.js").Item} */ item) {
     const turn = ++this.turn;
     const slow = setTimeout(() => turn === this.turn && this.body.classList.add("waiting"), SLOW_MS);
+    const { silence } = this.looks;
+    const silent = setTimeout(() => {
+      if (turn !== this.turn || !silence) return;
+      this.isSilent = true;
+      this.body.classList.remove("waiting");
+      this.body.replaceChildren(make("p", { class: "warning", role: "status" }, t(silence)));
+    }, this.isSilent ? SLOW_MS : SILENT_MS);
     let parts;
     try {
       parts = await this.parts(tab, item, turn);
+      this.isSilent = false;
     } catch (error) {
       parts = [
         make("p", { class: "warning bad-card", role: "alert" }, error instanceof Error ? error.message : String(error)),
       ];
     } finally {
       clearTimeout(slow);
+      clearTimeout(silent);
     }
     if (turn !== this.turn) return;
     this.body.classList.remove("waiting");

@@ -16,6 +16,11 @@ export class Looks {
     return this.host?.holdsAll ?? false;
   }
 
+  /** What to say where no answer comes; "" if nothing is known of why. */
+  get silence() {
+    return this.host?.silence ?? "";
+  }
+
   /** The summary of a tensor; of one that cannot be had, its reason under `lost`. */
   tensor(/** @type {string} */ key) {
     return this.once(key, () => this.host?.tensor(key));
