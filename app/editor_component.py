@@ -73,7 +73,7 @@ def _in_words(reply: dict[str, Any]) -> dict[str, Any]:
         {**problem, "message": said(problem["message"]), "labels": [said(label) for label in problem["fixes"]]}
         for problem in picture["problems"]
     ]
-    picture = {**picture, "problems": problems}
+    picture = {**picture, "problems": problems, "notes": [said(note) for note in picture["notes"]]}
     return {**reply, "result": {**result, "picture": picture} if "picture" in result else picture}
 
 

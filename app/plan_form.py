@@ -125,7 +125,7 @@ def _learning() -> dict[str, Any]:
         epochs = st.number_input(t("Epochs"), 1, 10_000, key="t_epochs")
         device = st.selectbox(t("Device"), ("cpu", "cuda"), key="t_device")
     with right:
-        lr = st.number_input(t("Learning rate"), 0.0, 100.0, key="t_lr", format="%.5g", step=0.01)
+        lr = st.number_input(t("Learning rate"), 0.0, key="t_lr", format="%.5g", step=0.01)
         momentum = st.number_input(
             t("Momentum"),
             0.0,

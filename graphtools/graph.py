@@ -326,6 +326,15 @@ class Graph:
         if node is None:
             if name and name in self.modules:
                 raise MissingError(f"module {name!r} ({self.modules[name].class_name}) ran no operation in this graph")
+            path, _, last = name.rpartition(".")
+            state = (
+                next((s for s in self.modules[path].states if s.name == last), None) if path in self.modules else None
+            )
+            if state is not None and state.tied_to:
+                raise MissingError(f"{state.kind} {name!r} is the same tensor as {state.tied_to!r}; ask for that one")
+            if state is not None:
+                why = "so no gradient reaches it" if state.kind == "parameter" else "so it has no value here"
+                raise MissingError(f"{state.kind} {name!r} was used by no operation of this graph, {why}")
             raise missing("node or scope", name, [*self._by_name, *self._last_in_scope])
         return node
 

@@ -139,6 +139,12 @@ class Content:
     stages: tuple[Stage, ...] = ()
 
 
+def is_path(node: Node, of: Node | str) -> bool:
+    """Whether `of`, which found the node, is the path of a parameter: that stands for it in every step. A parameter of
+    the model itself, such as `weight`, has a node of that name too, in the first step."""
+    return node.kind == "parameter" and isinstance(of, str) and (of != node.name or of == node.target)
+
+
 class Recording:
     """A run that was watched. Made by `graphtools.run`, `record` and `training_step`, or loaded; never changes.
 
@@ -246,7 +252,7 @@ class Recording:
         """The last event before `before` that got the gradient of `of`, the node's name, and which of its gradients."""
         node = self.graph.node(of)
         names = {node.name}
-        if node.kind == "parameter" and of != node.name and isinstance(of, str):  # a path: in every step's own node
+        if is_path(node, of):  # in every step's own node
             names = {other.name for other in self.graph.nodes if other.target == node.target}
         indexes = sorted({index for name in names for index in self._grad_events.get(name, ())}, reverse=True)
         for index in indexes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections import deque
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 
+from graphtools.errors import GraphtoolsError
 from graphtools.learning.fitting import check_fit, first_settings
 from graphtools.learning.plan import read_plan
 from graphtools.learning.trainer import Step, Trainer
@@ -18,6 +20,7 @@ from graphtools.recording import Recording
 
 _SLICE_S = 0.05  # of steps without a look at the requests
 _REPORT_S = 0.4  # between two reports
+_OF_EPOCHS = ("epoch", "train_loss", "test_loss", "test_accuracy")
 
 
 class TrainingJob:
@@ -48,6 +51,7 @@ class TrainingJob:
         self._steps: list[Step] = []
         self._epochs: list[dict[str, Any]] = []
         self._changed: dict[int, str] = {}
+        self._nonfinite: int | None = None  # the first step whose loss was NaN or infinite
         self._told_at = 0.0
         if self.trainer.is_done and not only:
             self.state, self.why = "done", "The checkpoint that it goes on from is that of a training that was done."
@@ -122,6 +126,7 @@ class TrainingJob:
             "epochs": trainer.plan.epochs,
             "seconds": trainer.seconds,
             "seconds_left": trainer.seconds_left,
+            "nonfinite": self._nonfinite,
         }
         changed = [[step, name] for step, name in self._changed.items()]
         said = {"state": self.state, "why": self.why, "failed": self.is_failed, "status": status, "changed": changed}
@@ -166,9 +171,14 @@ class TrainingJob:
             self._change("broke", f"Step {self.trainer.n_steps:,}: {trouble}.")
 
     def _note(self, metrics: Step) -> None:
-        self._steps.append({name: value for name, value in metrics.items() if not name.startswith(("test_", "epoch"))})
+        step, loss = int(metrics["step"] or 0), metrics["loss"]
+        if loss is not None and not math.isfinite(loss):
+            self._nonfinite = min(step, self._nonfinite or step)
+        elif step == self._nonfinite:  # it was changed by hand
+            self._nonfinite = None
+        self._steps.append({name: metrics[name] for name in metrics if name not in _OF_EPOCHS})
         if "epoch" in metrics:
-            self._epochs.append({name: metrics.get(name) for name in ("epoch", "step", "test_loss", "test_accuracy")})
+            self._epochs.append({name: metrics.get(name) for name in ("step", *_OF_EPOCHS)})
 
     def _change(self, state: str, why: str = "", is_failed: bool = False) -> None:
         self.state, self.why, self.is_failed = state, why, is_failed
@@ -189,7 +199,8 @@ def _in_words(error: BaseException) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
     own = [f for f in frames if f"{'graphtools'}/" not in f.filename.replace("\\", "/")]
     at = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
-    return f"{type(error).__name__}: {error}{at}"
+    kind = "" if isinstance(error, GraphtoolsError) else f"{type(error).__name__}: "
+    return f"{kind}{error}{at}"
 
 
 def _finite(numbers: Mapping[str, Any]) -> dict[str, Any]:

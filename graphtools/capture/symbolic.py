@@ -31,7 +31,7 @@ from graphtools.capture.specs import spec_of
 from graphtools.errors import CaptureError, GraphError, LimitError
 from graphtools.graph import Capture, Failure, Graph, Node, Output, Ref, freeze
 from graphtools.recording import Limits
-from graphtools.structure import tensors
+from graphtools.structure import leaves, tensors
 from graphtools.words import source_line
 
 
@@ -101,8 +101,12 @@ class _Tracer(torch.fx.Tracer):
         buffers = [(name, b, compat.version(b)) for name, b in _buffers(model)]
         drawn = compat.host_random_state()
         try:
-            with _Frozen():
-                fx_graph = self.trace(model, concrete_args=concrete or None)
+            compat.function_apply.watch(_refuse_function)
+            try:
+                with _Frozen():
+                    fx_graph = self.trace(model, concrete_args=concrete or None)
+            finally:
+                compat.function_apply.unwatch(_refuse_function)
         except (Untraceable, LimitError):
             raise
         except Exception as error:
@@ -160,6 +164,14 @@ def _refuse_frozen_writes(tracer: _Tracer, fx_graph: torch.fx.Graph) -> None:
         if isinstance(written, torch.fx.Node) and written.op == "get_attr":
             place = resolve((tracer.met.get(node.name) or _Met("", None)).place)
             raise Untraceable(f"torch.fx would freeze the tensor that {place} writes into")
+
+
+def _refuse_function(apply: Callable[..., Any], kind: type, *args: Any, **kwargs: Any) -> Any:
+    """Untraceable for a custom autograd.Function: fx would take what its forward computes, and lose its backward."""
+    if any(isinstance(leaf, torch.fx.Proxy) for _, leaf in leaves((args, kwargs))):
+        place = resolve(user_place(sys._getframe(1)))
+        raise Untraceable(f"torch.fx would lose the backward of {kind.__name__} at {place}")
+    return apply(*args, **kwargs)
 
 
 class _Frozen(TorchFunctionMode):

@@ -307,7 +307,7 @@ def _add_train(commands: Any) -> None:
     option(how, "--weight-decay", "optimizer__weight_decay", "X", "default: the optimizer's own", type=float)
     option(how, "--scheduler", "scheduler__name", "NAME", "cosine, step, exponential, linear, one_cycle")
     option(how, "--epochs", "epochs", "N", "default: 3", type=int)
-    option(how, "--batch-size", "batch_size", "N", "default: 32", type=int)
+    option(how, "--batch-size", "batch_size", "N", "default: 32; 0: each example by itself", type=int)
     option(how, "--seed", "seed", "N", "of weights, order and dropout (default: 0)", type=int)
     option(how, "--device", "device", "DEVICE", "cpu (default), cuda, cuda:1, ...")
     transfer = command.add_argument_group("transfer learning")

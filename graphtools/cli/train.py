@@ -43,13 +43,16 @@ def _plan(arguments: argparse.Namespace) -> dict[str, Any]:
 
         plan = read_plan_file(arguments.config)
     for name, value in vars(arguments).items():
-        if not name.startswith("plan_") or value in (None, False, []):
+        if not name.startswith("plan_") or value is None or value is False or value == []:
             continue
         table, _, field = name.removeprefix("plan_").rpartition("__")
         place = plan.setdefault(table, {}) if table else plan
         if not isinstance(place, dict):
             raise ValueError(f"{table} must be a table of settings, not {place!r}")
         place[field] = value
+    checkpoints = plan.get("checkpoints", {})
+    if isinstance(checkpoints, dict) and checkpoints.get("resume") and not checkpoints.get("folder"):
+        raise ValueError("--resume goes on from the last checkpoint of a folder: say which by --checkpoints FOLDER")
     return _with_project(plan)
 
 
@@ -98,6 +101,13 @@ def _train(backend: Backend, heard: _Heard, plan: Mapping[str, Any], record: str
         print(f"graphtools: {plain(backend.death)}", file=sys.stderr)
         return 1
     print(heard.summary())
+    nonfinite = heard.status.get("nonfinite")
+    if nonfinite:
+        print(
+            f"graphtools: the loss is NaN or infinite since step {nonfinite:,}: --break-nonfinite stops before that "
+            "step, and --record step.gt writes it to look into",
+            file=sys.stderr,
+        )
     if heard.state == "done":
         return 0
     step = heard.status.get("step", 0) + 1
@@ -105,7 +115,7 @@ def _train(backend: Backend, heard: _Heard, plan: Mapping[str, Any], record: str
     print(f"graphtools: {how}: {plain(heard.why or '')}", file=sys.stderr)
     if heard.state == "broke" and record:
         return _record(backend, record)
-    if heard.is_failed and not heard.status.get("step"):
+    if heard.is_failed and not heard.status.get("step") and "cannot be read" not in heard.why:
         for line in _advice(backend, plan):
             print(f"graphtools: {plain(line)}", file=sys.stderr)
     return 1
@@ -125,7 +135,7 @@ def _advice(backend: Backend, plan: Mapping[str, Any]) -> Iterator[str]:
             yield f"the model takes {fit['takes']}, and an example of the data is {fit['given']}"
     except BackendError:  # then the step's own error is all that there is to say
         return
-    options = _bridge(backend, asked, fit) or _instead(backend, asked)
+    options = _bridge(backend, asked, fit) or _other_loss(backend, asked) or _instead(backend, asked)
     if options:
         yield f"it can be trained with {' '.join(options)}"
 
@@ -151,6 +161,26 @@ def _bridge(backend: Backend, plan: dict[str, Any], fit: Mapping[str, Any]) -> l
     # All of them, also those of a plan file: the option counts in the place of what the file says.
     options = [f"--transform {shlex.quote(one)}" for one in data.get("transforms", ())]
     return options + ([f"--head {transfer['head']}"] if transfer.get("head") else [])
+
+
+def _other_loss(backend: Backend, plan: Mapping[str, Any]) -> list[str]:
+    """The options for another loss or head, with which the model can be trained on the same data; [] if there are
+    none."""
+    heads: list[dict[str, Any]] = [{}] if "head" not in plan.get("transfer", {}) else [{}, {"head": None}]
+    for loss in ("cross_entropy", "mse"):
+        for head in (*heads, {"head": 1}) if loss == "mse" else heads:
+            transfer = {name: value for name, value in {**plan.get("transfer", {}), **head}.items() if value}
+            changed = {**plan, "loss": {"name": loss}, "transfer": transfer}
+            try:
+                fit = backend.ask("train", plan={**changed, "only": "fit"})["fit"]
+            except BackendError:
+                continue
+            if not fit["why"]:
+                options = [f"--loss {loss}"] if plan.get("loss", {}).get("name", "cross_entropy") != loss else []
+                if "head" in head:
+                    options.append(f"--head {head['head']}" if head["head"] else "the head that it has, without --head")
+                return options
+    return []
 
 
 def _instead(backend: Backend, plan: Mapping[str, Any]) -> list[str]:
@@ -236,9 +266,13 @@ class _Heard:
             self._write("")
 
     def _numbers(self) -> str:
-        found = {**self.last, **self.tested}
-        parts = [("loss", "loss", ""), ("test_loss", "test loss", "")]
-        shown = [f"{words} {found[name]:.4g}" for name, words, _ in parts if found.get(name) is not None]
+        """Those of the last epoch, in which the loss is the mean of its steps; before the first, the last step's."""
+        found = self.tested or {"train_loss": self.last.get("loss")}
+        shown = [] if found["train_loss"] is None else [f"loss {found['train_loss']:.4g}"]
+        if self.tested and not shown:
+            shown = ["loss nan"]
+        if found.get("test_loss") is not None:
+            shown.append(f"test loss {found['test_loss']:.4g}")
         if found.get("test_accuracy") is not None:
             shown.append(f"test accuracy {found['test_accuracy']:.1%}")
         return ", ".join(shown) or "no step has ended"

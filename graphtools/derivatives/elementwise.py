@@ -146,7 +146,7 @@ RULES = (
         "abs absolute",
         "sign(x)",
         "The gradient keeps its size and takes the sign of the input; at 0 it stops.",
-        lambda call: call.x.sign(),
+        lambda call: call.x.sgn(),
         zero=lambda call: "every input that a gradient arrives at is 0",
     ),
     pointwise("neg negative", "(−1)", "The gradient changes its sign.", lambda call: -torch.ones_like(call.x)),

@@ -22,7 +22,7 @@ from graphtools.explaining.origins import (
 from graphtools.explaining.parts import Arrival, Check, Explanation, Origin, RuleText, Step
 from graphtools.explaining.passes import Part, Pass, Passes
 from graphtools.graph import Node, Path, Ref, references
-from graphtools.recording import Recording, ValueLost
+from graphtools.recording import Recording, ValueLost, is_path
 from graphtools.statistics import number, one_line
 
 __all__ = ["Arrival", "Check", "Explanation", "Origin", "Passes", "RuleText", "Step", "explain"]
@@ -78,7 +78,7 @@ def explain(
 def _node(recording: Recording, of: Node | str, before: int | None) -> Node:
     """The node; of a parameter named by its path, the one of the last step in which a gradient reached it."""
     node = recording.graph.node(of)
-    if node.kind != "parameter" or not isinstance(of, str) or of == node.name:
+    if not is_path(node, of):
         return node
     same = [other for other in recording.graph.nodes if other.kind == "parameter" and other.target == node.target]
     reached = [(recording.grad_event(other, before=before), other) for other in same]
@@ -177,6 +177,11 @@ def _notes(recording: Recording, node: Node, rule: Rule | None, call: Call) -> I
             ratio = f", {number(norm / incoming)} times that," if incoming else ""
             text += f"; norm {number(norm)}{ratio} went to {ref.node}"
         yield text + ("; explain(..., check=True) compares it with finite differences" if call.outgoing else "")
+    padding = call.given(2, "padding_idx") if node.operation == "embedding" and node.kind == "call" else None
+    if padding is not None and padding >= 0:
+        yield f"the row of padding_idx={padding} gets no gradient, by design"
+    if rule is not None and any(gradient.is_complex() for gradient in call.outgoing.values()):
+        yield "its numbers are complex: torch gives the gradient by the conjugate, so the rule's factors are conjugated"
     if node.state.get("grad") is False:
         yield "it ran inside torch.no_grad()"
     if node.writes:

@@ -73,6 +73,9 @@ class _Differences:
             )
         if node.operation.startswith("embedding") and node.writes:
             raise _CannotCheckError("it first scales rows of its weight to max_norm, which its gradient leaves out")
+        padding = call.given(2, "padding_idx") if node.operation == "embedding" else None
+        if padding is not None and padding >= 0:
+            raise _CannotCheckError(f"the row of padding_idx={padding} gets no gradient, by design")
         if node.operation == "gumbel_softmax" and call.given(2, "hard"):
             raise _CannotCheckError("with hard=True its gradient is that of the soft result, by design")
         if not call.incoming:

@@ -216,11 +216,20 @@ def _folder(path: Path) -> Data:
     train = path / "train" if (path / "train").is_dir() else path
     test = next((path / name for name in ("test", "val") if train != path and (path / name).is_dir()), None)
     try:
-        made = [ImageFolder(str(one), convert) for one in (train, test) if one is not None]
+        made = [ImageFolder(str(one), convert, loader=_image) for one in (train, test) if one is not None]
     except FileNotFoundError as error:
         raise LoadError(f"{path} is no folder of images: it needs a folder for each class. {error}") from None
     note = f"{path.name}: {len(made[0]):,} images of {len(made[0].classes)} classes"
     return Data(made[0], made[1] if len(made) > 1 else None, tuple(made[0].classes), note)
+
+
+def _image(path: str) -> Any:
+    from torchvision.datasets.folder import default_loader
+
+    try:
+        return default_loader(path)
+    except OSError as error:
+        raise LoadError(f"{path} cannot be read as an image: repair it or take it away. {error}") from None
 
 
 def _csv(name: str) -> Data:
@@ -234,6 +243,8 @@ def _csv(name: str) -> Data:
     if len(rows) < 3:
         raise LoadError(f"{name} has {len(rows)} rows; it needs a header and at least two rows of numbers")
     header, *body = rows
+    if len(header) > 1 and all(map(_is_number, header[:-1])):  # it has none: the first row is one of the table
+        header, body = [f"column {i + 1}" for i in range(len(header))], rows
     if len(header) < 2:
         raise LoadError(
             f"{name} has one column, {''.join(header)!r}, and a table needs numbers and a target; its cells may stand "
@@ -242,7 +253,7 @@ def _csv(name: str) -> Data:
     target = next((i for i, word in enumerate(header) if word.strip().lower() in _TARGETS), len(header) - 1)
     texts = [row[target] if target < len(row) else "" for row in body]
     numbers: list[list[float]] = []
-    for line, row in enumerate(body, 2):
+    for line, row in enumerate(body, 1 + (body is not rows)):
         if len(row) != len(header):
             raise LoadError(f"{name}, line {line}: {len(row)} cells where the header has {len(header)}")
         numbers.append([_cell(name, line, header[i], cell) for i, cell in enumerate(row) if i != target])
@@ -266,6 +277,14 @@ def _csv(name: str) -> Data:
     )
 
 
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _rows(text: str) -> list[list[str]]:
     """The cells of a table, by the delimiter that gives its header the most: a comma, a semicolon or a tab."""
 
@@ -279,7 +298,11 @@ def _cell(name: str, line: int, column: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        what = "is empty" if not text.strip() else f"is {text!r}, no number"
+        what = (
+            "is empty: fill it, or leave the row away"
+            if not text.strip()
+            else (f"is {text!r}, no number: write it as one, or leave the column away (only the target may be words)")
+        )
         raise LoadError(f"{name}, line {line}: {column} {what}") from None
 
 

@@ -31,13 +31,28 @@ def own_loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return output
 
 
+def _paired(name: str, loss: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """A loss that compares numbers one by one: torch would stretch tensors of other shapes against each other, and so
+    compare each with all, and only warn."""
+
+    def compared(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        if output.shape != target.shape:
+            raise LoadError(
+                f"{name} compares numbers one by one, and the model gives {list(output.shape)} for targets of "
+                f"{list(target.shape)}: give both one shape, by another head or in the data"
+            )
+        return loss(output, target)
+
+    return compared
+
+
 LOSSES: dict[str, Callable[..., torch.Tensor]] = {
     "cross_entropy": cross_entropy,
     "nll": functional.nll_loss,
-    "mse": functional.mse_loss,
-    "l1": functional.l1_loss,
-    "smooth_l1": functional.smooth_l1_loss,
-    "bce_with_logits": functional.binary_cross_entropy_with_logits,
+    "mse": _paired("mse", functional.mse_loss),
+    "l1": _paired("l1", functional.l1_loss),
+    "smooth_l1": _paired("smooth_l1", functional.smooth_l1_loss),
+    "bce_with_logits": _paired("bce_with_logits", functional.binary_cross_entropy_with_logits),
     MODEL: own_loss,
 }
 _COUNTED = ("cross_entropy", "nll")  # losses of classes, for which there is an accuracy

@@ -31,6 +31,7 @@ def state_of(trainer: Trainer) -> dict[str, Any]:
             "batch": trainer.batch,
             "step": trainer.n_steps,
             "mean_loss": trainer._mean_loss,
+            "losses": list(trainer._losses),
         },
         "generator": trainer._epoch_start,
         "random": plain_random(held.get("drawn") or random_state()),
@@ -56,6 +57,8 @@ def go_on(trainer: Trainer, path: str | os.PathLike[str]) -> None:
         raise LoadError(f"{os.fspath(path)} is of another model, or of another optimizer: {error}") from None
     trainer.epoch, trainer.batch, trainer.n_steps = place["epoch"], place["batch"], place["step"]
     trainer._mean_loss, trainer._held, trainer._passed, trainer._batches = place["mean_loss"], None, False, None
+    total, count = place.get("losses") or (0.0, 0)  # older checkpoints have none
+    trainer._losses = (float(total), int(count))
     trainer._looked = None
     trainer._steps_before, trainer.seconds = trainer.n_steps, 0.0
     trainer.generator.set_state(start)

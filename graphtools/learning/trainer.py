@@ -105,6 +105,7 @@ class Trainer:
         if not self.n_batches:
             raise LoadError("there are no examples to train on")
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.notes.append(f"optimizer: {type(self.optimizer).__name__}, lr {self._rates[0]:g}")
         self.scheduler = make_scheduler(plan, self.optimizer, self.n_batches)
         self.epoch, self.batch, self.n_steps = 0, 0, 0
         self.why = ""
@@ -114,6 +115,7 @@ class Trainer:
         self._looked: _Looked | None = None
         self._passed = False  # the condition has been looked at; the step runs in any case
         self._mean_loss: float | None = None
+        self._losses = (0.0, 0)  # of the epoch so far: their sum and number
         self._frozen_norms = frozen_norms(self.model)
         self.seconds = 0.0
         self.trouble = ""
@@ -268,7 +270,7 @@ class Trainer:
 
     def _what_follows(self) -> dict[str, Any]:
         """What changes after a step, as it is now."""
-        names = ("epoch", "batch", "n_steps", "_mean_loss", "_epoch_start")
+        names = ("epoch", "batch", "n_steps", "_mean_loss", "_losses", "_epoch_start")
         scheduler = None if self.scheduler is None else copy.deepcopy(self.scheduler.state_dict())
         return {"own": {name: getattr(self, name) for name in names}, "scheduler": scheduler}
 
@@ -398,6 +400,8 @@ class Trainer:
         self.n_steps, self.batch, self._passed = self.n_steps + 1, self.batch + 1, False
         if self._steps_scheduler is not None:
             self._steps_scheduler.step()
+        total, count = self._losses
+        self._losses = (total + (metrics["loss"] or 0.0), count + 1)
         metrics["lr"] = self.optimizer.param_groups[0]["lr"]
         if self.batch == self.n_batches:
             if self._batches is not None:
@@ -407,7 +411,9 @@ class Trainer:
             if self._epochs_scheduler is not None:
                 self._epochs_scheduler.step()
             tested = self.evaluate()
-            metrics.update({"epoch": self.epoch, **tested})
+            total, count = self._losses
+            self._losses = (0.0, 0)
+            metrics.update({"epoch": self.epoch, "train_loss": total / count, **tested})
         checkpoints, self.trouble = self.plan.checkpoints, ""
         if checkpoints.folder and (self.n_steps % checkpoints.every == 0 or self.is_done):
             try:

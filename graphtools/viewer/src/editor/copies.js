@@ -72,7 +72,8 @@ export class Copies {
 
   group() {
     const { editor } = this;
-    const nodes = editor.nodes();
+    // Inputs, parameters and the output stay outside, also where everything was selected.
+    const nodes = editor.nodes().filter((name) => editor.draft.nodes.get(name)?.kind === "call");
     if (!nodes.length) return editor.tell(t("Select the operations that make the group."));
     const head = editor.scope ? `${editor.scope}.` : "";
     let free = "block";

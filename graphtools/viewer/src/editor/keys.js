@@ -124,7 +124,7 @@ function alone(/** @type {Editor} */ editor, /** @type {string} */ key) {
     case "Enter":
       return () => editor.enter();
     case "Escape":
-      return () => editor.select([]);
+      return () => (editor.bar.help.hidden ? editor.select([]) : editor.toggleHelp());
     case "Delete":
     case "Backspace":
       return () => editor.changes.remove();
