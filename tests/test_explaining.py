@@ -436,3 +436,50 @@ def test_models_of_the_zoo_are_explained_throughout(name: str) -> None:
         found = recording.explain(node)
         assert str(found)
         assert "not the recorded gradient" not in found.arrivals_words
+
+
+@pytest.mark.parametrize(("model", "name"), [(nn.Linear(3, 2), "weight"), (nn.Sequential(nn.Linear(3, 2)), "0.weight")])
+def test_a_parameter_by_its_path_is_that_of_the_last_step(model: nn.Module, name: str) -> None:
+    optimizer, x = torch.optim.SGD(model.parameters(), lr=0.1), torch.randn(4, 3)
+    with gt.record(model) as recording:
+        for _ in range(3):  # and zero_grad is forgotten
+            model(x).square().sum().backward()
+            optimizer.step()
+    gradient = dict(model.named_parameters())[name].grad
+    assert torch.equal(recording.grad(name), gradient)
+    assert recording.explain(name).node.name.endswith("_2")
+    first = next(node for node in recording.graph.nodes if node.target == name)
+    assert not torch.equal(recording.grad(first), gradient)
+
+
+def test_a_parameter_that_nothing_used_is_said_to_be_one() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head, self.unused = nn.Linear(3, 2), nn.Linear(3, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(x)
+
+    recording = gt.run(Net(), torch.ones(1, 3))
+    with pytest.raises(gt.MissingError, match=r"parameter 'unused\.weight' was used by no operation of this"):
+        recording.explain("unused.weight")
+
+
+def test_an_embedding_with_padding_says_so_and_is_not_called_wrong() -> None:
+    model = nn.Sequential(nn.Embedding(10, 4, padding_idx=0), nn.Flatten(), nn.Linear(12, 2))
+    with gt.record(model) as recording:
+        model(torch.tensor([[1, 2, 0], [3, 0, 0]])).square().sum().backward()
+    told = str(recording.explain("0", check=True))
+    assert "the row of padding_idx=0 gets no gradient, by design" in told
+    assert "does not agree" not in told + str(recording.explain("0.weight", check=True))
+
+
+def test_of_complex_numbers_the_factors_are_said_to_be_conjugated() -> None:
+    a, b = (torch.randn(2, 2, dtype=torch.cfloat, requires_grad=True) for _ in range(2))
+    with gt.record() as recording:
+        (a @ b).abs().sum().backward()
+    for name in ("matmul", "abs"):
+        told = str(recording.explain(name))
+        assert "its numbers are complex" in told
+        assert "not intended" not in told

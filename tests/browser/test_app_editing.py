@@ -45,6 +45,22 @@ def test_dropout_goes_into_resnet18_and_its_head_is_replaced(app, url):
     expect(b.page.locator(".code-of")).to_contain_text("nn.Linear(512, 5)")
 
 
+def test_keys_close_by_escape_and_a_group_of_everything_leaves_out_the_ends(builder):
+    b = builder()
+    b.input("f32[B, 8]")
+    b.add_behind("x", "ReLU", "relu")
+    b.key("?")
+    keys = b.page.get_by_role("dialog", name="Keys")
+    expect(keys).to_be_visible()
+    b.key("Escape")
+    expect(keys).to_be_hidden()
+    b.key("Control+a")
+    b.key("Control+g")
+    b.word("all")
+    expect(b.box("all/")).to_contain_text("1 operation")
+    expect(b.box("x")).to_be_visible()
+
+
 def test_a_group_is_made_opened_and_used_again(builder):
     b = builder()
     b.input("f32[B, 8]")

@@ -279,3 +279,39 @@ def test_hooks_that_a_model_sets_on_its_first_run_are_set_once() -> None:
     recording = gt.run(model, x)
     branch = gt.edit(recording, "linear", lambda value: value * 1)
     assert len(branch.graph["output"].outputs) == len(model(x)) == 2
+
+
+class Sign(torch.autograd.Function):
+    """The sign, through which gradients pass as they are: a backward that its forward does not tell."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor) -> torch.Tensor:  # type: ignore[no-untyped-def]
+        return x.sign()
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[no-untyped-def]
+        return gradient
+
+
+class Binary(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(Sign.apply(self.first(x)))
+
+
+def test_the_backward_of_a_custom_function_is_not_lost() -> None:
+    model, x = Binary(), torch.randn(5, 3)
+    graph = gt.trace(model, x)
+    assert graph.capture.method == "record"
+    assert "torch.fx would lose the backward of Sign at " in str(graph.capture.reason)
+    assert "Sign" in [node.operation for node in graph.operations]
+    built = gt.Draft(graph, model).to_module()
+    for module in (model, built):
+        module.zero_grad()
+        module(x).sum().backward()
+    expected = {name: parameter.grad for name, parameter in model.named_parameters()}
+    for name, parameter in built.named_parameters():
+        assert torch.equal(parameter.grad, expected[name]), name

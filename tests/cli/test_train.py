@@ -36,7 +36,9 @@ def test_it_trains_and_says_each_epoch(net, tmp_path):
     done = run(net, "--epochs", 2, "--checkpoints", tmp_path / "run")
     whole_s = time.monotonic() - started
     assert done.returncode == 0, done.stderr
-    assert "epoch 1 of 2: loss " in done.stderr
+    told = re.findall(r"epoch (\d) of 2: loss (\S+),", done.stderr)
+    assert [number for number, _ in told] == ["1", "2"]
+    assert len({loss for _, loss in told}) == 2  # each has its own
     assert done.stdout.startswith("90 of 90 steps in ")
     assert "test accuracy " in done.stdout
     # Of its steps alone: a process that imports torch takes longer than a second to start.
@@ -107,6 +109,8 @@ def test_data_that_do_not_fit_are_told_with_options_that_do(tmp_path, source, sa
         (["net.py", "--optimizer", "sdg"], "optimizer.name must be one of sgd"),
         (["net.py", "--data", "digit"], "no data 'digit'"),
         (["net.py", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["net.py", "--epochs", 0], "epochs must be at least 1"),
+        (["net.py", "--resume"], "say which by --checkpoints FOLDER"),
     ],
 )
 def test_what_never_begins_says_why(net, words, said):
@@ -114,6 +118,30 @@ def test_what_never_begins_says_why(net, words, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "options"), [("--loss mse", "--loss cross_entropy"), ("--head 3", "the head that it has, without --head")]
+)
+def test_a_loss_or_a_head_that_does_not_fit_is_told_with_what_does(net, given, options):
+    done = run(net, *given.split(), "--epochs", 1)
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"graphtools: it can be trained with {options}\n")
+
+
+def test_a_table_of_numbers_is_told_with_a_loss_and_a_head_for_it(tmp_path):
+    (tmp_path / "net.py").write_text("from torch import nn\nmodel = nn.Sequential(nn.Linear(2, 3))\n")
+    (tmp_path / "rows.csv").write_text("a,b,y\n" + "".join(f"{i},{-i},{i / 3}\n" for i in range(40)))
+    data = ("--data", f"csv:{tmp_path / 'rows.csv'}", "--epochs", 1, "--lr", 1e-4)
+    done = run(tmp_path / "net.py", *data)
+    assert "graphtools: it can be trained with --loss mse --head 1\n" in done.stderr
+    assert run(tmp_path / "net.py", *data, "--loss", "mse", "--head", 1).returncode == 0
+
+
+def test_a_loss_that_is_no_number_is_told(net):
+    done = run(net, "--epochs", 2, "--lr", 1e9)
+    assert "epoch 1 of 2: loss nan" in done.stderr
+    assert re.search(r"the loss is NaN or infinite since step \d+: --break-nonfinite stops", done.stderr)
 
 
 def test_a_step_that_fails_is_told_with_its_reason(tmp_path):

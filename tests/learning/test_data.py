@@ -185,3 +185,25 @@ def test_a_dataset_of_ones_own(tmp_path):
 def test_data_that_are_not_there_are_told(source):
     with pytest.raises(LoadError):
         open_data(source)
+
+
+def test_a_table_without_a_header_keeps_its_first_row(tmp_path):
+    (tmp_path / "bare.csv").write_text("0.5,1.5,yes\n1,2,no\n3,4,yes\n")
+    data = open_data(f"csv:{tmp_path / 'bare.csv'}", test_share=0)
+    x, y = data.train.tensors
+    assert x.tolist() == [[0.5, 1.5], [1, 2], [3, 4]]
+    assert [data.classes[index] for index in y] == ["yes", "no", "yes"]
+    assert data.note.endswith("bare.csv: 3 rows, 2 classes of column 3")
+    (tmp_path / "bare.csv").write_text("0.5,1\n1,2\n3\n")
+    with pytest.raises(LoadError, match="line 3"):
+        open_data(f"csv:{tmp_path / 'bare.csv'}")
+
+
+def test_an_image_that_cannot_be_read_is_named(tmp_path):
+    for kind in ("cat", "dog"):
+        (tmp_path / kind).mkdir()
+        Image.new("RGB", (4, 4)).save(tmp_path / kind / "one.png")
+    (tmp_path / "dog" / "two.png").write_bytes(b"no image")
+    data = open_data(f"folder:{tmp_path}", test_share=0)
+    with pytest.raises(LoadError, match=r"two\.png cannot be read as an image: repair it or take it away"):
+        data.train[2]

@@ -416,3 +416,24 @@ def test_a_plan_survives_as_plain_data():
 def test_what_cannot_be_trained_says_why(plan, words):
     with pytest.raises(LoadError, match=words):
         make(**plan)
+
+
+def test_the_loss_of_an_epoch_is_the_mean_of_its_steps_also_after_a_break(tmp_path):
+    steps = run(make())
+    for epoch in range(3):
+        own = [step["loss"] for step in steps[7 * epoch : 7 * epoch + 7]]
+        assert steps[7 * epoch + 6]["train_loss"] == sum(own) / 7
+    trainer = make(checkpoints={"folder": str(tmp_path)})
+    for _ in range(10):
+        trainer.step()
+    trainer.save()
+    again = run(make(checkpoints={"folder": str(tmp_path), "resume": True}))
+    assert again[3]["train_loss"] == steps[13]["train_loss"]
+
+
+@pytest.mark.parametrize("loss", ["mse", "l1", "smooth_l1", "bce_with_logits"])
+def test_a_loss_of_numbers_does_not_stretch_shapes(loss):
+    compared = losses.LOSSES[loss]
+    with pytest.raises(LoadError, match=rf"{loss} compares numbers one by one, and the model gives \[4, 1\]"):
+        compared(torch.zeros(4, 1), torch.zeros(4))
+    assert compared(torch.zeros(4, 1), torch.zeros(4, 1)).dim() == 0
