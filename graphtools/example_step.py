@@ -32,9 +32,10 @@ def example_step(
 ) -> Recording:
     """One recorded training step of `loaded` on its example inputs; `notes` gets a line on the loss and the optimizer.
 
-    A project's own loss and optimizer count, unless others are asked for. The model's own loss counts if `labels` are
-    among its inputs; else see `ExampleLoss`. The optimizer is SGD where nothing says another. A module without
-    trainable parameters raises LoadError, and what the step raises comes out with the run so far as its `recording`.
+    A project's or file's own loss and optimizer count, unless others are asked for. The model's own loss counts if
+    `labels` are among its inputs; else see `ExampleLoss`. The optimizer is SGD where nothing says another. A module
+    without trainable parameters raises LoadError, and what the step raises comes out with the run so far as its
+    `recording`.
     """
     model = loaded.model
     if not isinstance(model, nn.Module):
@@ -64,6 +65,8 @@ def example_step(
     finally:
         loss_note = loss_note if given is None else given.note or "none was reached"
         notes += [f"loss: {loss_note}", f"optimizer: {optimizer_note}"]
+        if loss is None and loaded.loss_fn is None and loaded.loss_note:
+            notes.append(loaded.loss_note)  # of one that is there and cannot be used
 
 
 def _tokens(loaded: Loaded) -> tuple[int, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from graphtools.words import bytes_text
+
 # What torch says, and what it means; the groups of the pattern fill the sentence.
 _MEANINGS = (
     (
@@ -40,7 +42,8 @@ _MEANINGS = (
     ),
     (
         r"can't allocate memory: you tried to allocate (\d+) bytes",
-        "Memory ran out: this operation asked for {0} bytes more. Use a smaller input or batch, or raise the limit.",
+        "Memory ran out: this operation asked for {0} more. Use a smaller input or batch, or raise the "
+        "limit if this computer has as much.",
     ),
 )  # fmt: skip
 
@@ -50,5 +53,6 @@ def meaning(message: str) -> str:
     for pattern, sentence in _MEANINGS:
         found = re.search(pattern, message, re.DOTALL)
         if found:
-            return sentence.format(*found.groups()) if found.groups() else sentence
+            words = [bytes_text(int(word)) if "bytes" in pattern else word for word in found.groups()]
+            return sentence.format(*words) if words else sentence
     return ""
