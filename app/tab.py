@@ -80,8 +80,9 @@ class Tab:
 
     def ready(self, wait_s: float) -> bool:
         """Opens the choice if that is still to be done, and waits for it at most so long; True if it is over."""
-        self.begin()
-        opening = self.opening
+        with self._lock:
+            self.begin()
+            opening = self.opening
         if opening is None:
             return True
         if not opening.wait(wait_s):

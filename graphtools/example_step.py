@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from typing import Any
 
 import torch
@@ -40,6 +41,7 @@ def example_step(
     model = loaded.model
     if not isinstance(model, nn.Module):
         raise LoadError(f"{loaded.name} is a function and has no parameters to train; leave out --train")
+    left_out = _give_own(loaded, model) if loaded.module is not None and loaded.project is None else ""
     if loaded.optimizer is not None and optimizer is None and lr is None:
         chosen, optimizer_note = loaded.optimizer, loaded.optimizer_note
     else:
@@ -65,8 +67,45 @@ def example_step(
     finally:
         loss_note = loss_note if given is None else given.note or "none was reached"
         notes += [f"loss: {loss_note}", f"optimizer: {optimizer_note}"]
-        if loss is None and loaded.loss_fn is None and loaded.loss_note:
-            notes.append(loaded.loss_note)  # of one that is there and cannot be used
+        if loss is None and left_out:
+            notes.append(left_out)
+
+
+def _give_own(loaded: Loaded, model: nn.Module) -> str:
+    """Gives it the optimizer, and the loss with its target, that the file names beside its model; says of a loss that
+    cannot be used why."""
+    module, file = loaded.module, os.path.basename(loaded.file or "the module")
+    optimizer = getattr(module, "optimizer", None)
+    if isinstance(optimizer, torch.optim.Optimizer) and _is_of(optimizer, model):
+        rate = optimizer.param_groups[0].get("lr")
+        words = type(optimizer).__name__ + (f", lr {float(rate):g}" if rate is not None else "")
+        loaded.optimizer, loaded.optimizer_note = optimizer, f"{words}: optimizer of {file}"
+    found = ((name, getattr(module, name, None)) for name in ("loss_fn", "criterion"))
+    name, own = next(((name, one) for name, one in found if callable(one) and not isinstance(one, type)), ("", None))
+    if own is None:
+        return ""
+    if not hasattr(module, "example_target") or not loaded.inputs_note.startswith("`example_input"):
+        return f"{name} of {file} is not used: it needs an example_target beside the example_input"
+    target: Any = module.example_target  # type: ignore[union-attr]
+    try:
+        target = target() if callable(target) and not isinstance(target, torch.Tensor) else target
+    except Exception as error:
+        return f"{name} of {file} is not used: its example_target raised {type(error).__name__}: {error}"
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    loaded.batch_target = replace_leaves(
+        target, lambda leaf: leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf
+    )
+    loaded.loss_fn, loaded.loss_note = own.to(device) if isinstance(own, nn.Module) else own, f"{name} of {file}"
+    return ""
+
+
+def _is_of(optimizer: torch.optim.Optimizer, model: nn.Module) -> bool:
+    """Whether an optimizer is of the model's parameters, and steps without a closure."""
+    own = {id(parameter) for parameter in model.parameters()}
+    if any(id(parameter) not in own for group in optimizer.param_groups for parameter in group["params"]):
+        return False
+    closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+    return closure is None or closure.default is not inspect.Parameter.empty
 
 
 def _tokens(loaded: Loaded) -> tuple[int, ...]:

@@ -41,8 +41,7 @@ class Loaded:
     """A model with example inputs. `inputs_note` says where the inputs come from, and says so if they are a guess.
 
     The model of a project has also, where that was found, the target that belongs to the inputs, the project's loss as
-    a function of output and target, and its optimizer; so has that of a file with an `example_target`, a `loss_fn` or
-    `criterion`, and an `optimizer`. `loss_note` and `optimizer_note` say what they are. `notes` say
+    a function of output and target, and its optimizer; `loss_note` and `optimizer_note` say what they are. `notes` say
     what else one should know, as that the weights of a draft are new ones.
     """
 
@@ -150,33 +149,10 @@ def give_inputs(
         # Why a project's own data are not the inputs stays said.
         note = f"{loaded.inputs_note} {guess.note}".lstrip()
         loaded.args, loaded.kwargs, loaded.inputs_note = guess.args, guess.kwargs, note
-    if loaded.module is not None and loaded.project is None:
-        _give_training(loaded, loaded.module)
     move = _mover(device)
     loaded.args = tuple(move(arg) for arg in loaded.args)
     loaded.kwargs = {key: move(arg) for key, arg in loaded.kwargs.items()}
     loaded.batch_target = move(loaded.batch_target)
-
-
-def _give_training(loaded: Loaded, module: ModuleType) -> None:
-    """The target, loss and optimizer that a file names beside its model."""
-    file = os.path.basename(loaded.file or module.__name__)
-    optimizer = getattr(module, "optimizer", None)
-    if isinstance(optimizer, torch.optim.Optimizer) and isinstance(loaded.model, torch.nn.Module):
-        own = {id(parameter) for parameter in loaded.model.parameters()}
-        if all(id(parameter) in own for group in optimizer.param_groups for parameter in group["params"]):
-            rate = optimizer.param_groups[0]["lr"]
-            loaded.optimizer = optimizer
-            loaded.optimizer_note = f"{type(optimizer).__name__}, lr {rate:g}: optimizer of {file}"
-    name = next((one for one in ("loss_fn", "criterion") if callable(getattr(module, one, None))), "")
-    if not name:
-        return
-    if not hasattr(module, "example_target"):
-        loaded.loss_note = f"{name} of {file} is not used: it needs an example_target beside the example_input"
-        return
-    target = module.example_target
-    loaded.batch_target = target() if callable(target) else target
-    loaded.loss_fn, loaded.loss_note = getattr(module, name), f"{name} of {file}"
 
 
 # -- finding the code ---------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ FIRST_WAIT_S = 1.0  # for which a page stays as it is while something opens; the
 def page() -> None:
     """Draws the page."""
     tab = session.tab()
-    if tab.asked_first is None:
+    if tab.asked_first is None and tab.step is None:
         tab.begin()  # before anything is drawn: the process opens the model meanwhile
     viewer_source()
     with st.sidebar:

@@ -115,7 +115,7 @@ def _train(backend: Backend, heard: _Heard, plan: Mapping[str, Any], record: str
     print(f"graphtools: {how}: {plain(heard.why or '')}", file=sys.stderr)
     if heard.state == "broke" and record:
         return _record(backend, record)
-    if heard.is_failed and not heard.status.get("step") and "cannot be read" not in heard.why:
+    if heard.is_failed and not heard.status.get("step") and "cannot be read as an image: repair" not in heard.why:
         for line in _advice(backend, plan):
             print(f"graphtools: {plain(line)}", file=sys.stderr)
     return 1
@@ -135,7 +135,7 @@ def _advice(backend: Backend, plan: Mapping[str, Any]) -> Iterator[str]:
             yield f"the model takes {fit['takes']}, and an example of the data is {fit['given']}"
     except BackendError:  # then the step's own error is all that there is to say
         return
-    options = _bridge(backend, asked, fit) or _other_loss(backend, asked) or _instead(backend, asked)
+    options = _bridge(backend, asked, fit) or _other_loss(backend, asked, fit["classes"]) or _instead(backend, asked)
     if options:
         yield f"it can be trained with {' '.join(options)}"
 
@@ -163,23 +163,27 @@ def _bridge(backend: Backend, plan: dict[str, Any], fit: Mapping[str, Any]) -> l
     return options + ([f"--head {transfer['head']}"] if transfer.get("head") else [])
 
 
-def _other_loss(backend: Backend, plan: Mapping[str, Any]) -> list[str]:
-    """The options for another loss or head, with which the model can be trained on the same data; [] if there are
+def _other_loss(backend: Backend, plan: Mapping[str, Any], classes: int) -> list[str]:
+    """The options for another head or loss, with which the model can be trained on the same data; [] if there are
     none."""
-    heads: list[dict[str, Any]] = [{}] if "head" not in plan.get("transfer", {}) else [{}, {"head": None}]
-    for loss in ("cross_entropy", "mse"):
-        for head in (*heads, {"head": 1}) if loss == "mse" else heads:
-            transfer = {name: value for name, value in {**plan.get("transfer", {}), **head}.items() if value}
-            changed = {**plan, "loss": {"name": loss}, "transfer": transfer}
+    transfer = dict(plan.get("transfer", {}))
+    asked = str(plan.get("loss", {}).get("name", "cross_entropy"))
+    heads = [transfer.get("head")]
+    heads += [None] if heads[0] else []
+    for loss in dict.fromkeys((asked, "cross_entropy", "mse")):
+        if bool(classes) != (loss in ("cross_entropy", "nll")):
+            continue  # of classes, or of numbers: the data say which they have
+        for head in heads if classes else dict.fromkeys((*heads, 1)):
+            tried = {**plan, "loss": {"name": loss}, "transfer": {**transfer, "head": head or 0}, "only": "fit"}
             try:
-                fit = backend.ask("train", plan={**changed, "only": "fit"})["fit"]
+                if backend.ask("train", plan=tried)["fit"]["why"]:
+                    continue
             except BackendError:
                 continue
-            if not fit["why"]:
-                options = [f"--loss {loss}"] if plan.get("loss", {}).get("name", "cross_entropy") != loss else []
-                if "head" in head:
-                    options.append(f"--head {head['head']}" if head["head"] else "the head that it has, without --head")
-                return options
+            options = [f"--loss {loss}"] if loss != asked else []
+            if head != transfer.get("head"):
+                options.append(f"--head {head}" if head else "the head that it has, without --head")
+            return options
     return []
 
 

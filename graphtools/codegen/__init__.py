@@ -19,7 +19,7 @@ from graphtools.codegen.constructor import Constructor, tensor_text
 from graphtools.codegen.expressions import Imports
 from graphtools.codegen.forward import _LAST, Forward
 from graphtools.codegen.parts import Part, containers, make_tree, state_text
-from graphtools.drafting.building import _ordered, active, make_root, state_tensor
+from graphtools.drafting.building import active, make_root, needed_nodes, state_tensor
 from graphtools.drafting.plan import Plan
 from graphtools.drafting.sources import Sources
 from graphtools.drafting.tying import tied_in_code
@@ -38,7 +38,7 @@ def to_code(
     what cannot be written: an argument known only as an object, a module whose constructor arguments are not known.
     """
     plan = active(plan)
-    ordered = _ordered(plan)
+    ordered = needed_nodes(plan)
     class_name = _class_name(name or plan.model)
     nodes = {node.name: node for node in plan.nodes.values()}
     tensors = _constants(ordered, sources)
@@ -160,7 +160,7 @@ def _class_name(text: str) -> str:
 def weights(plan: Plan, sources: Sources) -> dict[str, torch.Tensor]:
     """The tensors of a plan by the names that they have in its code: those kept, new ones where there were none."""
     run = active(plan)
-    ordered = _ordered(run)
+    ordered = needed_nodes(run)
     root = make_root(run, sources)
     found = {key: value for key, value in root.state_dict().items() if not key.startswith("_constants.")}
     for key, tensor in _constants(ordered, sources).items():

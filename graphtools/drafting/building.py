@@ -71,7 +71,7 @@ def build_module(plan: Plan, sources: Sources, root: nn.Module | None = None) ->
         return found
 
     modes = _Modes(built)
-    for node in _ordered(plan):
+    for node in needed_nodes(plan):
         if node.kind == "input":
             environment[node.name] = built.placeholder(node.name)
             continue
@@ -125,7 +125,7 @@ class _Modes:
         self.autocast = autocast
 
 
-def _ordered(plan: Plan) -> list[Node]:
+def needed_nodes(plan: Plan) -> list[Node]:
     """The nodes that the output needs, in the order of their run, with all inputs."""
     ordered, cyclic = plan.order()
     if cyclic:
@@ -147,7 +147,7 @@ def state_path(node: Node) -> str:
 def make_root(plan: Plan, sources: Sources) -> nn.Module:
     """A module with all modules, parameters and constants of a plan at their paths, and nothing that runs."""
     root = nn.Module()
-    needed = _ordered(plan)
+    needed = needed_nodes(plan)
     paths = dict.fromkeys(path for path in map(plan.path, needed) if path is not None)
     for path in paths:
         layer = plan.layers[path]
@@ -248,7 +248,7 @@ def build_graph(plan: Plan, sources: Sources, outputs: Mapping[str, tuple[Output
     root = make_root(run, sources)
     live = BuiltLive(root, plan=plan, sources=sources)
     nodes = []
-    for node in _ordered(run):
+    for node in needed_nodes(run):
         specs = outputs.get(node.name, node.outputs) if node.kind != "input" else node.outputs
         path = run.path(node)
         writes, random = node.writes, node.random

@@ -5,7 +5,7 @@ After `y = x.relu_(); y.unsqueeze_(0)` both `x` and `y` have one dimension more,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from graphtools.graph import Node, Path
-from graphtools.structure import children, part, tensors
+from graphtools.structure import part, tensors
 
 _Place = tuple[str, Path]  # a tensor in the result of a node
 _NONE: Mapping[Any, Any] = MappingProxyType({})
@@ -78,11 +78,26 @@ def may_change_types(node: Node) -> bool:
     return writes or not name.startswith(_OF_TORCH)
 
 
-def _with_leaf(value: Any, path: Path, leaf: Any) -> Any:
-    """A value with what stands at a path replaced; tuples and lists keep their kind, everything else becomes a dict."""
+def apart(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """A value with its tensors replaced, in containers of its own of the same kinds. What is in other containers than
+    tuples, named tuples, lists and dicts stays as it is."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    return _rebuilt(value, lambda _, item: apart(item, change))
+
+
+def _with_leaf(value: Any, path: Path, leaf: torch.Tensor) -> Any:
+    """A value with what stands at a path replaced, in containers of the same kinds."""
     if not path:
         return leaf
-    parts = {key: _with_leaf(item, path[1:], leaf) if key == path[0] else item for key, item in children(value) or ()}
-    if isinstance(value, list):
-        return list(parts.values())
-    return tuple(parts.values()) if isinstance(value, tuple) else parts
+    return _rebuilt(value, lambda key, item: _with_leaf(item, path[1:], leaf) if key == path[0] else item)
+
+
+def _rebuilt(value: Any, change: Callable[[int | str, Any], Any]) -> Any:
+    if type(value) is dict:
+        return {key: change(key if isinstance(key, int | str) else str(key), item) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(change(index, item) for index, item in enumerate(value)))
+    if type(value) in (tuple, list):
+        return type(value)(change(index, item) for index, item in enumerate(value))
+    return value

@@ -21,10 +21,10 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake
 
 from graphtools.capture.fakes import needs_value
 from graphtools.capture.specs import spec_of
-from graphtools.drafting.building import active, state_tensor
+from graphtools.drafting.building import active, needed_nodes, state_tensor
 from graphtools.drafting.checks import Misfit, check
-from graphtools.drafting.holders import Done, Values, may_change_types
-from graphtools.drafting.plan import OPEN, Layer, Plan, places, substitute
+from graphtools.drafting.holders import Done, Values, apart, may_change_types
+from graphtools.drafting.plan import OPEN, OUTPUT, Layer, Plan, places, substitute
 from graphtools.drafting.sizes import number, runs_for, symbols_in, told, unify
 from graphtools.drafting.sources import Sources, thaw
 from graphtools.errors import DraftError
@@ -103,6 +103,7 @@ class Propagation:
         self._layer_keys: dict[int, tuple[Layer, Any]] = {}
         self._outputs: dict[Any, tuple[list[Any], tuple[Output, ...]]] = {}  # by the identity of each run's result
         self._modules: dict[Any, nn.Module | DraftError] = {}
+        self._foreign: dict[Any, bool] = {}
         self._states: dict[Any, tuple[tuple[str, bool, Spec], ...]] = {}
         self._tensors: dict[tuple[str, str], Any] = {}
         self._dtypes: dict[str, torch.dtype | None] = {}
@@ -110,11 +111,11 @@ class Propagation:
     def run(self, plan: Plan, before: Shapes | None = None) -> Shapes:
         """The shapes of a plan; `before` are those of a plan from which it differs by an edit."""
         run_plan = active(plan)
-        ordered, cyclic = run_plan.order()
-        specs = [node.spec for node in ordered if node.kind == "input" and node.spec is not None]
+        in_order, cyclic = run_plan.order()
+        specs = [node.spec for node in in_order if node.kind == "input" and node.spec is not None]
         symbols = symbols_in([spec.shape for spec in specs])
         runs = runs_for(symbols)
-        steps = [_step(run_plan, node) for node in ordered]
+        steps = [_step(run_plan, node) for node in in_order]
         entries: list[dict[str, _Entry]] = []
         faults: dict[str, Fault] = {name: Fault("it depends on itself", is_own=False) for name in cyclic}
         with _quiet(), torch.no_grad(), self.mode:
@@ -126,7 +127,7 @@ class Propagation:
             messages = [one.message if isinstance(one, Fault) else None for one in given]
             faults[name] = replace(fault, message=told(messages, symbols, runs) or fault.message)
         outputs = {}
-        for node in ordered:
+        for node in in_order:
             results = [run[node.name].result for run in entries]
             if not any(isinstance(result, Fault) for result in results):
                 entry = entries[0][node.name]
@@ -160,13 +161,20 @@ class Propagation:
     ) -> dict[str, _Entry]:
         found: dict[str, _Entry] = {}
         held = Values()
+        running: set[str] | None = None
         for node, layer, names, is_off in steps:
             given = tuple([held.now.get(name, UNKNOWN) for name in names])
             entry = known.get(node.name)
             if entry is None or (entry.result is DISABLED) != is_off or not _same(entry, node, layer, given):
                 entry = _Entry(node, layer, given, self._result_again(plan, node, layer, given, held, values))
             found[node.name] = entry
-            held.add(node, entry.done)
+            done = entry.done
+            if done.changed:
+                if running is None:
+                    running = _running(plan)
+                if node.name not in running:  # it is not built, so it changes nothing
+                    done = Done(done.result, done.passed)
+            held.add(node, done)
             if isinstance(entry.result, Fault) and (is_first or node.name not in faults):
                 faults[node.name] = entry.result
         return found
@@ -224,13 +232,21 @@ class Propagation:
                 return Done(UNKNOWN)
         given: list[torch.Tensor] = []  # as the call gets them
         before: list[Any] = []
-        is_apart = node.kind == "call" and may_change_types(node)
+        held_ids: set[int] = set()
+        is_apart = node.kind == "call" and (may_change_types(node) or (layer is not None and self._is_foreign(layer)))
+
+        def own(tensor: torch.Tensor) -> torch.Tensor:
+            # What is remembered keeps its type. Values of one type may be one object: each is told from the others.
+            is_another = is_apart or id(tensor) in held_ids
+            held_ids.add(id(tensor))
+            return _alias(tensor) if is_another else tensor
 
         def take(ref: Ref) -> Any:
             value = part(held.now[ref.node], ref.path)
-            if is_apart:  # what is remembered keeps its type
+            if is_apart:
                 before.extend(_key(tensor) for _, tensor in tensors(value))
-                value = replace_leaves(value, lambda leaf: _alias(leaf) if isinstance(leaf, torch.Tensor) else leaf)
+            if node.kind == "call":
+                value = apart(value, own)
             given.extend(tensor for _, tensor in tensors(value))
             return value
 
@@ -345,6 +361,17 @@ class Propagation:
         except Exception:  # then the first error stands
             return None
 
+    def _is_foreign(self, layer: Layer) -> bool:
+        """Whether a module that is not torch's own is in a layer's; nobody knows what that does to what it is given."""
+        key = self._layer_key(layer)
+        if key not in self._foreign:
+            try:
+                modules = self._module(layer, layer.origin).modules()
+                self._foreign[key] = any(not type(one).__module__.startswith("torch.") for one in modules)
+            except DraftError:
+                return False
+        return self._foreign[key]
+
     def _layer_key(self, layer: Layer) -> Any:
         known = self._layer_keys.get(id(layer))
         if known is None or known[0] is not layer:
@@ -395,6 +422,14 @@ class Propagation:
                 raise
         with unset_fake_temporarily():  # its constructor looks into a tensor that it makes
             return self.sources.make(layer, path)
+
+
+def _running(plan: Plan) -> set[str]:
+    """The names of the nodes that will be built; of all while there is no output."""
+    try:
+        return {node.name for node in needed_nodes(plan)} if OUTPUT in plan.nodes else set(plan.nodes)
+    except DraftError:  # some depend on themselves, so nothing is built yet
+        return set(plan.nodes)
 
 
 def _step(plan: Plan, node: Node) -> _Step:

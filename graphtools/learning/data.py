@@ -228,7 +228,7 @@ def _image(path: str) -> Any:
 
     try:
         return default_loader(path)
-    except OSError as error:
+    except (OSError, SyntaxError) as error:  # the second of a broken PNG
         raise LoadError(f"{path} cannot be read as an image: repair it or take it away. {error}") from None
 
 
@@ -243,7 +243,8 @@ def _csv(name: str) -> Data:
     if len(rows) < 3:
         raise LoadError(f"{name} has {len(rows)} rows; it needs a header and at least two rows of numbers")
     header, *body = rows
-    if len(header) > 1 and all(map(_is_number, header[:-1])):  # it has none: the first row is one of the table
+    headless = _has_no_header(header, body)
+    if headless:
         header, body = [f"column {i + 1}" for i in range(len(header))], rows
     if len(header) < 2:
         raise LoadError(
@@ -253,7 +254,7 @@ def _csv(name: str) -> Data:
     target = next((i for i, word in enumerate(header) if word.strip().lower() in _TARGETS), len(header) - 1)
     texts = [row[target] if target < len(row) else "" for row in body]
     numbers: list[list[float]] = []
-    for line, row in enumerate(body, 1 + (body is not rows)):
+    for line, row in enumerate(body, 1 if headless else 2):
         if len(row) != len(header):
             raise LoadError(f"{name}, line {line}: {len(row)} cells where the header has {len(header)}")
         numbers.append([_cell(name, line, header[i], cell) for i, cell in enumerate(row) if i != target])
@@ -275,6 +276,17 @@ def _csv(name: str) -> Data:
     return Data(
         TensorDataset(x, y), None, None, f"{name}: {len(y):,} rows, {header[target]} to be predicted as a number"
     )
+
+
+def _has_no_header(first: list[str], others: list[list[str]]) -> bool:
+    """Whether the first row is one of the table: numbers, but for a last cell that may be a word where others are
+    words too. A header of whole numbers in their order, as pandas writes 0, 1, 2, is one."""
+    if len(first) < 2 or not all(map(_is_number, first[:-1])):
+        return False
+    if not _is_number(first[-1]):
+        last = [row[-1] for row in others if row]
+        return first[-1].strip().lower() not in _TARGETS and first[-1] in last
+    return [text.strip() for text in first] != [str(i) for i in range(len(first))]
 
 
 def _is_number(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -97,11 +97,6 @@ def test_an_edit_gives_what_a_first_look_gives(function: Callable[[Tensor], Any]
 
 
 def test_a_module_of_the_users_own_that_changes_what_it_is_given() -> None:
-    class Widen(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            x.unsqueeze_(0)
-            return x
-
     draft = gt.Draft()
     x = draft.input("x", gt.Spec("f32", (4, 8)))
     a = draft.add("torch.relu", x)
@@ -110,3 +105,64 @@ def test_a_module_of_the_users_own_that_changes_what_it_is_given() -> None:
     total = draft.add("torch.Tensor.sum", b, 0)
     draft.output(a, wide, total)
     assert [draft.spec(node).shape for node in (a, b, wide, total)] == [(4, 8), (4, 8), (1, 4, 8), (4, 8)]
+
+
+class Pair(NamedTuple):
+    left: Tensor
+    right: Tensor
+
+
+class Halves(nn.Module):
+    def forward(self, x: Tensor) -> Pair:
+        return Pair(x + 1, x - 1)
+
+
+class TakesPair(nn.Module):
+    def forward(self, pair: Pair) -> Tensor:
+        return pair.left + pair.right
+
+
+class Widen(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        x.unsqueeze_(0)
+        return x
+
+
+def test_a_named_tuple_reaches_a_module_of_the_users_own_as_one() -> None:
+    draft = gt.Draft()
+    draft.output(draft.add(TakesPair(), draft.add(Halves(), draft.input("x", gt.Spec("f32", (4, 8))))))
+    assert draft.problems() == ()
+    assert draft.shapes.outputs["output"][0].spec.shape == (4, 8)
+
+
+def test_a_module_of_the_users_own_inside_one_of_torchs_is_not_trusted_either() -> None:
+    draft = gt.Draft()
+    x = draft.input("x", gt.Spec("f32", (4, 8)))
+    a, b = draft.add("torch.relu", x), draft.add("torch.relu", x)
+    wide = draft.add(nn.Sequential(Widen()), b)
+    draft.output(a, wide, draft.add("torch.Tensor.sum", b, 0))
+    shapes = [output.spec.shape for output in draft.shapes.outputs["output"]]
+    assert shapes == [(4, 8), (1, 4, 8), (4, 8)] == [tuple(each.shape) for each in draft.to_module()(X)]
+
+
+def two_of_one_type(x: Tensor) -> Any:
+    y, z = torch.relu(x), torch.relu(x)
+    a, b = torch.atleast_2d(y, z)
+    b.unsqueeze_(0)
+    return a.sum(0), y.sum(0), z.sum(0)
+
+
+def test_values_of_one_type_are_told_apart() -> None:
+    for graph in (recorded(two_of_one_type), traced(two_of_one_type)):
+        draft = gt.Draft(graph)
+        given = [output.spec.shape for output in draft.shapes.outputs["output"]]
+        assert given == [tuple(tensor.shape) for tensor in two_of_one_type(X)]
+
+
+def test_a_call_that_is_not_built_changes_nothing() -> None:
+    draft = gt.Draft()
+    a = draft.add("torch.relu", draft.input("x", gt.Spec("f32", (4, 8))))
+    draft.add("torch.Tensor.unsqueeze_", a, 0)  # nothing takes its result
+    total = draft.add("torch.Tensor.sum", a, 0)
+    draft.output(total)
+    assert draft.spec(total).shape == tuple(draft.to_module()(X).shape) == (8,)  # type: ignore[union-attr]

@@ -247,6 +247,7 @@ export class Inspector {
       parts = await this.parts(tab, item, turn);
       this.isSilent = false;
     } catch (error) {
+      this.isSilent = false;
       parts = [
         make("p", { class: "warning bad-card", role: "alert" }, error instanceof Error ? error.message : String(error)),
       ];
