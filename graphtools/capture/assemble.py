@@ -341,6 +341,11 @@ def _notes(recorder: Recorder) -> list[str]:
     opaque = sorted({type_name(type(call.module)) for call in recorder.calls if call.module is not None})
     if opaque:
         notes.append(f"{', '.join(opaque)} ran as in plain PyTorch, as one operation: looking inside would change it")
+    for name in recorder.unseen_functions:
+        notes.append(
+            f"{name} was called by another name, so its operations stand here without its backward; in forward, call "
+            f"{name}.apply"
+        )
     if recorder.budget is not None:
         notes += recorder.budget.notes()
     for target in sorted(set(recorder.overwritten)):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from types import CodeType, MappingProxyType
 from typing import Any
 
 import torch
@@ -71,6 +71,9 @@ class Recorder(TorchFunctionMode):
         self.output: Any = None  # the model's result with a Ref for each tensor
         self.unknown: list[Place | None] = []  # where a tensor of unknown origin was first used
         self.overwritten: list[str] = []  # functions that wrote their arguments without a name that says so
+        self.unseen_functions: dict[str, None] = {}  # custom ones, of which only the operations inside were seen
+        self._forwards: frozenset[CodeType] | None = None
+        self._began_with_grad = False
         self.failed: tuple[Call, BaseException] | None = None
         self.error: BaseException | None = None
         self.error_place: Place | None = None
@@ -96,6 +99,7 @@ class Recorder(TorchFunctionMode):
 
     def __enter__(self) -> Recorder:
         self._thread = threading.get_ident()
+        self._began_with_grad = torch.is_grad_enabled()
         if self.budget is not None:
             compat.return_freed_memory()
         elif self.keep_values:
@@ -219,10 +223,21 @@ class Recorder(TorchFunctionMode):
             call.random = True
             call.rng_state = compat.rng_state(_generator(kwargs))
         call.grad = torch.is_grad_enabled()
+        if not call.grad and self._began_with_grad:
+            self._note_function()
         if compat.is_any_autocast_enabled():
             call.autocast = compat.autocast_state("cpu") or compat.autocast_state("cuda")
         if callee.writes == "unknown":
             call.result = [(tensor, compat.version(tensor)) for _, tensor in tensors((args, kwargs))]
+
+    def _note_function(self) -> None:
+        """Notes a custom Function that was called by a name bound before the recording began, as `relu = ReLU.apply`:
+        that call cannot be seen, and its operations run without gradient."""
+        if self._forwards is None:
+            self._forwards = compat.function_forwards()
+        function = compat.function_around(sys._getframe(2), self._forwards)
+        if function:
+            self.unseen_functions.setdefault(function)
 
     def _argument(self, arg: Any, after: list[str]) -> Any:
         if type(arg) in _PLAIN:

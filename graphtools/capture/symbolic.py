@@ -31,7 +31,7 @@ from graphtools.capture.specs import spec_of
 from graphtools.errors import CaptureError, GraphError, LimitError
 from graphtools.graph import Capture, Failure, Graph, Node, Output, Ref, freeze
 from graphtools.recording import Limits
-from graphtools.structure import leaves, tensors
+from graphtools.structure import tensors
 from graphtools.words import source_line
 
 
@@ -89,6 +89,8 @@ class _Tracer(torch.fx.Tracer):
         self.started = time.perf_counter()
         self.grad = torch.is_grad_enabled()
         self.met: dict[str, _Met] = {}
+        self.refused: Untraceable | None = None
+        self.forwards = compat.function_forwards()  # fx would take what they compute
         self.fixed: frozenset[str] = frozenset()  # arguments that stand for one value, not for any tensor
         self.names = ModuleNames(None)
         self.scopes = ScopeStack(self.names)
@@ -101,16 +103,14 @@ class _Tracer(torch.fx.Tracer):
         buffers = [(name, b, compat.version(b)) for name, b in _buffers(model)]
         drawn = compat.host_random_state()
         try:
-            compat.function_apply.watch(_refuse_function)
-            try:
-                with _Frozen():
-                    fx_graph = self.trace(model, concrete_args=concrete or None)
-            finally:
-                compat.function_apply.unwatch(_refuse_function)
+            with _Frozen():
+                fx_graph = self.trace(model, concrete_args=concrete or None)
         except (Untraceable, LimitError):
             raise
         except Exception as error:
             raise Untraceable(_why(model, error)) from error
+        if self.refused is not None:  # and the model's own code went on after that
+            raise self.refused
         for name, buffer, version in buffers:
             if compat.version(buffer) != version:
                 raise Untraceable(f"torch.fx would leave out that forward writes the buffer {name!r}")
@@ -127,12 +127,19 @@ class _Tracer(torch.fx.Tracer):
         if limits.seconds is not None and time.perf_counter() - self.started > limits.seconds:
             raise LimitError(f"tracing was stopped at its limit of {limits.seconds:g} s")
         if compat.is_any_autocast_enabled():
-            source = resolve(user_place(sys._getframe(1)))
-            raise Untraceable(f"torch.fx would drop the autocast that is on at {source}")
+            self.refuse("drop the autocast that is on")
+        function = compat.function_around(sys._getframe(1), self.forwards)
+        if function:
+            self.refuse(f"lose the backward of {function}")
         node = super().create_node(*args, **kwargs)
         place = user_place(sys._getframe(1))
         self.met[node.name] = _Met(self.scopes.scope, place, torch.is_grad_enabled() or not self.grad)
         return node
+
+    def refuse(self, why: str) -> None:
+        """Raises Untraceable, with the user's line."""
+        self.refused = Untraceable(f"torch.fx would {why} at {resolve(user_place(sys._getframe(2)))}")
+        raise self.refused
 
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -164,14 +171,6 @@ def _refuse_frozen_writes(tracer: _Tracer, fx_graph: torch.fx.Graph) -> None:
         if isinstance(written, torch.fx.Node) and written.op == "get_attr":
             place = resolve((tracer.met.get(node.name) or _Met("", None)).place)
             raise Untraceable(f"torch.fx would freeze the tensor that {place} writes into")
-
-
-def _refuse_function(apply: Callable[..., Any], kind: type, *args: Any, **kwargs: Any) -> Any:
-    """Untraceable for a custom autograd.Function: fx would take what its forward computes, and lose its backward."""
-    if any(isinstance(leaf, torch.fx.Proxy) for _, leaf in leaves((args, kwargs))):
-        place = resolve(user_place(sys._getframe(1)))
-        raise Untraceable(f"torch.fx would lose the backward of {kind.__name__} at {place}")
-    return apply(*args, **kwargs)
 
 
 class _Frozen(TorchFunctionMode):

@@ -204,6 +204,7 @@ def fixed_by_the_run(graph: Graph) -> tuple[str, ...]:
         name = file.replace("\\", "/").rsplit("/", 1)[-1]
         text = source_line(file, line).strip()
         notes.append(f"Fixed by that run: the loop at {name}:{line} (`{text}`) ran {count} times.")
+    notes += [f"{note}." for note in graph.capture.notes if "without its backward" in note]
     return tuple(notes)
 
 

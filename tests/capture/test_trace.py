@@ -315,3 +315,50 @@ def test_the_backward_of_a_custom_function_is_not_lost() -> None:
     expected = {name: parameter.grad for name, parameter in model.named_parameters()}
     for name, parameter in built.named_parameters():
         assert torch.equal(parameter.grad, expected[name]), name
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        return x * x
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(inputs[0])
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[no-untyped-def]
+        return 2 * ctx.saved_tensors[0] * gradient
+
+
+square = Square.apply  # as torch's documentation calls them
+
+
+class ByAnotherName(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(3, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return square(self.first(x))
+
+
+def test_a_custom_function_called_by_another_name_is_not_lost_in_silence() -> None:
+    graph = gt.trace(ByAnotherName(), torch.randn(5, 3))
+    assert "torch.fx would lose the backward of Square at " in str(graph.capture.reason)
+    (note,) = [note for note in graph.capture.notes if "Square" in note]
+    assert note.endswith("its operations stand here without its backward; in forward, call Square.apply")
+    assert any(note in line for line in gt.Draft(graph).plan.notes)
+
+
+def test_a_model_that_catches_everything_does_not_hide_what_fx_would_lose() -> None:
+    class Catches(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            try:
+                return Sign.apply(x)
+            except Exception:
+                return x * 0
+
+    with pytest.raises(gt.CaptureError, match="lose the backward of Sign"):
+        gt.trace(Catches())
+    assert [node.operation for node in gt.trace(Catches(), torch.ones(2)).operations] == ["Sign"]
