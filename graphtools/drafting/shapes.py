@@ -233,7 +233,7 @@ class Propagation:
         given: list[torch.Tensor] = []  # as the call gets them
         before: list[Any] = []
         held_ids: set[int] = set()
-        is_apart = node.kind == "call" and (may_change_types(node) or (layer is not None and self._is_foreign(layer)))
+        is_apart = node.kind == "call" and (may_change_types(node) or self._is_foreign(layer, plan.path(node) or ""))
 
         def own(tensor: torch.Tensor) -> torch.Tensor:
             # What is remembered keeps its type. Values of one type may be one object: each is told from the others.
@@ -361,12 +361,14 @@ class Propagation:
         except Exception:  # then the first error stands
             return None
 
-    def _is_foreign(self, layer: Layer) -> bool:
+    def _is_foreign(self, layer: Layer | None, path: str) -> bool:
         """Whether a module that is not torch's own is in a layer's; nobody knows what that does to what it is given."""
+        if layer is None:
+            return False
         key = self._layer_key(layer)
         if key not in self._foreign:
             try:
-                modules = self._module(layer, layer.origin).modules()
+                modules = self._module(layer, path).modules()
                 self._foreign[key] = any(not type(one).__module__.startswith("torch.") for one in modules)
             except DraftError:
                 return False
