@@ -11,6 +11,7 @@ from graphtools.backend import Backend, BackendError, Task
 Beside = Literal["", "before", "original"]
 
 _KEPT = 4  # documents of branches; one of a large model is some megabytes
+_REMEMBERED = 50  # replies to edits, for a viewer that asks again because the reply is still on its way
 EDIT_WAIT_S = 1.0  # how long an edit may take before its progress is shown
 
 
@@ -56,6 +57,7 @@ class View:
     refused: dict[tuple[int, str], str] = field(default_factory=dict)
     _wanted: Beside = ""
     _documents: dict[int, str] = field(default_factory=dict)
+    _edits: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.document:
@@ -151,6 +153,9 @@ class View:
             return False
         self.editing = None
         self._reply(edit.question, lambda: {"events": edit.task.result()["events"]})
+        self._edits[edit.question] = self.replies[-1]
+        for number in list(self._edits)[:-_REMEMBERED]:
+            del self._edits[number]
         if "result" not in self.replies[-1]:
             return False
         self.branches.append(Branch(edit.name, edit.task.result()["recording"]))
@@ -172,6 +177,9 @@ class View:
         self.replies.append(reply)
 
     def _edit(self, question: dict[str, Any]) -> bool:
+        if question["id"] in self._edits:  # asked again before the reply had come: one that was stopped stays so
+            self.replies.append(self._edits[question["id"]])
+            return False
         if self.editing is not None:
             if self.editing.question != question["id"]:  # else the viewer only asks again for the same
                 self.replies.append({"id": question["id"], "error": "Another change is being run; wait for it."})

@@ -86,12 +86,6 @@ class _Server:
 
     def _answer(self, request: dict[str, Any]) -> None:
         number = request["id"]
-        with self._lock:
-            self._asked.discard(number)
-            if number in self._dropped:
-                self._dropped.discard(number)
-                return
-            self._current = number
 
         def tell(progress: dict[str, Any]) -> None:
             self._say({"id": number, "progress": progress})
@@ -100,7 +94,12 @@ class _Server:
         reply: dict[str, Any] = {"id": number}
         try:
             try:
-                self._is_busy = True
+                with self._lock:  # from here on it can be interrupted
+                    self._asked.discard(number)
+                    if number in self._dropped:
+                        self._dropped.discard(number)
+                        return
+                    self._current, self._is_busy = number, True
                 with time_limit(self._limit_s, self._fault):
                     reply["result"], blobs = self._desk.answer(request["op"], request["args"], tell)
             finally:

@@ -34,6 +34,7 @@ class Widget(anywidget.AnyWidget):  # type: ignore[misc]
         self.recording = shown if isinstance(shown, Recording) else None
         self.branches: list[Recording] = [self.recording] if self.recording is not None else []
         self._answers: dict[int, Any] = {}  # by the place of the recording in `branches`
+        self._edits: dict[int, dict[str, Any]] = {}  # the replies to edits, which a viewer that waits long asks again
         graph = shown if isinstance(shown, Graph) else shown.graph
         super().__init__(
             _esm=bundle(),
@@ -68,6 +69,9 @@ class Widget(anywidget.AnyWidget):  # type: ignore[misc]
     def _asked(self, _: Any, question: Any, buffers: Any) -> None:
         if not isinstance(question, dict) or "id" not in question:
             return
+        if question["id"] in self._edits:
+            self.send(self._edits[question["id"]])
+            return
         reply: dict[str, Any] = {"id": question["id"]}
         branch = None
         try:
@@ -78,6 +82,10 @@ class Widget(anywidget.AnyWidget):  # type: ignore[misc]
                 reply["result"] = self._answering().answer(str(question.get("op")), question.get("args") or {})
         except Exception as error:  # whatever goes wrong is for the person who asked, not for the kernel's log
             reply["error"] = str(error) or type(error).__name__
+        except KeyboardInterrupt:
+            reply["error"] = "Stopped."
+        if question.get("op") == "edit":
+            self._edits[question["id"]] = reply
         self.send(reply)
         if branch is not None:
             self.show(branch, _in_words(question["args"]))

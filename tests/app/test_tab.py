@@ -84,6 +84,20 @@ def test_a_slow_edit_is_shown_while_it_runs_and_another_must_wait(tab, view, mon
     assert view.shown == 1
 
 
+def test_a_stopped_edit_that_is_asked_for_again_is_not_run_again(tab, view, monkeypatch):
+    monkeypatch.setattr("view.EDIT_WAIT_S", 0.0)
+    edit = ask("edit", row=row(view, "relu"), name="relu", what="value", text="__import__('time').sleep(60) or t")
+    view.answer([edit])
+    view.editing.task.cancel()
+    wait(view)
+    view.answer([edit])  # the viewer's question was on its way when the reply was
+    assert view.replies == [{"id": 7, "error": "Stopped."}]
+    assert view.editing is None
+    assert view.answer([{**edit, "id": 8}]) is False  # the person's next one is run
+    assert view.editing is not None
+    view.editing.task.cancel()
+
+
 @pytest.mark.parametrize(
     ("text", "what", "words"),
     [
