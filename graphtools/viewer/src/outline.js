@@ -5,7 +5,8 @@ import { make } from "./dom.js";
 
 /** @typedef {import("./tree.js").Tree} Tree */
 
-const AT_ONCE = 500; // rows; more are built after the next frame, which would wait for the browser to style them
+const AT_ONCE = 500; // rows; more are shown in parts
+const PART_MS = 4;
 
 export class Outline {
   /**
@@ -25,7 +26,8 @@ export class Outline {
     /** @type {number[]} */
     this.order = [];
     this.selected = -1;
-    this.waiting = 0;
+    /** @type {Generator<void, void> | null} */
+    this.work = null;
     this.element.addEventListener("keydown", (event) => this.key(event));
     this.element.addEventListener("click", (event) => {
       const item = this.itemOf(event.target);
@@ -50,43 +52,67 @@ export class Outline {
     return row ? Number(row.getAttribute("data-item")) : -1;
   }
 
-  /** @param {import("./scene.js").Scene} scene @param {Set<number>} open */
+  /**
+   * Shows the boxes of a scene. Many come in parts, a part after each frame: the frame would wait for all of them, and
+   * for the browser to style them.
+   * @param {import("./scene.js").Scene} scene
+   * @param {Set<number>} open
+   */
   update(scene, open) {
-    const count = ++this.waiting;
-    const isMuch = this.rows.size > 0 && scene.boxes.filter(({ item }) => !this.rows.has(item)).length > AT_ONCE;
-    if (!isMuch) return this.build(scene, open);
-    requestAnimationFrame(() => setTimeout(() => count === this.waiting && this.build(scene, open)));
+    const work = this.build(scene, open);
+    this.work = work; // in place of what was under way: the rows that it has built are kept
+    if (!this.rows.size || scene.boxes.length <= AT_ONCE) {
+      this.finish();
+      return;
+    }
+    const part = () => {
+      const end = performance.now() + PART_MS;
+      while (this.work === work && performance.now() < end) for (let i = 0; i < 16; i++) if (work.next().done) return;
+      if (this.work === work) afterFrame(part);
+    };
+    afterFrame(part);
   }
 
-  build(/** @type {import("./scene.js").Scene} */ scene, /** @type {Set<number>} */ open) {
-    const hadFocus = this.element.contains(
-      /** @type {ShadowRoot | Document} */ (this.element.getRootNode()).activeElement,
-    );
-    const before = this.rows;
-    this.rows = new Map();
-    this.order = [];
-    this.fill(this.element, 0, 1, scene, open, before);
+  /** Shows all rows now, as a person is about to walk them. */
+  finish() {
+    while (this.work && !this.work.next().done);
+  }
+
+  /** The work of showing a scene's boxes, in steps of a row. */
+  *build(/** @type {import("./scene.js").Scene} */ scene, /** @type {Set<number>} */ open) {
+    const root = /** @type {ShadowRoot | Document} */ (this.element.getRootNode());
+    const order = /** @type {number[]} */ ([]);
+    const wasIn = this.element.contains(root.activeElement);
+    yield* this.fill(this.element, 0, 1, scene, open, order);
+    for (const item of this.rows.keys()) if (!scene.ofItem.has(item)) this.rows.delete(item);
+    this.order = order;
+    this.work = null;
     this.mark(this.selected);
-    if (hadFocus) this.rows.get(this.selected)?.focus();
+    if (wasIn && document.activeElement === document.body) this.rows.get(this.selected)?.focus();
   }
 
-  /** Puts the rows of a group's children into its list. Rows that were there stay, or thousands would be built anew. */
-  fill(
-    /** @type {HTMLElement} */ list,
-    /** @type {number} */ parent,
-    /** @type {number} */ level,
-    /** @type {import("./scene.js").Scene} */ scene,
-    /** @type {Set<number>} */ open,
-    /** @type {Map<number, HTMLElement>} */ before,
-  ) {
-    const rows = /** @type {HTMLElement[]} */ ([]);
+  /**
+   * Puts the rows of a group's children into its list, in steps of a row. Rows that are there stay and are not moved:
+   * the browser would style all that they hold anew.
+   * @param {HTMLElement} list
+   * @param {number} parent
+   * @param {number} level
+   * @param {import("./scene.js").Scene} scene
+   * @param {Set<number>} open
+   * @param {number[]} order takes the items in the order of their rows
+   * @returns {Generator<void, void>}
+   */
+  *fill(list, parent, level, scene, open, order) {
+    for (const row of [...list.children]) if (!scene.ofItem.has(this.itemOf(row))) row.remove();
+    let next = list.firstElementChild;
     for (const child of this.tree.items[parent].children) {
       const box = scene.ofItem.get(child);
       if (!box) continue;
-      const row = this.row(child, level, box, before.get(child));
-      rows.push(row);
-      this.rows.set(child, row);
-      this.order.push(child);
+      const row = this.row(child, level, box);
+      order.push(child);
+      if (row === next) next = next.nextElementSibling;
+      else list.insertBefore(row, next);
+      yield;
       if (this.tree.items[child].node >= 0) continue;
       const expanded = String(open.has(child));
       if (row.getAttribute("aria-expanded") !== expanded) row.setAttribute("aria-expanded", expanded);
@@ -94,26 +120,32 @@ export class Outline {
       if (open.has(child)) {
         const group = inner ?? make("ul", { role: "group" });
         if (!inner) row.append(group);
-        this.fill(group, child, level + 1, scene, open, before);
+        yield* this.fill(group, child, level + 1, scene, open, order);
       } else inner?.remove();
     }
-    setChildren(list, rows);
   }
 
-  /** The row of an item: the one it had, if that says the same. */
+  /** The row of an item: the one it has, saying what its box says now. */
   row(
     /** @type {number} */ child,
     /** @type {number} */ level,
     /** @type {import("./scene.js").SceneBox} */ box,
-    /** @type {HTMLElement | undefined} */ before,
   ) {
     const item = this.tree.items[child];
     const { title, detail, subtitle, mark } = box.words;
     const label = [title, detail, subtitle, mark, item.failed ? t("failed") : "", ...this.marks(child)]
       .filter(Boolean)
       .join(", ");
-    if (before?.getAttribute("aria-label") === label) return before;
-    return make(
+    const before = this.rows.get(child);
+    if (before) {
+      const text = /** @type {Text} */ (before.firstChild);
+      if (text.data !== label) {
+        before.setAttribute("aria-label", label);
+        text.data = label;
+      }
+      return before;
+    }
+    const row = make(
       "li",
       {
         role: "treeitem",
@@ -125,6 +157,8 @@ export class Outline {
       },
       label,
     );
+    this.rows.set(child, row);
+    return row;
   }
 
   /** Marks the selected item; the one row that Tab reaches is that one, or the first. */
@@ -144,6 +178,7 @@ export class Outline {
   key(/** @type {KeyboardEvent} */ event) {
     const item = this.itemOf(event.target);
     if (item < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+    this.finish();
     const expanded = this.rows.get(item)?.getAttribute("aria-expanded");
     const at = this.order.indexOf(item);
     const go = (/** @type {number | undefined} */ next) => next !== undefined && this.rows.get(next)?.focus();
@@ -162,13 +197,6 @@ export class Outline {
   }
 }
 
-/** Makes `rows` the children of a list. Those that are there are not moved: the browser would style all in them anew. */
-function setChildren(/** @type {HTMLElement} */ list, /** @type {HTMLElement[]} */ rows) {
-  const kept = new Set(/** @type {Element[]} */ (rows));
-  for (const child of [...list.children]) if (!kept.has(child)) child.remove();
-  let next = list.firstElementChild;
-  for (const row of rows) {
-    if (row === next) next = next.nextElementSibling;
-    else list.insertBefore(row, next);
-  }
+function afterFrame(/** @type {() => void} */ work) {
+  requestAnimationFrame(() => setTimeout(work));
 }

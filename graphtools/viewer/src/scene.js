@@ -182,19 +182,23 @@ function placeLabels(
 /** Whether no line passes between two x at a height, looked up in bands. */
 function verticalIndex(/** @type {SceneLine[]} */ lines) {
   const BAND = 128;
-  const bands = new Map();
+  const bands = /** @type {Map<number, number[]>} */ (new Map()); // x, top, bottom of each piece, one after the other
   for (const { points } of lines) {
     for (let i = 1; i < points.length; i++) {
       const [[x0, y0], [x1, y1]] = [points[i - 1], points[i]];
       if (x0 !== x1) continue;
       for (let band = Math.floor(y0 / BAND); band <= Math.floor(y1 / BAND); band++) {
-        if (!bands.has(band)) bands.set(band, []);
-        bands.get(band).push([x0, y0, y1]);
+        const found = bands.get(band);
+        if (found) found.push(x0, y0, y1);
+        else bands.set(band, [x0, y0, y1]);
       }
     }
   }
-  return (/** @type {number} */ left, /** @type {number} */ right, /** @type {number} */ y) =>
-    !(bands.get(Math.floor(y / BAND)) ?? []).some(
-      (/** @type {number[]} */ [x, top, bottom]) => x > left && x < right && y > top - 6 && y < bottom + 6,
-    );
+  return (/** @type {number} */ left, /** @type {number} */ right, /** @type {number} */ y) => {
+    const found = bands.get(Math.floor(y / BAND)) ?? [];
+    for (let i = 0; i < found.length; i += 3) {
+      if (found[i] > left && found[i] < right && y > found[i + 1] - 6 && y < found[i + 2] + 6) return false;
+    }
+    return true;
+  };
 }

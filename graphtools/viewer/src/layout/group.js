@@ -14,7 +14,7 @@ const ROOT_SIDE = 8;
 const SIGN = 34; // how far the sign before the title reaches from the left
 const FOOTER = 12;
 const ROOT_ROOM = { header: 8, footer: 8 };
-const MOST_CELLS = 400; // in a group of which more than one layout is tried
+const MOST_CELLS = 60; // in a group of which more than one layout is tried: of larger ones others are hardly ever better
 // What a layout costs, in pixels of lines: a crossing, and so many square pixels of area.
 const CROSSING = 300;
 const AREA = 100;
@@ -30,6 +30,7 @@ const CLEARLY = 0.93; // how much less another layout must cost: code reads best
  * @property {import("./routes.js").Piece[]} pieces
  * @property {import("./layers.js").Cell[]} cells
  * @property {number} crossings
+ * @property {number} way which of the layouts that are tried it is
  * @property {Map<number, number>} inPorts
  * @property {Map<number, number>} outPorts
  */
@@ -41,9 +42,10 @@ const CLEARLY = 0.93; // how much less another layout must cost: code reads best
  * @param {number[] | null} entering the values that enter, from left to right, if that is decided
  * @param {number} leastWidth
  * @param {boolean} framed
+ * @param {GroupLayout | null} [like] tries only what was chosen for that layout, in which the entering values were free
  * @returns {GroupLayout}
  */
-export function layoutGroup(boxes, links, entering, leastWidth, framed) {
+export function layoutGroup(boxes, links, entering, leastWidth, framed, like = null) {
   let best = null;
   let least = Infinity;
   const ranks = assignRanks(boxes, links, false);
@@ -51,13 +53,16 @@ export function layoutGroup(boxes, links, entering, leastWidth, framed) {
   const same = ranks.of.every((rank, i) => rank === others.of[i]);
   for (const chosen of same ? [ranks] : [ranks, others]) {
     for (const mirrored of [false, true]) {
+      const way = Number(chosen === others) + 2 * Number(mirrored);
+      if (like && like.way !== way) continue;
       const layered = buildLayers(boxes, links, chosen);
       if (best && layered.cells.length > MOST_CELLS) continue;
       const crossings = orderLayers(layered, mirrored, entering);
+      if (crossings * CROSSING >= least * CLEARLY) continue; // whatever its lines and area will be
       const found = placeGroup(layered, crossings, leastWidth, framed);
       const area = roomAroundTrunk(found) * found.height;
       const cost = crossings * CROSSING + lengthOf(found.pieces) + area / AREA;
-      if (cost < least * CLEARLY) [best, least] = [found, cost];
+      if (cost < least * CLEARLY) [best, least] = [{ ...found, way }, cost];
       if (crossings === 0) break;
     }
   }
@@ -126,6 +131,7 @@ function placeGroup(layered, crossings, leastWidth, framed) {
     pieces: routes.pieces,
     cells: layered.cells,
     crossings,
+    way: 0,
     inPorts: ports.in,
     outPorts: ports.out,
   };

@@ -44,6 +44,7 @@ export function layoutGraph(tree, visible, size, titleWidth, most = Infinity) {
   if (newIn(tree, visible, memory, open) > most) return null; // without beginning
   /** @returns {boolean} false if it is too much */
   const layoutOne = (/** @type {number} */ item, /** @type {number[] | null} */ entering) => {
+    const like = (entering && groups.get(item)?.layout) ?? null;
     const boxes = tree.items[item].children.map((child) => {
       const inner = groups.get(child);
       if (!inner) return { item: child, ...size(child), inPorts: null, outPorts: null };
@@ -55,12 +56,12 @@ export function layoutGraph(tree, visible, size, titleWidth, most = Infinity) {
     let named = memory.same(item, given);
     if (!named) {
       const plain = withoutNames(boxes, given.links, entering);
-      const signature = `${item ? least : "root"} ${plain.signature}`;
+      const signature = `${item ? least : "root"} ${like?.way} ${plain.signature}`;
       let found = memory.layouts.get(signature);
       if (!found) {
         left -= boxes.length + given.links.length;
         if (left < 0) return false;
-        found = layoutGroup(plain.boxes, plain.links, plain.entering, least, item !== 0);
+        found = layoutGroup(plain.boxes, plain.links, plain.entering, least, item !== 0, like);
         memory.layouts.set(signature, found);
       }
       named = withNames(found, boxes, plain.keys);
@@ -141,9 +142,12 @@ function findTurned(/** @type {Named} */ { layout, boxes, keys }) {
 function flatten(/** @type {Map<number, Named>} */ groups) {
   const placed = /** @type {PlacedBox[]} */ ([]);
   const lines = /** @type {Line[]} */ ([]);
-  const arriving = new Map(); // `${group} ${key}` -> line that reaches the group's border from outside
-  const leaving = new Map(); // ... from inside
-  const starts = /** @type {[number, Map<string, number>, string][]} */ ([]); // lines that continue one found later
+  const arriving = /** @type {Map<number, number>} */ (new Map()); // `crossing` -> line that reaches the border from outside
+  const leaving = /** @type {Map<number, number>} */ (new Map()); // ... from inside
+  const starts = /** @type {[number, Map<number, number>, number][]} */ ([]); // lines that continue one found later
+  const most = Math.max(...[...groups.values()].map(({ keys }) => Math.max(0, ...keys))) + 1;
+  /** A number for the place where a value crosses the border of a group. */
+  const crossing = (/** @type {number} */ group, /** @type {number} */ key) => group * most + key;
 
   const visit = (/** @type {number} */ group, /** @type {number} */ dx, /** @type {number} */ dy) => {
     const { layout, boxes, keys } = /** @type {Named} */ (groups.get(group));
@@ -160,11 +164,11 @@ function flatten(/** @type {Map<number, Named>} */ groups) {
         target: end && !end.inPorts ? end.item : -1,
         points: piece.points.map(([x, y]) => /** @type {[number, number]} */ ([x + dx, y + dy])),
       });
-      if (lower.type === "out") leaving.set(`${group} ${key}`, index);
-      else if (end?.inPorts) arriving.set(`${end.item} ${key}`, index);
+      if (lower.type === "out") leaving.set(crossing(group, key), index);
+      else if (end?.inPorts) arriving.set(crossing(end.item, key), index);
       if (piece.parent >= 0) continue;
-      if (upper.type === "in") starts.push([index, arriving, `${group} ${key}`]);
-      else if (upper.box?.outPorts) starts.push([index, leaving, `${boxes[upper.box.item].item} ${key}`]);
+      if (upper.type === "in") starts.push([index, arriving, crossing(group, key)]);
+      else if (upper.box?.outPorts) starts.push([index, leaving, crossing(boxes[upper.box.item].item, key)]);
     }
     for (const { item: child, x, y, width, height, open } of layout.boxes) {
       const { item } = boxes[child];

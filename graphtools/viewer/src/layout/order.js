@@ -5,6 +5,7 @@
 
 const SWEEPS = 12;
 const LONGEST_SIFTED = 60; // cells in a layer in which each may try every place
+const MANY = 100; // lines between two layers, of which each pair takes longer to look at than to sort them
 
 /**
  * Orders `layered.layers` in place. Deterministic: equals keep the order in which they executed. Gives the number of
@@ -48,6 +49,9 @@ class Order {
       this.above[segment.lower].push(segment);
     }
     this.at = new Int32Array(layered.cells.length);
+    this.wish = new Float64Array(layered.cells.length); // where a cell's neighbors are
+    const most = Math.max(0, ...this.layers.map((layer) => layer.reduce((sum, c) => sum + this.above[c].length, 0)));
+    this.ends = { upper: new Float64Array(most), lower: new Float64Array(most) }; // of one layer's segments
     this.fixed = entering ? this.layers[0] : null;
     if (entering) {
       const place = new Map(entering.map((key, i) => [key, i]));
@@ -104,16 +108,17 @@ class Order {
     for (let step = 1; step < count; step++) {
       const layer = this.layers[down ? step : count - 1 - step];
       if (layer === this.fixed) continue;
-      const wish = new Map();
-      for (const cell of layer) {
+      const { wish } = this;
+      const movable = layer.filter((cell) => {
         const near = down ? this.above[cell] : this.below[cell];
-        if (near.length) wish.set(cell, near.reduce((sum, segment) => sum + this.end(segment, down), 0) / near.length);
-      }
-      const movable = layer.filter((cell) => wish.has(cell));
+        wish[cell] = NaN;
+        if (near.length) wish[cell] = near.reduce((sum, segment) => sum + this.end(segment, down), 0) / near.length;
+        return near.length > 0;
+      });
       const tie = lastOfEqualsFirst ? -1 : 1;
-      const sorted = [...movable].sort((a, b) => wish.get(a) - wish.get(b) || tie * (this.at[a] - this.at[b]));
+      movable.sort((a, b) => wish[a] - wish[b] || tie * (this.at[a] - this.at[b]));
       let next = 0;
-      for (let i = 0; i < layer.length; i++) if (wish.has(layer[i])) layer[i] = sorted[next++];
+      for (let i = 0; i < layer.length; i++) if (!Number.isNaN(wish[layer[i]])) layer[i] = movable[next++];
       layer.forEach((cell, i) => (this.at[cell] = i));
     }
   }
@@ -186,16 +191,35 @@ class Order {
   }
 
   crossings() {
+    const { upper, lower } = this.ends;
     let count = 0;
     for (let rank = 1; rank < this.layers.length; rank++) {
-      const lines = this.layers[rank].flatMap((cell) =>
-        this.above[cell].map((segment) => [this.end(segment, true), this.end(segment, false)]),
-      );
-      lines.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-      count += inversions(lines.map((line) => line[1]));
+      let n = 0;
+      for (const cell of this.layers[rank]) {
+        for (const segment of this.above[cell]) {
+          upper[n] = this.end(segment, true);
+          lower[n++] = this.end(segment, false);
+        }
+      }
+      count += n > MANY ? crossingsOfMany(upper, lower, n) : crossingsOfFew(upper, lower, n);
     }
     return count;
   }
+}
+
+/** Crossings of `n` lines between two layers, given by their ends. */
+function crossingsOfFew(/** @type {Float64Array} */ upper, /** @type {Float64Array} */ lower, /** @type {number} */ n) {
+  let count = 0;
+  for (let i = 1; i < n; i++) {
+    for (let j = 0; j < i; j++) if ((upper[i] - upper[j]) * (lower[i] - lower[j]) < 0) count++;
+  }
+  return count;
+}
+
+function crossingsOfMany(/** @type {Float64Array} */ upper, /** @type {Float64Array} */ lower, /** @type {number} */ n) {
+  const lines = Array.from({ length: n }, (_, i) => i);
+  lines.sort((a, b) => upper[a] - upper[b] || lower[a] - lower[b]);
+  return inversions(lines.map((line) => lower[line]));
 }
 
 /** Pairs that stand in the wrong order, by merge sort. @returns {number} */
