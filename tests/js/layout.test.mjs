@@ -47,6 +47,19 @@ test("the trunk of a residual block is straight and the skip edge runs beside it
   for (const x of xs) assert.equal(x, xs[0]);
 });
 
+test("what nothing else needs stands in room that the rest leaves, and is no reason for a wider picture", () => {
+  const side = ["p -", "q - p", "a - q", "b - q", "c - q", "m - a b c"];
+  const trunk = ["in -", "e - in", "t1 - e", "t2 - t1", "t3 - t2", ...side, "sum - m t3", "out - sum"];
+  const dead = ["n1 -", "n2 - n1"];
+  const without = sceneOf(payloadOf(trunk));
+  for (const lines of [[...trunk.slice(0, -1), ...dead, trunk.at(-1)], [...dead, ...trunk]]) {
+    const made = sceneOf(payloadOf(lines));
+    assert.deepEqual(faults(made), []);
+    assert.equal(made.scene.width, without.scene.width);
+    assert.equal(center(at(made, "n1")), center(at(made, "n2")));
+  }
+});
+
 test("a stack of residual blocks does not drift sideways", () => {
   const lines = ["in -"];
   let last = "in";

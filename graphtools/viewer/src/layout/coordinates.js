@@ -8,8 +8,8 @@ import { networkSimplex } from "./simplex.js";
 /** @typedef {import("./layers.js").Segment} Segment */
 
 export const BOX_GAP = 28;
-const LINE_GAP = 14; // between two lines
-const BESIDE_GAP = 20; // between a line and a box
+export const LINE_GAP = 14; // between two lines
+export const BESIDE_GAP = 20; // between a line and a box
 const THROUGH = 2; // how strongly, as a link
 const COLUMN = 10000;
 const WASTEFUL = 1.5; // times the room that the widest layer needs

@@ -5,6 +5,7 @@ import { assignX } from "./coordinates.js";
 import { assignRanks, buildLayers } from "./layers.js";
 import { orderLayers } from "./order.js";
 import { boxShift, routeEdges } from "./routes.js";
+import { tuckIn } from "./tuck.js";
 
 /** @typedef {import("./layers.js").Box} Box */
 
@@ -85,13 +86,20 @@ function lengthOf(/** @type {import("./routes.js").Piece[]} */ pieces) {
   return length;
 }
 
-/** Moves everything to the right where a line would enter through the sign before the group's title; gives how far. */
+/** How far everything has to go to the right, or a line would enter through the sign before the group's title. */
 function roomForSign(/** @type {import("./layers.js").Layered} */ { cells }, /** @type {boolean} */ framed) {
   const first = Math.min(...cells.map((cell) => (cell.type === "in" ? cell.x : Infinity)));
-  if (!framed || SIDE + first >= SIGN) return 0;
-  const room = SIGN - SIDE - first;
-  for (const cell of cells) cell.x += room;
-  return room;
+  return framed ? Math.max(0, SIGN - SIDE - first) : 0;
+}
+
+/** Moves cells, and lines that are there already. */
+function moveBy(
+  /** @type {number} */ by,
+  /** @type {import("./layers.js").Cell[]} */ cells,
+  /** @type {import("./routes.js").Piece[]} */ pieces = [],
+) {
+  for (const cell of cells) cell.x += by;
+  for (const { points } of pieces) for (const point of points) point[0] += by;
 }
 
 /**
@@ -103,10 +111,15 @@ function roomForSign(/** @type {import("./layers.js").Layered} */ { cells }, /**
  */
 function placeGroup(layered, crossings, leastWidth, framed) {
   const side = framed ? SIDE : ROOT_SIDE;
-  const inner = assignX(layered) + roomForSign(layered, framed);
-  // Even widths keep all places whole numbers, so that what should be one straight line is one, to the last bit.
-  const width = 2 * Math.ceil(Math.max(inner + 2 * side, leastWidth) / 2);
-  for (const cell of layered.cells) cell.x += Math.floor((width - inner) / 2);
+  /** Puts what is `inner` wide, its left at 0, into the middle; gives the width of all. */
+  const center = (/** @type {number} */ inner, /** @type {import("./routes.js").Piece[]} */ pieces = []) => {
+    const room = roomForSign(layered, framed);
+    // Even widths keep all places whole numbers, so that what should be one straight line is one, to the last bit.
+    const all = 2 * Math.ceil(Math.max(inner + room + 2 * side, leastWidth) / 2);
+    moveBy(room + Math.floor((all - inner - room) / 2), layered.cells, pieces);
+    return all;
+  };
+  let width = center(assignX(layered));
   const routes = routeEdges(layered, framed ? { header: HEADER, footer: FOOTER } : ROOT_ROOM);
   const placed = /** @type {PlacedBox[]} */ ([]);
   const ports = { in: new Map(), out: new Map() };
@@ -115,6 +128,11 @@ function placeGroup(layered, crossings, leastWidth, framed) {
     if (box) y.set(index, routes.tops[rank] + boxShift(routes.heights[rank], box.height));
   }
   moveUp(layered.cells, y, routes.pieces);
+  const tucked = tuckIn(layered.cells, y, routes.pieces);
+  if (tucked) {
+    moveBy(-tucked.left, layered.cells, routes.pieces);
+    width = center(tucked.right - tucked.left, routes.pieces);
+  }
   for (const cell of layered.cells) {
     if (cell.type === "in" || cell.type === "out") ports[cell.type].set(cell.key, cell.x);
     if (!cell.box) continue;
