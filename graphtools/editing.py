@@ -22,7 +22,7 @@ from graphtools.capture.edits import Edit, Edits, Served, What, marks_of, target
 from graphtools.capture.ends import end_of
 from graphtools.capture.program import Program
 from graphtools.catalog import named
-from graphtools.errors import EditError
+from graphtools.errors import EditError, LimitError
 from graphtools.graph import Node, Path, Ref
 from graphtools.recording import Content, Recording, ValueLost
 from graphtools.structure import tensors
@@ -102,6 +102,8 @@ def edit(recording: Recording, of: Node | str, to: Any, what: What = "value") ->
         recorder = Recorder(program.model, edits=edits, served=served)
         error = _run(program, recorder, given)
         end = end_of(program) if error is None and program.optimizer is not None else None
+    if node.kind == "call" and node.name not in recorder.edited:
+        _raise_if_stopped(error)
     branch = make_recording(recorder, program.name, program, notes=(f"{what} of {node.name} was edited",))
     branch._build = _completed(branch._build, recording, edits)
     branch._edits, branch._end = edits, end
@@ -150,12 +152,19 @@ def _run(program: Program, recorder: Recorder, given: Any) -> BaseException | No
     return error
 
 
+def _raise_if_stopped(error: BaseException | None) -> None:
+    """A run that somebody or a limit stopped early is not one that came out differently."""
+    if isinstance(error, KeyboardInterrupt | LimitError):
+        raise error
+
+
 def _check_repeatable(recording: Recording, program: Program) -> None:
     """Raises EditError unless the unchanged program, run again, gives the recording bit for bit. Runs it once."""
     if program.repeats is None:
         with program.rewound(_start(recording, program)) as given:
             recorder = Recorder(program.model)
-            _run(program, recorder, given)
+            error = _run(program, recorder, given)
+        _raise_if_stopped(error)
         _check_repeated(recording, make_recording(recorder, program.name), None, set())
         program.repeats = True
 

@@ -329,6 +329,14 @@ class Recording:
 
         return explain(self, of, path, check, before)
 
+    def mistakes(self) -> list[tuple[Node, str]]:
+        """What torch takes without a word at a loss and is wrong all the same, such as a softmax before cross-entropy
+        or shapes that are stretched against each other: the node, and what to write instead. Reads the losses' inputs.
+        """
+        from graphtools.mistakes import mistakes
+
+        return mistakes(self)
+
     def save(self, file: str | os.PathLike[str]) -> None:
         """Writes the recording, all values included, to a `.gt` file that `graphtools.load` opens without the model.
 

@@ -314,3 +314,20 @@ def test_the_gradient_of_a_constant_cannot_be_edited(stepped: Any) -> None:
     branch = gt.edit(gt.edit(recording, "mean", 1.0), "mean", lambda g: g, "gradient")
     assert isinstance(branch.error, gt.EditError)
     assert str(branch.error) == "no gradient arrives at mean: its value does not require one"
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, gt.LimitError])
+@pytest.mark.parametrize("at", [2, 3])  # the check that the program repeats itself, and the run with the change
+def test_a_rerun_that_is_stopped_is_not_called_a_program_that_does_not_repeat_itself(stop, at) -> None:
+    runs = []
+
+    def program(x: torch.Tensor) -> torch.Tensor:
+        runs.append(1)
+        y = x + 1
+        if len(runs) == at:
+            raise stop
+        return y * 2
+
+    recording = gt.run(program, torch.ones(2))
+    with pytest.raises(stop):
+        gt.edit(recording, "mul", 0.0)

@@ -43,7 +43,7 @@ LAYERS = [
         "layer_inputs",
         "saving",
     },
-    {"derivatives"},
+    {"derivatives", "mistakes"},
     {"drafting"},
     {"codegen", "palette", "rewriting"},
     {"pretrained", "importing"},

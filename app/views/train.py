@@ -169,10 +169,13 @@ def _course() -> None:
     if training is None:
         return
     if training.state == FAILED or training.is_failed:
-        said = training.why or t("no message")
-        st.html(f'<div class="gt gt-failure" role="alert"><pre>{escape(said)}</pre></div>')
+        why = training.why or t("no message")
+        st.html(f'<div class="gt gt-failure" role="alert"><pre>{escape(why)}</pre></div>')
     elif training.why:
         st.html(f'<div class="gt gt-note" role="status">{escape(training.why)}</div>')
+    mistake = training.status.get("mistake")
+    if mistake:
+        st.html(f'<div class="gt gt-note" role="status">{escape(said(f"At the loss: {mistake}"))}</div>')
     if training.steps:
         curves(training)
     printed = training.backend.output().strip()

@@ -107,6 +107,7 @@ def _open_model(opened: Opened, tell: Tell) -> None:
         tell("Running the model")
         opened.model = loaded.model
         opened.recording = _record(loaded, choice, opened.notes)
+        opened.notes += [f"At {node.name}: {text}" for node, text in opened.recording.mistakes()]
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         opened.recording = getattr(error, "recording", None)
         if opened.recording is None or opened.recording.failure is None:

@@ -50,6 +50,7 @@ class Task:
         self._result: Any = None
         self._error: BackendError | None = None
         self._done = threading.Event()
+        self._sent = threading.Event()
         self._cancelled_at: float | None = None
 
     @property
@@ -159,6 +160,7 @@ class Backend:
         task._cancelled_at = time.monotonic()
 
         def end() -> None:
+            task._sent.wait(_GRACE_S)  # a word about a request that has not come yet would not be understood
             self.tell({"cancel": task.number})
             if not task.wait(_GRACE_S):
                 self._running.kill()
@@ -184,6 +186,7 @@ class Backend:
         if self._channel is not None and not self._running.ended.is_set():
             try:
                 self._channel.send({"id": task.number, "op": task.op, "args": args})
+                task._sent.set()
                 return
             except OSError:
                 pass

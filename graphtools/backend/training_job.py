@@ -127,6 +127,7 @@ class TrainingJob:
             "seconds": trainer.seconds,
             "seconds_left": trainer.seconds_left,
             "nonfinite": self._nonfinite,
+            "mistake": trainer.mistake,
         }
         changed = [[step, name] for step, name in self._changed.items()]
         said = {"state": self.state, "why": self.why, "failed": self.is_failed, "status": status, "changed": changed}

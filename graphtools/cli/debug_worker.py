@@ -104,7 +104,8 @@ def record_run(folder: str, request: dict[str, Any], fault: Any) -> tuple[Record
     notes = [f"inputs: {loaded.inputs_note}"]
     try:
         with time_limit(limit_s, fault, request["limits"][2]), announced(f"running {request['target']}", 10):
-            return (_training_step(loaded, request, notes) if request["train"] else _forward(loaded, request)), notes
+            made = _training_step(loaded, request, notes) if request["train"] else _forward(loaded, request)
+        return made, [*notes, *(f"at {node.name}: {text}" for node, text in made.mistakes())]
     except BaseException as error:
         from graphtools.errors import LoadError
 

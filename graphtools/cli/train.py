@@ -101,6 +101,8 @@ def _train(backend: Backend, heard: _Heard, plan: Mapping[str, Any], record: str
         print(f"graphtools: {plain(backend.death)}", file=sys.stderr)
         return 1
     print(heard.summary())
+    if heard.status.get("mistake"):
+        print(f"graphtools: at the loss: {plain(heard.status['mistake'])}", file=sys.stderr)
     nonfinite = heard.status.get("nonfinite")
     if nonfinite:
         print(

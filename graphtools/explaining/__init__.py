@@ -22,6 +22,7 @@ from graphtools.explaining.origins import (
 from graphtools.explaining.parts import Arrival, Check, Explanation, Origin, RuleText, Step
 from graphtools.explaining.passes import Part, Pass, Passes
 from graphtools.graph import Node, Path, Ref, references
+from graphtools.mistakes import mistake_at
 from graphtools.recording import Recording, ValueLost, is_path
 from graphtools.statistics import number, one_line
 
@@ -168,6 +169,8 @@ def _factors(call: Call, rule: Rule | None) -> Iterator[Factor]:
 def _notes(recording: Recording, node: Node, rule: Rule | None, call: Call) -> Iterator[str]:
     edited = node.state.get("edited", {})
     yield from (f"edited: {what} = {text}" for what, text in edited.items())
+    if mistake := mistake_at(recording, node):
+        yield mistake
     if node.kind == "call" and rule is None:
         text = f"no derivative rule is known for {_ran(node)}"
         incoming = sum(norm_of(gradient) ** 2 for gradient in call.incoming.values()) ** 0.5

@@ -32,6 +32,7 @@ from graphtools.learning.resuming import go_on, state_of
 from graphtools.learning.testing import tested
 from graphtools.learning.transfer import frozen_norms
 from graphtools.loading import Loaded, load_model
+from graphtools.mistakes import loss_mistake
 from graphtools.projects import Project
 from graphtools.projects.running import split_batch
 from graphtools.recording import Recording
@@ -119,6 +120,7 @@ class Trainer:
         self._frozen_norms = frozen_norms(self.model)
         self.seconds = 0.0
         self.trouble = ""
+        self.mistake: str | None = None  # at the loss, as the first step shows it; see graphtools.mistakes
         self._norms = Share(_NORMS_SHARE, _FIRST_S, _NORMS_GAP_S)
         self._accuracies = Share(_ACCURACY_SHARE, _FIRST_S)
         # Looked up at every step, so found out once.
@@ -190,6 +192,8 @@ class Trainer:
         started = time.monotonic()
         if started >= self._accuracies.next:
             metrics["accuracy"] = accuracy(self.plan.loss.name, output, target)
+            if self.mistake is None:
+                self.mistake = loss_mistake(self.loss_fn, output, target)
             ended = time.monotonic()
             self._accuracies.took(ended - started, ended)
         self._advance(metrics)

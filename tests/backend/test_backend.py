@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -304,3 +305,15 @@ def test_what_waits_is_stopped_at_once_and_what_runs_goes_on(start):
         waiting.result()
     assert stopped.value.kind == "stopped"
     assert running.result()["failure"] is None and backend.is_alive
+
+
+def test_what_is_stopped_in_the_moment_it_is_asked_is_stopped(start):
+    backend, opening = start(forward(["return x + 1"]))
+    opening.result()
+    for _ in range(30):
+        task = backend.start("before", recording=0)
+        task.cancel()
+        assert task.wait(4)  # and not only when the process is ended for it
+        with suppress(BackendError):
+            task.result()
+    assert backend.is_alive
