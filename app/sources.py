@@ -180,6 +180,8 @@ def facts() -> None:
     sizes = t("{n} operation" if count == 1 else "{n} operations", n=f"{count:,}")
     lines = [f"{sizes}, {t('{n} parameters', n=format(about['parameters'], ','))}", *map(said, about["notes"])]
     st.html('<div class="gt muted">' + "".join(f"<p>{escape(line)}</p>" for line in lines) + "</div>")
+    for mistake in about["mistakes"]:
+        st.html(f'<div class="gt gt-mistake" role="note"><p>{escape(said(mistake))}</p></div>')
 
 
 def downloads(view: View) -> None:

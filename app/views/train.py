@@ -175,7 +175,7 @@ def _course() -> None:
         st.html(f'<div class="gt gt-note" role="status">{escape(training.why)}</div>')
     mistake = training.status.get("mistake")
     if mistake:
-        st.html(f'<div class="gt gt-note" role="status">{escape(said(f"At the loss: {mistake}"))}</div>')
+        st.html(f'<div class="gt gt-mistake" role="note"><p>{escape(said(f"At the loss: {mistake}"))}</p></div>')
     if training.steps:
         curves(training)
     printed = training.backend.output().strip()

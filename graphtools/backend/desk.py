@@ -238,6 +238,7 @@ def _described(opened: Opened) -> dict[str, Any]:
     return {
         "title": opened.choice.title,
         "notes": [*opened.notes, *(graph.capture.notes if graph else ())],
+        "mistakes": opened.mistakes,
         "project": None
         if opened.project is None
         else {

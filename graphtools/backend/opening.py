@@ -32,7 +32,7 @@ Tell = Callable[[str], None]
 class Opened:
     """What became of a choice: a recording, whole or up to where the run stopped, or a `problem` and no recording.
 
-    `project` is what was recognized, where a folder was chosen.
+    `project` is what was recognized, where a folder was chosen; `mistakes` are those of `Recording.mistakes`.
 
     `lines` are those of the file in which it stopped; `seconds` is how long all took; `model` is what was run.
     """
@@ -41,6 +41,7 @@ class Opened:
     recording: Recording | None = None
     problem: Failure | None = None
     notes: list[str] = field(default_factory=list)
+    mistakes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     lines: list[str] = field(default_factory=list)
     model: Callable[..., Any] | None = None
@@ -78,6 +79,8 @@ def open_choice(choice: Choice, tell: Tell = lambda doing: None) -> Opened:
         file = opened.failure.source.file
         linecache.checkcache(file)
         opened.lines = [line.rstrip("\n") for line in linecache.getlines(file)]
+    if opened.recording is not None:
+        opened.mistakes = [f"At {node.name}: {text}" for node, text in opened.recording.mistakes()]
     opened.seconds = time.perf_counter() - started
     return opened
 
@@ -107,7 +110,6 @@ def _open_model(opened: Opened, tell: Tell) -> None:
         tell("Running the model")
         opened.model = loaded.model
         opened.recording = _record(loaded, choice, opened.notes)
-        opened.notes += [f"At {node.name}: {text}" for node, text in opened.recording.mistakes()]
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         opened.recording = getattr(error, "recording", None)
         if opened.recording is None or opened.recording.failure is None:

@@ -33,9 +33,21 @@ def test_the_first_choice_is_the_small_network():
     assert opened.first_event == 0
 
 
+def test_a_mistake_at_the_loss_is_told_also_of_what_was_saved(tmp_path):
+    text = NET + "model = nn.Sequential(nn.Linear(4, 3), nn.Softmax(-1))\nexample_input = torch.randn(8, 4)\n"
+    opened = open_file(tmp_path, text)
+    assert [mistake.partition(",")[0] for mistake in opened.mistakes] == [
+        "At cross_entropy: its input is probabilities already"
+    ]
+    opened.recording.save(tmp_path / "step.gt")
+    again = open_choice(Choice("recording", str(tmp_path / "step.gt"), "step.gt"))
+    assert again.mistakes == opened.mistakes
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
 def test_every_example_opens(name):
     opened = open_choice(example_choice(name))
+    assert opened.mistakes == []
     assert opened.recording.graph.operations
     assert (opened.failure is not None) == (name == "shape_mismatch")
 

@@ -130,6 +130,15 @@ def test_it_cannot_go_on_from_a_branch_of_an_earlier_step(train):
         backend.ask("go_on_from", recording=number, name="", resume=True)
 
 
+def test_a_mistake_at_the_loss_is_told(train):
+    _, heard, _ = train(NET.replace("nn.Linear(16, 10)", "nn.Linear(16, 10), nn.Softmax(-1)"))
+    heard.wait("done")
+    assert "give it the scores before the softmax" in heard.last["status"]["mistake"]
+    _, heard, _ = train()
+    heard.wait("done")
+    assert heard.last["status"]["mistake"] == ""
+
+
 def test_a_condition_stops_it_before_the_step(train):
     backend, heard, _ = train(breaks={"step": 7})
     heard.wait("broke")
