@@ -9,6 +9,7 @@ from graphtools.columns import BOLD, END, RED, Row, layout
 from graphtools.flops import count_flops
 from graphtools.fold import Group, group_tree, relative, whole_modules
 from graphtools.graph import Capture, Failure, Graph, Module, Node, Source, enclosing_scopes, module_path
+from graphtools.meaning import meaning
 from graphtools.words import bytes_text, count_text, elide, plain, seconds_text, settings_text, source_line, wrapped
 
 _LONG = 200  # rows from which repeated blocks are folded
@@ -318,6 +319,8 @@ def _stopped(graph: Graph, failure: Failure, width: int, color: bool) -> list[st
         message = [*message[:_LONGEST_MESSAGE], f"({len(message) - _LONGEST_MESSAGE} more lines)"]
     for line in message:
         lines += wrapped(line, width, "    ", "  ")
+    if words := meaning(failure.message):
+        lines += wrapped(words, width, "    ", "  ")
     return lines
 
 

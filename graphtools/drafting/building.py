@@ -130,12 +130,7 @@ def needed_nodes(plan: Plan) -> list[Node]:
     ordered, cyclic = plan.order()
     if cyclic:
         raise DraftError(f"{', '.join(sorted(cyclic))} depend on themselves; disconnect one of them")
-    needed: set[str] = set()
-    for node in reversed(ordered):
-        if node.kind in ("input", "output") or node.name in needed or not needed.isdisjoint(node.writes):
-            needed.add(node.name)
-            needed.update(ref.node for ref in node.refs())
-            needed.update(node.after)
+    needed = plan.needed()
     return [node for node in ordered if node.name in needed]
 
 

@@ -176,6 +176,21 @@ class Plan:
             queue = rest
         return tuple(done.values()), frozenset()
 
+    def needed(self) -> frozenset[str]:
+        """The names of the inputs, of the output, and of all on which it depends; what writes into a value that is needed
+        is needed too. Without what depends on itself. Found once."""
+        return self._needed
+
+    @cached_property
+    def _needed(self) -> frozenset[str]:
+        found: set[str] = set()
+        for node in reversed(self._order[0]):
+            if node.kind in ("input", "output") or node.name in found or not found.isdisjoint(node.writes):
+                found.add(node.name)
+                found.update(ref.node for ref in node.refs())
+                found.update(node.after)
+        return frozenset(found)
+
 
 def places(node: Node) -> Iterator[tuple[Place, Any]]:
     """The references and open arguments of a node with their places, left to right."""

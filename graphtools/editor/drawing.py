@@ -64,16 +64,10 @@ def _are_same(some: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
 def unused_nodes(plan: Plan) -> frozenset[str]:
     """The operations on which nothing depends that the graph gives, so that they are not in the code; none while there
     is no output."""
-    ordered, _ = plan.order()
     if OUTPUT not in plan.nodes:
         return frozenset()
-    needed: set[str] = set()
-    for node in reversed(ordered):
-        if node.name in needed or node.kind == "output" or not needed.isdisjoint(node.writes):
-            needed.add(node.name)
-            needed.update(ref.node for ref in node.refs())
-            needed.update(node.after)
-    return frozenset(node.name for node in ordered if node.kind == "call" and node.name not in needed)
+    ordered, _ = plan.order()
+    return frozenset(node.name for node in ordered if node.kind == "call" and node.name not in plan.needed())
 
 
 def drawn_rest(draft: Draft) -> Json:

@@ -13,7 +13,9 @@ from graphtools.viewer.page import to_html
 
 SAID = ".notice[role=status]:visible"
 IDLE = "() => !document.getElementById('graph').shadowRoot.querySelector('.stage[aria-busy=true]')"
-ROWS = """() => document.getElementById('graph').shadowRoot.querySelectorAll('[role=treeitem]').length > 3202"""
+ROWS = """() => { const { shadowRoot } = document.getElementById('graph');
+  return !shadowRoot.querySelector('[role=tree][aria-busy]') &&
+    shadowRoot.querySelectorAll('[role=treeitem]').length > 3202 }"""
 FRAMES = """() => { window.gaps = []; let last = performance.now();
   const frame = () => {
     const now = performance.now(); gaps.push(now - last); last = now; requestAnimationFrame(frame) };

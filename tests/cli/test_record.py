@@ -50,6 +50,7 @@ def test_a_run_that_raises_is_recorded_up_to_there(folder: Path) -> None:
     done = graphtools("record", str(EXAMPLES / "shape_mismatch.py"), "--save", "failed.gt", folder=folder)
     assert done.returncode == 1
     assert "mat1 and mat2 shapes cannot be multiplied" in done.stdout
+    assert "Set in_features=1024" in done.stdout
     assert gt.load(folder / "failed.gt").failure is not None
 
 

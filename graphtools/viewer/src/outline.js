@@ -65,6 +65,7 @@ export class Outline {
       this.finish();
       return;
     }
+    this.element.setAttribute("aria-busy", "true");
     const part = () => {
       const end = performance.now() + PART_MS;
       while (this.work === work && performance.now() < end) for (let i = 0; i < 16; i++) if (work.next().done) return;
@@ -87,6 +88,7 @@ export class Outline {
     for (const item of this.rows.keys()) if (!scene.ofItem.has(item)) this.rows.delete(item);
     this.order = order;
     this.work = null;
+    this.element.removeAttribute("aria-busy");
     this.mark(this.selected);
     if (wasIn && document.activeElement === document.body) this.rows.get(this.selected)?.focus();
   }
