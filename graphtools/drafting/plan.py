@@ -177,8 +177,8 @@ class Plan:
         return tuple(done.values()), frozenset()
 
     def needed(self) -> frozenset[str]:
-        """The names of the inputs, of the output, and of all on which it depends; what writes into a value that is needed
-        is needed too. Without what depends on itself. Found once."""
+        """The names of the inputs, of the output, and of all on which it depends; what writes into a value that is
+        needed is needed too. Without what depends on itself. Found once."""
         return self._needed
 
     @cached_property
