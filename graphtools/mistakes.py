@@ -61,6 +61,8 @@ def loss_mistake(loss: Callable[..., Any] | str, x: Any, target: Any) -> str:
     if name in _PAIRED:
         return _stretched(name, x, target)
     class_dim = x.dim() - 1 if name == "kl_div" else min(1, x.dim() - 1)
+    if x.layout is not torch.strided or x.is_nested:
+        return ""
     if name not in _OF_CLASSES or not x.is_floating_point() or not x.numel() or x.shape[class_dim] < 2:
         return ""
     with torch.no_grad():

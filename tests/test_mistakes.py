@@ -87,3 +87,7 @@ def test_a_loss_is_known_as_module_function_and_name(loss):
     assert "before the softmax" in loss_mistake(loss, SCORES.softmax(1), CLASSES)
     assert loss_mistake(loss, SCORES, CLASSES) == ""
     assert loss_mistake(lambda x, y: x.sum(), SCORES.softmax(1), CLASSES) == ""
+
+
+def test_of_a_tensor_without_strides_nothing_is_said():
+    assert loss_mistake("cross_entropy", SCORES.softmax(1).to_sparse(), CLASSES) == ""

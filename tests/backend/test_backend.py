@@ -4,7 +4,6 @@ import json
 import os
 import sys
 import time
-from contextlib import suppress
 
 import pytest
 
@@ -307,13 +306,19 @@ def test_what_waits_is_stopped_at_once_and_what_runs_goes_on(start):
     assert running.result()["failure"] is None and backend.is_alive
 
 
-def test_what_is_stopped_in_the_moment_it_is_asked_is_stopped(start):
+def test_what_is_stopped_before_its_request_has_come_is_stopped(start, tmp_path, monkeypatch):
     backend, opening = start(forward(["return x + 1"]))
     opening.result()
-    for _ in range(30):
-        task = backend.start("before", recording=0)
-        task.cancel()
-        assert task.wait(4)  # and not only when the process is ended for it
-        with suppress(BackendError):
-            task.result()
+    slow = tmp_path / "slow.py"
+    slow.write_text(forward(["time.sleep(30)", "return x + 1"]))
+    send = backend._channel.send
+
+    def late(message, blobs=()):
+        time.sleep(0.5 if "op" in message else 0)
+        send(message, blobs)
+
+    monkeypatch.setattr(backend._channel, "send", late)
+    task = backend.start("open", choice=Choice("file", str(slow), "slow.py").to_json())
+    task.cancel()
+    assert task.wait(4)  # and not only when the process is ended for it
     assert backend.is_alive

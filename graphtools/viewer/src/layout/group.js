@@ -5,7 +5,7 @@ import { assignX } from "./coordinates.js";
 import { assignRanks, buildLayers } from "./layers.js";
 import { orderLayers } from "./order.js";
 import { boxShift, routeEdges } from "./routes.js";
-import { tuckIn } from "./tuck.js";
+import { moveBy, tuckIn } from "./tuck.js";
 
 /** @typedef {import("./layers.js").Box} Box */
 
@@ -90,16 +90,6 @@ function lengthOf(/** @type {import("./routes.js").Piece[]} */ pieces) {
 function roomForSign(/** @type {import("./layers.js").Layered} */ { cells }, /** @type {boolean} */ framed) {
   const first = Math.min(...cells.map((cell) => (cell.type === "in" ? cell.x : Infinity)));
   return framed ? Math.max(0, SIGN - SIDE - first) : 0;
-}
-
-/** Moves cells, and lines that are there already. */
-function moveBy(
-  /** @type {number} */ by,
-  /** @type {import("./layers.js").Cell[]} */ cells,
-  /** @type {import("./routes.js").Piece[]} */ pieces = [],
-) {
-  for (const cell of cells) cell.x += by;
-  for (const { points } of pieces) for (const point of points) point[0] += by;
 }
 
 /**

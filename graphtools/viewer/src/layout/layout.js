@@ -52,11 +52,11 @@ export function layoutGraph(tree, visible, size, titleWidth, most = Infinity) {
       return { item: child, width: layout.width, height: layout.height, inPorts, outPorts };
     });
     const least = item ? titleWidth(item) : 0;
-    const given = { boxes, links: visible.links.get(item) ?? [], entering, least };
+    const given = { boxes, links: visible.links.get(item) ?? [], entering, least, way: like?.way ?? -1 };
     let named = memory.same(item, given);
     if (!named) {
       const plain = withoutNames(boxes, given.links, entering);
-      const signature = `${item ? least : "root"} ${like?.way} ${plain.signature}`;
+      const signature = `${item ? least : "root"} ${given.way} ${plain.signature}`;
       let found = memory.layouts.get(signature);
       if (!found) {
         left -= boxes.length + given.links.length;

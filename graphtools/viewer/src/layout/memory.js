@@ -5,7 +5,10 @@
 /** @typedef {import("./group.js").GroupLayout} GroupLayout */
 /** @typedef {import("./layers.js").Box} Box */
 /** @typedef {import("./names.js").Named} Named */
-/** @typedef {{boxes: Box[], links: Link[], entering: number[] | null, least: number}} Given what a group's layout is of */
+/**
+ * What a group's layout is of. `way` is that of the layout to be like, -1 for any.
+ * @typedef {{boxes: Box[], links: Link[], entering: number[] | null, least: number, way: number}} Given
+ */
 
 const MOST_LAYOUTS = 20_000; // more than one picture has groups: what it needs is there until it is drawn
 
@@ -53,7 +56,7 @@ export function memoryOf(/** @type {Pick<Tree, "items">} */ tree) {
 }
 
 function equal(/** @type {Given} */ a, /** @type {Given} */ b) {
-  if (a.least !== b.least || a.boxes.length !== b.boxes.length || a.links.length !== b.links.length) return false;
+  if (a.least !== b.least || a.way !== b.way || a.boxes.length !== b.boxes.length || a.links.length !== b.links.length) return false;
   if (a.entering !== b.entering && String(a.entering) !== String(b.entering)) return false;
   return a.boxes.every((box, i) => sameBox(box, b.boxes[i])) && a.links.every((link, i) => sameLink(link, b.links[i]));
 }

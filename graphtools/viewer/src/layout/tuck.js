@@ -33,14 +33,23 @@ export function tuckIn(cells, y, pieces) {
     if (Math.max(room.left - own.left, own.right - room.right) < LEAST_GAIN) continue;
     const by = nearestFree(cluster.parts, others, room.left - own.left, room.right - own.right);
     if (by === null) continue;
-    for (const cell of cluster.cells) cell.x += by;
-    for (const { points } of cluster.pieces) for (const point of points) point[0] += by;
+    moveBy(by, cluster.cells, cluster.pieces);
     cluster.parts = partsOf(cluster, y);
     isMoved = true;
   }
   if (!isMoved) return null;
   const { left, right } = extent(clusters.flatMap(({ parts }) => parts));
   return { left: Math.floor(left), right: Math.ceil(right) };
+}
+
+/** Moves cells sideways, and the lines that are there already. */
+export function moveBy(
+  /** @type {number} */ by,
+  /** @type {Cell[]} */ cells,
+  /** @type {Piece[]} */ pieces,
+) {
+  for (const cell of cells) cell.x += by;
+  for (const { points } of pieces) for (const point of points) point[0] += by;
 }
 
 /** What hangs together by lines. What reaches the group's border is fixed there. @returns {Cluster[]} */
