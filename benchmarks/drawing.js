@@ -25,8 +25,13 @@ async function firstPaint(text) {
   return { ms: performance.now() - started, mounted, boxes: viewer.scene.boxes.length };
 }
 
-/** Opens and closes, or closes and opens, groups from all over the present view. */
-async function toggles(most) {
+const PRESS_MS = 100; // from the press of a button to its release
+
+/**
+ * Opens and closes, or closes and opens, groups from all over the present view: from the call alone, or, if they are
+ * `pressed`, when the mouse's button goes up.
+ */
+async function toggles(most, pressed = false) {
   const found = [];
   let frozen = 0; // the longest time for which the page did nothing else
   const every = viewer.scene.boxes.filter((box) => box.group).map((box) => box.item);
@@ -34,6 +39,10 @@ async function toggles(most) {
   for (const item of groups) {
     const first = !viewer.folding.open.has(item);
     for (const open of [first, !first]) {
+      if (pressed) {
+        viewer.folding.expect(item);
+        await new Promise((done) => setTimeout(done, PRESS_MS));
+      }
       const started = performance.now();
       viewer.folding.setOpen(item, open);
       const blocked = performance.now() - started;

@@ -20,6 +20,11 @@ FRAMES = """() => { window.gaps = []; let last = performance.now();
   const frame = () => {
     const now = performance.now(); gaps.push(now - last); last = now; requestAnimationFrame(frame) };
   requestAnimationFrame(frame) }"""
+ASKED = """window.asked = []; window.answered = 0;
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (message) {
+    if (!asked.length) this.addEventListener('message', () => answered++);
+    asked.push(Object.keys(message).find((key) => key !== 'id')); return post.call(this, message) }"""
 PLACES = """() => { const { graphtools, shadowRoot } = document.getElementById('graph');
   return [...shadowRoot.querySelectorAll('[role=treeitem]')].map((row) => [row.dataset.id,
     graphtools.rectOf(row.dataset.id)]) }"""
@@ -105,6 +110,49 @@ def test_without_a_worker_the_picture_is_the_same(watched, file):
     assert len(found[0]) > 3202
     assert found[1] == found[0]
     assert found[2] == found[0]
+
+
+def test_a_toggle_is_prepared_while_the_button_is_down(watched, file):
+    one = watched(file)
+    page = one.page
+    page.add_init_script(ASKED)
+    page.goto(one.url)
+    one.requests.pop()
+    opened(one)
+    page.keyboard.press("e")
+    page.wait_for_selector(SAID)
+    page.wait_for_function(IDLE)
+    page.wait_for_function(ROWS)
+    tree, first = page.evaluate("asked")
+    assert (tree, first) == ("children", "visible")
+    rect = page.evaluate("() => document.getElementById('graph').graphtools.rectOf('parts.0')")
+    page.mouse.move(rect["x"] + 6, rect["y"] + 6)  # on its sign, small as it is
+    page.mouse.down()
+    page.wait_for_function("() => asked.length === 3 && answered === 2")
+    assert "parts.0" in page.evaluate("() => document.getElementById('graph').graphtools.arrangement().open")
+    page.mouse.up()
+    assert "parts.0" not in page.evaluate("() => document.getElementById('graph').graphtools.arrangement().open")
+    page.wait_for_timeout(200)
+    assert page.evaluate("asked.length") == 3  # what was prepared is what is shown
+    pressed = page.evaluate(PLACES)
+    page.evaluate("() => document.getElementById('graph').graphtools.setOpen('parts.0', true)")
+    assert page.evaluate(PLACES) != pressed
+    # Another page that was never pressed shows the same.
+    two = watched(file)
+    opened(two)
+    two.page.keyboard.press("e")
+    two.page.wait_for_selector(SAID)
+    two.page.wait_for_function(IDLE)
+    two.page.wait_for_function(ROWS)
+    two.page.evaluate("() => document.getElementById('graph').graphtools.setOpen('parts.0', false)")
+    two.page.wait_for_function(
+        "() => !document.getElementById('graph').shadowRoot.querySelector('[role=tree][aria-busy]')"
+    )
+    assert sizes(two.page.evaluate(PLACES)) == sizes(pressed)
+
+
+def sizes(places: list) -> list:
+    return [(name, round(rect["width"], 3), round(rect["height"], 3)) for name, rect in places if rect]
 
 
 def test_a_page_whose_policy_forbids_workers_lays_out_itself(browser, file, tmp_path):

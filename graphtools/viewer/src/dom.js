@@ -17,3 +17,8 @@ export function make(tag, attributes = {}, ...children) {
   for (const child of children) if (child !== null) element.append(child);
   return element;
 }
+
+/** Does what can wait until the next frame is drawn. */
+export function afterFrame(/** @type {() => void} */ work) {
+  requestAnimationFrame(() => setTimeout(work));
+}

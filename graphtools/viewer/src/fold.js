@@ -124,9 +124,11 @@ export function fold(model, tree, wanted) {
     }
   });
   const links = /** @type {Map<number, Link[]>} */ (new Map([...open].map((i) => [i, []])));
-  const seen = /** @type {Map<string, Link>} */ (new Map());
+  const seen = /** @type {Map<number, Link>} */ (new Map());
   const link = (/** @type {number} */ group, /** @type {Link} */ found) => {
-    const name = `${group} ${found.key} ${found.from} ${found.to}`;
+    // Of a value and the child that takes it, or of one out of which it goes, there is only one link.
+    const { key, from, to } = found;
+    const name = 2 * (key * items.length + (to === OUT ? from : to)) + Number(to === OUT);
     const before = seen.get(name);
     if (before) {
       before.tensor ||= found.tensor;

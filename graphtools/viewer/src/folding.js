@@ -3,6 +3,7 @@
 
 import { t } from "./language.js";
 import { Boxes } from "./boxes.js";
+import { afterFrame } from "./dom.js";
 import { countVisible, firstOpen, fold, standIn } from "./fold.js";
 import { LayoutWorker } from "./layout/elsewhere.js";
 import { layoutGraph } from "./layout/layout.js";
@@ -13,6 +14,7 @@ import { planScene, sceneOf } from "./scene.js";
 
 const MOST_BOXES = 20_000; // that can be shown at once
 const QUICK = 600; // boxes and links that the page lays out itself: about 0.1 s
+const MANY = 600; // boxes: from here on a toggle is worth preparing
 const SAY_MS = 150; // a layout that takes longer is announced
 
 const grouped = (/** @type {number} */ count) => count.toLocaleString("en");
@@ -26,6 +28,7 @@ export class Folding {
     this.boxes = new Boxes(model, tree, measure, viewer.stepping ? (item) => viewer.canHavePicture(item) : () => false);
     this.worker = new LayoutWorker(tree);
     this.saying = 0;
+    this.expected = { item: -1, open: /** @type {Set<number> | null} */ (null) };
     /** The groups that are to be open; while a layout is made, `visible` and `scene` are those before. */
     this.open = firstOpen(tree);
     this.restoring = ids && this.named(ids);
@@ -129,14 +132,37 @@ export class Folding {
     if (item > 0 && this.tree.items[item].node < 0) this.setOpen(item, !this.open.has(item));
   }
 
+  /**
+   * A group is pressed or chosen, as it mostly is before it is opened or closed: among many boxes, the layout for that is
+   * made in the worker meanwhile.
+   */
+  expect(/** @type {number} */ item) {
+    const isGroup = item > 0 && this.tree.items[item].node < 0;
+    if (!isGroup || this.busy || this.worker.refused || !this.scene.ofItem.has(item)) return;
+    if (this.scene.boxes.length < MANY) return;
+    if (this.expected.item === item && this.expected.open === this.open) return;
+    const expected = { item, open: this.open };
+    this.expected = expected;
+    afterFrame(() => {
+      if (this.busy || this.expected !== expected || this.open !== expected.open) return;
+      const plan = this.plan(this.toggled(item));
+      if (plan.visible.boxes.length <= MOST_BOXES) this.worker.prepare(plan, () => undefined);
+    });
+  }
+
+  /** What is open when a group has been opened or closed. */
+  toggled(/** @type {number} */ item) {
+    const open = new Set(this.open);
+    if (!open.delete(item)) open.add(item);
+    return open;
+  }
+
   /** Opens or closes a group; its top stays where it is on the screen. */
   setOpen(/** @type {number} */ item, /** @type {boolean} */ open) {
     if (item <= 0 || this.tree.items[item].node >= 0 || this.open.has(item) === open) return;
     const { viewer } = this;
-    const grown = new Set(this.open);
-    if (open) grown.add(item);
-    else grown.delete(item);
-    if (open && countVisible(this.tree, grown) > MOST_BOXES) {
+    const toggled = this.toggled(item);
+    if (open && countVisible(this.tree, toggled) > MOST_BOXES) {
       viewer.chrome.tell(
         t("This would show more than {n} boxes. Close other groups first.", { n: grouped(MOST_BOXES) }),
       );
@@ -149,7 +175,7 @@ export class Folding {
       viewer.outline.mark(viewer.selected);
       viewer.outline.say(open ? t("{id} open, {n} boxes", { id, n: children.length }) : t("{id} closed", { id }));
     };
-    this.change(grown, { keep: item, then });
+    this.change(toggled, { keep: item, then });
     viewer.emit("toggle", { scope: id, open });
   }
 
@@ -202,6 +228,7 @@ export class Folding {
 
   destroy() {
     this.stopSaying();
+    this.expected = { item: -1, open: null };
     this.worker.forget();
     this.worker.close();
   }

@@ -69,6 +69,8 @@ export function listen(/** @type {Viewer} */ viewer) {
       canvas.setPointerCapture(event.pointerId);
       down.set(event.pointerId, at(event));
       moved = 0;
+      const { box, sign } = boxUnder(event);
+      if (box && !event.button && (sign || !box.open)) viewer.folding.expect(box.item);
     },
     { signal },
   );

@@ -1,7 +1,7 @@
 // The visible boxes as a tree for screen readers, the keyboard and tests: hidden from sight, never from focus.
 
 import { t } from "./language.js";
-import { make } from "./dom.js";
+import { afterFrame, make } from "./dom.js";
 
 /** @typedef {import("./tree.js").Tree} Tree */
 
@@ -140,25 +140,18 @@ export class Outline {
       .join(", ");
     const before = this.rows.get(child);
     if (before) {
-      const text = /** @type {Text} */ (before.firstChild);
-      if (text.data !== label) {
-        before.setAttribute("aria-label", label);
-        text.data = label;
-      }
+      if (before.getAttribute("aria-label") !== label) before.setAttribute("aria-label", label);
       return before;
     }
-    const row = make(
-      "li",
-      {
-        role: "treeitem",
-        tabindex: "-1",
-        "aria-level": String(level),
-        "aria-label": label,
-        "data-item": String(child),
-        "data-id": item.id,
-      },
-      label,
-    );
+    // Its name alone is read. Text in it would be placed by the browser, in thousands of rows, and never seen.
+    const row = make("li", {
+      role: "treeitem",
+      tabindex: "-1",
+      "aria-level": String(level),
+      "aria-label": label,
+      "data-item": String(child),
+      "data-id": item.id,
+    });
     this.rows.set(child, row);
     return row;
   }
@@ -197,8 +190,4 @@ export class Outline {
     event.preventDefault();
     event.stopPropagation();
   }
-}
-
-function afterFrame(/** @type {() => void} */ work) {
-  requestAnimationFrame(() => setTimeout(work));
 }

@@ -24,7 +24,7 @@ import { layoutGraph } from "./layout/layout.js";
  * @property {boolean} thumb there is room for a small picture of what it gave
  * @property {number[]} ports x of lines that cross the top border of an open group
  *
- * @typedef {import("./layout/layout.js").Line & {left: number, top: number, right: number, bottom: number}} SceneLine
+ * @typedef {import("./layout/layout.js").Line} SceneLine
  * @typedef {{x: number, y: number, width: number, text: string, item: number}} Label x, y: its left middle
  *
  * @typedef {object} Scene
@@ -80,14 +80,13 @@ export function sceneOf(
       alike: item.alike,
       words: of.words(box.item, box.open),
       thumb: of.hasPicture(box.item),
-      ports: /** @type {number[]} */ ([]),
+      ports: box.ports,
     };
   });
   // A graph without shapes says nothing about what its edges carry.
   const known = visible.edges.some((edge) => edge.tensor);
-  const lines = layout.lines.map((line) => withBounds(line, line.tensor || !known));
+  const lines = known ? layout.lines : layout.lines.map((line) => ({ ...line, tensor: true }));
   const ofItem = new Map(boxes.map((box) => [box.item, box]));
-  findPorts(boxes, lines);
   return {
     boxes,
     ofItem,
@@ -113,39 +112,6 @@ export function buildScene(model, tree, visible, measure, hasPicture) {
   const plan = planScene(visible, boxes);
   const layout = layoutGraph(tree, visible, plan.size, plan.titleWidth);
   return sceneOf(plan, boxes, /** @type {import("./layout/layout.js").Layout} */ (layout));
-}
-
-/** @returns {SceneLine} */
-function withBounds(/** @type {import("./layout/layout.js").Line} */ line, /** @type {boolean} */ tensor) {
-  const { key, parent, target, points } = line;
-  let [left, top] = points[0];
-  let [right, bottom] = points[0];
-  for (const [x, y] of points) {
-    left = Math.min(left, x);
-    right = Math.max(right, x);
-    top = Math.min(top, y);
-    bottom = Math.max(bottom, y);
-  }
-  return { key, parent, tensor, target, points, left, right, top, bottom };
-}
-
-/** Where lines pass through the titles of open groups, which then make room. */
-function findPorts(/** @type {SceneBox[]} */ boxes, /** @type {SceneLine[]} */ lines) {
-  const tops = new Map();
-  for (const box of boxes) {
-    if (!box.open) continue;
-    const y = Math.round(box.y);
-    if (!tops.has(y)) tops.set(y, []);
-    tops.get(y).push(box);
-  }
-  for (const line of lines) {
-    const [x, y] = line.points[0];
-    for (const near of [Math.round(y) - 1, Math.round(y), Math.round(y) + 1]) {
-      for (const box of tops.get(near) ?? []) {
-        if (Math.abs(box.y - y) < 0.5 && x > box.x && x < box.x + box.width) box.ports.push(x);
-      }
-    }
-  }
 }
 
 /** The shape below each box that gives a value: right of its line, left if another line is there, nowhere if both are. */

@@ -155,12 +155,20 @@ function partition(/** @type {Model} */ model, /** @type {string} */ scope, /** 
  * @param {Int32Array} owner zeros, one for each node; zeros again afterwards
  */
 function flowsForward(parts, inputs, owner) {
-  parts.forEach((part, p) => part.nodes.forEach((node) => (owner[node] = p + 1)));
-  const forward = parts.every((part, p) =>
-    part.nodes.every((node) => inputs[node].every((source) => owner[source] <= p + 1)),
-  );
-  for (const part of parts) for (const node of part.nodes) owner[node] = 0;
+  parts.forEach(({ nodes }, p) => setAll(owner, nodes, p + 1));
+  const forward = parts.every(({ nodes }, p) => nodes.every((node) => comesFrom(inputs[node], owner, p + 1)));
+  for (const { nodes } of parts) setAll(owner, nodes, 0);
   return forward;
+}
+
+function setAll(/** @type {Int32Array} */ owner, /** @type {number[]} */ nodes, /** @type {number} */ to) {
+  for (const node of nodes) owner[node] = to;
+}
+
+/** Whether all of these nodes are in the first `last` parts, or in none. */
+function comesFrom(/** @type {number[]} */ nodes, /** @type {Int32Array} */ owner, /** @type {number} */ last) {
+  for (const node of nodes) if (owner[node] > last) return false;
+  return true;
 }
 
 /**

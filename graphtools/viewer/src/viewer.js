@@ -193,6 +193,7 @@ export class Viewer {
     const found = this.tree.items[item];
     this.emit("select", found ? { name: found.id, operation: found.node >= 0 } : null);
     this.keep();
+    this.folding.expect(item);
   }
 
   /** Selects what flows along a line: the box that gives it, and which of its results. */

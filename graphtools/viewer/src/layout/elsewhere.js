@@ -70,7 +70,7 @@ export class LayoutWorker {
 
   take(/** @type {import("./worker.js").Reply} */ { groups }) {
     const { layouts } = memoryOf(this.tree);
-    for (const [signature, layout] of groups) layouts.set(signature, layout);
+    for (const [signature, layout] of groups) layouts.set(signature, likeOwn(layout));
     this.finish();
   }
 
@@ -109,4 +109,44 @@ function messageOf(/** @type {Tree} */ tree, /** @type {Plan} */ plan, /** @type
     else sizes.set(item, plan.size(item));
   }
   return { id, visible: { open, boxes, links, edges: [] }, sizes, titles };
+}
+
+/**
+ * A layout that came as a message, made of objects as they are made here. Those of a message look the same but are not to
+ * the engine: compiled code that meets both falls back to slow one, and the first boxes opened took twice as long.
+ * @param {import("./group.js").GroupLayout} layout
+ * @returns {import("./group.js").GroupLayout}
+ */
+function likeOwn({ width, height, boxes, pieces, cells, crossings, way, inPorts, outPorts }) {
+  return {
+    width,
+    height,
+    boxes: boxes.map(({ item, x, y, width, height, open }) => ({ item, x, y, width, height, open })),
+    pieces: pieces.map(({ key, parent, tensor, upper, lower, points }) => ({
+      key,
+      parent,
+      tensor,
+      upper,
+      lower,
+      points: points.map(([x, y]) => /** @type {[number, number]} */ ([x, y])),
+    })),
+    cells: cells.map(({ index, type, key, box, rank, width, x }) => ({
+      index,
+      type,
+      key,
+      box: box && boxLikeOwn(box),
+      rank,
+      width,
+      x,
+    })),
+    crossings,
+    way,
+    inPorts,
+    outPorts,
+  };
+}
+
+/** @returns {import("./layers.js").Box} */
+function boxLikeOwn(/** @type {import("./layers.js").Box} */ { item, width, height, inPorts, outPorts }) {
+  return { item, width, height, inPorts, outPorts };
 }

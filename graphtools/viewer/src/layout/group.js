@@ -2,7 +2,7 @@
 
 import { moveUp } from "./compact.js";
 import { assignX } from "./coordinates.js";
-import { assignRanks, buildLayers } from "./layers.js";
+import { assignRanks, buildLayers, isAnyShared } from "./layers.js";
 import { orderLayers } from "./order.js";
 import { boxShift, routeEdges } from "./routes.js";
 import { moveBy, tuckIn } from "./tuck.js";
@@ -49,25 +49,41 @@ const CLEARLY = 0.93; // how much less another layout must cost: code reads best
 export function layoutGroup(boxes, links, entering, leastWidth, framed, like = null) {
   let best = null;
   let least = Infinity;
-  const ranks = assignRanks(boxes, links, false);
-  const others = assignRanks(boxes, links, true);
-  const same = ranks.of.every((rank, i) => rank === others.of[i]);
-  for (const chosen of same ? [ranks] : [ranks, others]) {
+  for (const [shared, ranks] of ranksToTry(boxes, links, like)) {
     for (const mirrored of [false, true]) {
-      const way = Number(chosen === others) + 2 * Number(mirrored);
+      const way = Number(shared) + 2 * Number(mirrored);
       if (like && like.way !== way) continue;
-      const layered = buildLayers(boxes, links, chosen);
+      const layered = buildLayers(boxes, links, ranks);
       if (best && layered.cells.length > MOST_CELLS) continue;
       const crossings = orderLayers(layered, mirrored, entering);
       if (crossings * CROSSING >= least * CLEARLY) continue; // whatever its lines and area will be
-      const found = placeGroup(layered, crossings, leastWidth, framed);
+      const found = placeGroup(layered, crossings, way, leastWidth, framed);
       const area = roomAroundTrunk(found) * found.height;
       const cost = crossings * CROSSING + lengthOf(found.pieces) + area / AREA;
-      if (cost < least * CLEARLY) [best, least] = [{ ...found, way }, cost];
+      if (cost < least * CLEARLY) [best, least] = [found, cost];
       if (crossings === 0) break;
     }
   }
   return /** @type {GroupLayout} */ (best);
+}
+
+/**
+ * Ranks by lines that several boxes share or not, where that makes a difference; those alone of a layout to be like.
+ * @param {Box[]} boxes
+ * @param {import("../fold.js").Link[]} links
+ * @param {GroupLayout | null} like
+ * @returns {[shared: boolean, ranks: import("./layers.js").Ranks][]}
+ */
+function ranksToTry(boxes, links, like) {
+  if (like) {
+    const shared = like.way % 2 === 1;
+    return [[shared, assignRanks(boxes, links, shared)]];
+  }
+  const ranks = assignRanks(boxes, links, false);
+  if (!isAnyShared(links)) return [[false, ranks]];
+  const others = assignRanks(boxes, links, true);
+  const same = ranks.of.every((rank, i) => rank === others.of[i]);
+  return same ? [[false, ranks]] : [[false, ranks], [true, others]];
 }
 
 /** The width of a group, and what it lacks on one side of its trunk: groups below each other share their trunks' x. */
@@ -95,11 +111,12 @@ function roomForSign(/** @type {import("./layers.js").Layered} */ { cells }, /**
 /**
  * @param {import("./layers.js").Layered} layered ordered
  * @param {number} crossings
+ * @param {number} way
  * @param {number} leastWidth
  * @param {boolean} framed
  * @returns {GroupLayout}
  */
-function placeGroup(layered, crossings, leastWidth, framed) {
+function placeGroup(layered, crossings, way, leastWidth, framed) {
   const side = framed ? SIDE : ROOT_SIDE;
   /** Puts what is `inner` wide, its left at 0, into the middle; gives the width of all. */
   const center = (/** @type {number} */ inner, /** @type {import("./routes.js").Piece[]} */ pieces = []) => {
@@ -139,7 +156,7 @@ function placeGroup(layered, crossings, leastWidth, framed) {
     pieces: routes.pieces,
     cells: layered.cells,
     crossings,
-    way: 0,
+    way,
     inPorts: ports.in,
     outPorts: ports.out,
   };

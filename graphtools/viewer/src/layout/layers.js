@@ -125,6 +125,16 @@ export function byKey(/** @type {Link[]} */ links) {
   return found;
 }
 
+/** Whether any value goes to more than one place. */
+export function isAnyShared(/** @type {Link[]} */ links) {
+  const keys = new Set();
+  for (const { key } of links) {
+    if (keys.has(key)) return true;
+    keys.add(key);
+  }
+  return false;
+}
+
 // What one rank more costs, where 1 is that of a line to one place: of a shared line, and for each place it goes to.
 const SHARED = 0.7;
 const EACH = 0.1;

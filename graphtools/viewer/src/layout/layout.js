@@ -20,8 +20,14 @@ import { withNames, withoutNames } from "./names.js";
  * @property {boolean} tensor it carries a tensor, and not only a size or a flag
  * @property {number} target item at which it ends with an arrow, -1 if it goes on
  * @property {[number, number][]} points
+ * @property {number} left the least x of its points
+ * @property {number} top
+ * @property {number} right
+ * @property {number} bottom
  *
- * @typedef {{boxes: PlacedBox[], lines: Line[], width: number, height: number}} Layout
+ * @typedef {PlacedBox & {ports: number[]}} FlatBox `ports`: x of the lines that cross the top border of an open group
+ *
+ * @typedef {{boxes: FlatBox[], lines: Line[], width: number, height: number}} Layout
  */
 
 /**
@@ -47,7 +53,10 @@ export function layoutGraph(tree, visible, size, titleWidth, most = Infinity) {
     const like = (entering && groups.get(item)?.layout) ?? null;
     const boxes = tree.items[item].children.map((child) => {
       const inner = groups.get(child);
-      if (!inner) return { item: child, ...size(child), inPorts: null, outPorts: null };
+      if (!inner) {
+        const { width, height } = size(child);
+        return { item: child, width, height, inPorts: null, outPorts: null };
+      }
       const { layout, inPorts, outPorts } = inner;
       return { item: child, width: layout.width, height: layout.height, inPorts, outPorts };
     });
@@ -138,9 +147,11 @@ function findTurned(/** @type {Named} */ { layout, boxes, keys }) {
   return turned;
 }
 
+const NO_PORTS = /** @type {number[]} */ ([]);
+
 /** All groups in one coordinate system, groups before what is in them, and lines joined across borders. */
 function flatten(/** @type {Map<number, Named>} */ groups) {
-  const placed = /** @type {PlacedBox[]} */ ([]);
+  const placed = /** @type {FlatBox[]} */ ([]);
   const lines = /** @type {Line[]} */ ([]);
   const arriving = /** @type {Map<number, number>} */ (new Map()); // `crossing` -> line that reaches the border from outside
   const leaving = /** @type {Map<number, number>} */ (new Map()); // ... from inside
@@ -157,13 +168,19 @@ function flatten(/** @type {Map<number, Named>} */ groups) {
       const [upper, lower] = [layout.cells[piece.upper], layout.cells[piece.lower]];
       const key = keys[piece.key];
       const end = lower.box && boxes[lower.box.item];
-      lines.push({
-        key,
-        tensor: piece.tensor,
-        parent: piece.parent < 0 ? -1 : base + piece.parent,
-        target: end && !end.inPorts ? end.item : -1,
-        points: piece.points.map(([x, y]) => /** @type {[number, number]} */ ([x + dx, y + dy])),
-      });
+      const points = /** @type {[number, number][]} */ ([]);
+      let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+      for (const point of piece.points) {
+        const [x, y] = [point[0] + dx, point[1] + dy];
+        points.push([x, y]);
+        if (x < left) left = x;
+        if (x > right) right = x;
+        if (y < top) top = y;
+        if (y > bottom) bottom = y;
+      }
+      const parent = piece.parent < 0 ? -1 : base + piece.parent;
+      const target = end && !end.inPorts ? end.item : -1;
+      lines.push({ key, tensor: piece.tensor, parent, target, points, left, top, right, bottom });
       if (lower.type === "out") leaving.set(crossing(group, key), index);
       else if (end?.inPorts) arriving.set(crossing(end.item, key), index);
       if (piece.parent >= 0) continue;
@@ -171,8 +188,9 @@ function flatten(/** @type {Map<number, Named>} */ groups) {
       else if (upper.box?.outPorts) starts.push([index, leaving, crossing(boxes[upper.box.item].item, key)]);
     }
     for (const { item: child, x, y, width, height, open } of layout.boxes) {
-      const { item } = boxes[child];
-      placed.push({ item, x: x + dx, y: y + dy, width, height, open });
+      const { item, inPorts } = boxes[child];
+      const ports = inPorts ? [...inPorts.values()].map((port) => port + x + dx) : NO_PORTS;
+      placed.push({ item, x: x + dx, y: y + dy, width, height, open, ports });
       if (open) visit(item, x + dx, y + dy);
     }
   };

@@ -4,6 +4,7 @@
 /** @typedef {import("./layers.js").Segment} Segment */
 
 const SWEEPS = 12;
+const KINDS = 4; // of sweeps, one after the other: down and up, the first or the last of equals first
 const LONGEST_SIFTED = 60; // cells in a layer in which each may try every place
 const MANY = 100; // lines between two layers, of which each pair takes longer to look at than to sort them
 
@@ -24,7 +25,12 @@ export function orderLayers(layered, mirrored = false, entering = null) {
     const found = work.crossings();
     if (found < fewest) [best, fewest] = [layers.map((layer) => [...layer]), found];
   };
+  let before = best;
   for (let sweep = 0; sweep < SWEEPS && fewest > 0; sweep++) {
+    if (sweep && sweep % KINDS === 0) {
+      if (isSame(before, layers)) break; // all sweeps to come would do what these did
+      before = layers.map((layer) => [...layer]);
+    }
     work.sweep(sweep % 2 === 0, sweep % 4 > 1);
     work.exchange();
     keepBetter();
@@ -36,6 +42,10 @@ export function orderLayers(layered, mirrored = false, entering = null) {
   }
   best.forEach((layer, i) => (layers[i] = layer));
   return fewest;
+}
+
+function isSame(/** @type {number[][]} */ a, /** @type {number[][]} */ b) {
+  return a.every((layer, i) => layer.every((cell, j) => cell === b[i][j]));
 }
 
 class Order {
