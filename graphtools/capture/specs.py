@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from graphtools.errors import DraftError
 from graphtools.graph import Spec
 
 _SHORT = {
@@ -17,6 +18,14 @@ _SHORT = {
 def dtype_name(dtype: torch.dtype) -> str:
     """`f32` for torch.float32; a dtype without a short form by torch's own name."""
     return _SHORT.get(dtype) or str(dtype).removeprefix("torch.")
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    """torch.float32 for `f32`. Raises DraftError."""
+    found = next((dtype for dtype, short in _SHORT.items() if short == name), None) or getattr(torch, name, None)
+    if not isinstance(found, torch.dtype):
+        raise DraftError(f"no dtype {name!r}; use f32, f64, bf16, i64, bool, ...")
+    return found
 
 
 def raw_spec(tensor: torch.Tensor) -> tuple[torch.dtype, torch.Size, torch.device]:

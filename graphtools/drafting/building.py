@@ -206,7 +206,7 @@ def state_tensor(node: Node, sources: Sources) -> torch.Tensor:
     if node.name in sources.tensors:
         return sources.tensors[node.name]
     if node.kind == "parameter" and node.spec is not None:
-        from graphtools.drafting.shapes import torch_dtype
+        from graphtools.capture.specs import torch_dtype
 
         made = torch.randn(tuple(int(s) for s in node.spec.shape)).to(torch_dtype(node.spec.dtype)) * 0.02
         return nn.Parameter(made, requires_grad=made.is_floating_point() or made.is_complex())

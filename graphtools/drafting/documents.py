@@ -212,7 +212,7 @@ def parse_spec(written: str) -> Spec:
             sizes.append(part)
         else:
             raise DraftError(f"{written!r}: {part!r} is no size; use a number, or a word for a size left open")
-    from graphtools.drafting.shapes import torch_dtype
+    from graphtools.capture.specs import torch_dtype
 
     dtype = found[1] or "f32"
     torch_dtype(dtype)

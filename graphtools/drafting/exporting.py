@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from graphtools.capture.specs import torch_dtype
 from graphtools.drafting.plan import Plan
-from graphtools.drafting.shapes import torch_dtype
 from graphtools.drafting.sizes import number, symbols_in
 from graphtools.errors import DraftError
 

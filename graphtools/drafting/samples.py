@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import torch
 
+from graphtools.capture.specs import torch_dtype
 from graphtools.drafting.plan import Plan
-from graphtools.drafting.shapes import torch_dtype
 from graphtools.drafting.sizes import number, symbols_in
 from graphtools.errors import DraftError
 from graphtools.graph import Spec

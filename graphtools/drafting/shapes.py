@@ -20,15 +20,16 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 
 from graphtools.capture.fakes import needs_value
-from graphtools.capture.specs import spec_of
+from graphtools.capture.specs import spec_of, torch_dtype
 from graphtools.drafting.building import active, needed_nodes, state_tensor
 from graphtools.drafting.checks import Misfit, check
 from graphtools.drafting.holders import Done, Values, apart, may_change_types
-from graphtools.drafting.plan import OPEN, OUTPUT, Layer, Plan, places, substitute
+from graphtools.drafting.keys import are_same, key_of, numbered
+from graphtools.drafting.plan import OPEN, OUTPUT, Layer, Plan, places
 from graphtools.drafting.sizes import number, runs_for, symbols_in, told, unify
 from graphtools.drafting.sources import Sources, thaw
 from graphtools.errors import DraftError
-from graphtools.graph import ListArg, Node, Output, Ref, Spec, Symbol
+from graphtools.graph import Node, Output, Ref, Spec
 from graphtools.structure import part, replace_leaves, tensors
 
 _MEMORY = 20_000  # results remembered
@@ -80,16 +81,6 @@ class Shapes:
     entries: tuple[dict[str, _Entry], ...] = ()
 
 
-def torch_dtype(name: str) -> torch.dtype:
-    """torch.float32 for `f32`. Raises DraftError."""
-    from graphtools.capture.specs import _SHORT
-
-    found = next((dtype for dtype, short in _SHORT.items() if short == name), None) or getattr(torch, name, None)
-    if not isinstance(found, torch.dtype):
-        raise DraftError(f"no dtype {name!r}; use f32, f64, bf16, i64, bool, ...")
-    return found
-
-
 class Propagation:
     """Computes shapes, and remembers. Not safe for use by several threads at once."""
 
@@ -131,7 +122,7 @@ class Propagation:
             results = [run[node.name].result for run in entries]
             if not any(isinstance(result, Fault) for result in results):
                 entry = entries[0][node.name]
-                if entry.outputs is None or not _are_same(entry.outputs[0], results):
+                if entry.outputs is None or not are_same(entry.outputs[0], results):
                     entry.outputs = (results, self._outputs_of(results, symbols, runs))
                 outputs[node.name] = entry.outputs[1]
         for name in plan.modes:
@@ -212,7 +203,7 @@ class Propagation:
             order = {ref.node: index for index, ref in enumerate(node.refs())}
             try:
                 called = node.target if layer is None else self._layer_key(layer)
-                call = (called, bool(node.writes), _key(_numbered((node.args, node.kwargs), order)))
+                call = (called, bool(node.writes), key_of(numbered((node.args, node.kwargs), order)))
             except TypeError:
                 call = None
             if len(self._calls) > _MEMORY:
@@ -244,7 +235,7 @@ class Propagation:
         def take(ref: Ref) -> Any:
             value = part(held.now[ref.node], ref.path)
             if is_apart:
-                before.extend(_key(tensor) for _, tensor in tensors(value))
+                before.extend(key_of(tensor) for _, tensor in tensors(value))
             if node.kind == "call":
                 value = apart(value, own)
             given.extend(tensor for _, tensor in tensors(value))
@@ -264,7 +255,7 @@ class Propagation:
             return Done(args[0])
         called = (self._layer_key(layer),) if layer is not None else (node.target, bool(node.writes))
         try:
-            key = (called, _key(args), _key(kwargs))
+            key = (called, key_of(args), key_of(kwargs))
         except TypeError:  # an argument that cannot be a key
             return self._with_holders(self._call(plan, node, layer, args, kwargs), given, before)
         if key not in self._results:
@@ -281,7 +272,7 @@ class Propagation:
             return Done(result)
         numbers = {id(tensor): number for number, tensor in reversed([*enumerate(given)])}
         passed = {path: numbers[id(tensor)] for path, tensor in tensors(result) if id(tensor) in numbers}
-        changed = {number: given[number] for number, key in enumerate(before) if _key(given[number]) != key}
+        changed = {number: given[number] for number, key in enumerate(before) if key_of(given[number]) != key}
         return Done(result, passed, changed)
 
     def _input(self, node: Node, values: Mapping[str, int]) -> Any:
@@ -389,7 +380,7 @@ class Propagation:
             self._dtypes[layer.origin] = self.sources.dtype_of(layer)
         dtype = self._dtypes[layer.origin]
         try:
-            return (layer.target, dtype, _key(dict(layer.settings)))
+            return (layer.target, dtype, key_of(dict(layer.settings)))
         except TypeError:
             return (layer.target, dtype, id(layer.settings))
 
@@ -440,47 +431,17 @@ def _step(plan: Plan, node: Node) -> _Step:
     return node, layer, tuple([ref.node for ref in node.refs()]), plan.modes.get(node.name) == "disabled"
 
 
-def _are_same(some: list[Any], others: list[Any]) -> bool:
-    return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
-
-
 def _same(entry: _Entry, node: Node, layer: Layer | None, given: tuple[Any, ...]) -> bool:
     if entry.node is not node and entry.node != node:
         return False
     if entry.layer is not layer and entry.layer != layer:
         return False
-    return len(entry.given) == len(given) and all(a is b for a, b in zip(entry.given, given, strict=True))
+    return are_same(entry.given, given)
 
 
 def _alias(tensor: torch.Tensor) -> torch.Tensor:
     """The same memory with a type of its own, which may be changed in place."""
     return torch.ops.aten.alias.default(tensor)
-
-
-def _numbered(arg: Any, order: Mapping[str, int]) -> Any:
-    """An argument with references by the number of what they refer to."""
-    return substitute(arg, lambda ref: ("value", order[ref.node], ref.path))
-
-
-def _key(value: Any) -> Any:
-    """What a call's result depends on of an argument. Raises TypeError for what cannot be told by its look."""
-    if isinstance(value, torch.Tensor):
-        if not isinstance(value, FakeTensor):
-            return id(value)
-        return ("tensor", value.dtype, tuple(value.shape), value.stride(), str(value.device), value.is_contiguous())
-    if value is None or isinstance(value, bool | int | float | str | complex):
-        return (type(value), value)
-    if isinstance(value, tuple | list):
-        return (type(value), *(_key(item) for item in value))
-    if isinstance(value, Mapping):
-        return (dict, *((key, _key(item)) for key, item in value.items()))
-    if isinstance(value, slice):
-        return ("slice", _key(value.start), _key(value.stop), _key(value.step))
-    if isinstance(value, torch.dtype | torch.device | torch.layout | torch.memory_format) or value is Ellipsis:
-        return str(value)
-    if isinstance(value, Symbol | ListArg):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} is no key")
 
 
 def _outputs(results: list[Any], symbols: Any, runs: Any) -> tuple[Output, ...]:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from graphtools.capture.specs import torch_dtype
 from graphtools.drafting.draft import Draft
-from graphtools.drafting.shapes import torch_dtype
 from graphtools.errors import LoadError
 from graphtools.graph import Node
 from graphtools.projects.examples import Argument, Examples, LossKind

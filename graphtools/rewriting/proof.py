@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from graphtools.capture.specs import torch_dtype
 from graphtools.drafting.building import build_module
 from graphtools.drafting.plan import Plan
-from graphtools.drafting.shapes import torch_dtype
 from graphtools.drafting.sizes import number, symbols_in
 from graphtools.drafting.sources import Sources
 from graphtools.errors import DraftError
