@@ -27,7 +27,15 @@ THUMBNAIL_SIDE = 20
 _LONGEST_TEXT = 2000
 _SMALL_PLANE = 48  # rows and columns up to which several exact pictures of a tensor are sent at once
 
+_SIDES = (64, 48, 32, 24, 16)  # pixels of a picture in a page, the largest that there is room for
+_WHOLE = 128  # rows and columns up to which a plane that there is room for is not averaged
+_MOST_PICTURES = 64  # of one tensor in a page
+
 Json = dict[str, Any]
+
+
+class _Lost(Json):
+    """The summary of what was not kept."""
 
 
 class Summaries:
@@ -49,13 +57,23 @@ class Summaries:
         kept is a summary with the reason under `lost`, a Python value one with its text. Raises MissingError for a key
         of nothing.
         """
+        value = self._look_up(key)
+        return value if isinstance(value, _Lost) else summary_of(value, key, max_side, most_pictures, exact)
+
+    def tensor_within(self, key: str, pixels: int) -> Json:
+        """The same with as many pictures as have so many pixels together, a byte each: all planes of a small tensor,
+        whole; else the first of them, averaged where one alone is too large."""
+        value = self._look_up(key)
+        return value if isinstance(value, _Lost) else summary_of(value, key, *_room(value, pixels), exact=False)
+
+    def _look_up(self, key: str) -> Any:
+        """The tensor or Python value of a key, or why it was not kept."""
         try:
-            value = self._find(key)
+            return self._find(key)
         except GraphtoolsError as error:
             if isinstance(error, KeyError):
                 raise
-            return {"key": key, "lost": str(error)}
-        return summary_of(value, key, max_side, most_pictures, exact)
+            return _Lost(key=key, lost=str(error))
 
     def picture(self, key: str, index: Sequence[int], color: bool = True, max_side: int = SIDE) -> Json | None:
         """The picture at `index` of the leading sizes; None where there is no tensor. Raises MissingError."""
@@ -262,6 +280,22 @@ def summary_of(value: Any, key: str, max_side: int = SIDE, most_pictures: int = 
 def picture_of(value: torch.Tensor, index: Sequence[int], color: bool = True, max_side: int = SIDE) -> Json:
     """The picture of a tensor at `index` of its leading sizes; see `Summaries.picture`."""
     return _picture(picture(value, index, max_side, color), True)
+
+
+def _room(value: Any, pixels: int) -> tuple[int, int]:
+    """The side of the pictures of a tensor, and how many there are, so that they have so many pixels together."""
+    if pixels < 1:
+        return SMALL_SIDE, 0
+    if not isinstance(value, torch.Tensor) or value.is_nested or value.dim() < 1:
+        return SMALL_SIDE, 1
+    rows, columns = value.shape[-2] if value.dim() > 1 else 1, value.shape[-1]
+    colors = 3 if value.dim() > 2 and value.shape[-3] == 3 else 1
+    longest = max(rows, columns)
+    for side in (longest, *_SIDES) if longest <= _WHOLE else _SIDES:
+        each = max(1, min(rows, side) * min(columns, side) * colors)
+        if each <= pixels:
+            return side, min(_MOST_PICTURES, pixels // each)
+    return _SIDES[-1], 1
 
 
 def _numbers(found: Statistics) -> Json:

@@ -15,8 +15,6 @@ from graphtools.viewer.page import page_html, write_whole
 MOST_TENSORS = 6000  # of which a page holds the numbers; each takes about a kilobyte
 EXPLAINING_S = 20.0  # seconds for all explanations together: in a long chain each of them walks far
 PICTURE_BYTES = 6 * 1024 * 1024  # for all pictures together
-_SIDES = (64, 32, 16)  # pixels of a picture, the largest that leaves room for one of each tensor
-_MOST_PICTURES = 16  # of one tensor: its first channels
 
 
 def recording_html(
@@ -58,12 +56,12 @@ def held_looks(recording: Recording) -> dict[str, Any]:
     summaries = Summaries(recording)
     keys = list(summaries.keys())
     kept = keys[:MOST_TENSORS]
-    side, pictures = _room(len(kept))
+    pixels = PICTURE_BYTES * 3 // 4 // max(1, len(kept))  # in base64 four bytes hold three
     tensors = {}
     for key in kept:
         # Of an update, what the parameter is afterwards has a picture; before, change and state have their numbers.
-        most = 0 if key.startswith("u.") and not key.endswith(".after") else pictures
-        tensors[key] = summaries.tensor(key, side, most, exact=False)
+        has_picture = not key.startswith("u.") or key.endswith(".after")
+        tensors[key] = summaries.tensor_within(key, pixels if has_picture else 0)
     for key in keys[MOST_TENSORS:]:
         tensors[key] = {"key": key, "lost": f"this page holds the first {MOST_TENSORS:,} tensors; save a .gt file"}
     return {
@@ -72,15 +70,6 @@ def held_looks(recording: Recording) -> dict[str, Any]:
         "thumbnails": summaries.thumbnails(),
         "explanations": dict(_explanations(recording)),
     }
-
-
-def _room(count: int) -> tuple[int, int]:
-    """How large a picture may be, and how many of each tensor, so that all together stay near PICTURE_BYTES."""
-    for side in _SIDES:
-        most = PICTURE_BYTES // (max(1, count) * side * side * 4 // 3)
-        if most >= 1:
-            return side, min(most, _MOST_PICTURES)
-    return _SIDES[-1], 1
 
 
 def _explanations(recording: Recording) -> Iterator[tuple[str, Any]]:

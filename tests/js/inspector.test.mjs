@@ -48,7 +48,7 @@ test("values of two signs are colored around zero, those of one from end to end"
   assert.notDeepEqual(colorOf(-1, -1, 2), colorOf(-1, -1, 1), "the farther end sets the scale of both");
   assert.deepEqual(colorOf(5, -1, 2), colorOf(2, -1, 2), "what is outside has the color of the end");
   assert.equal(css(colorOf(0, 0, 1)), "rgb(11 7 36)");
-  assert.equal(css(colorOf(3, 3, 3)), css(colorOf(0.5, 0, 1)), "a constant tensor has one color");
+  assert.equal(css(colorOf(3, 3, 3)), css(colorOf(0, 0, 1)), "a constant tensor has one color, that of its small picture");
 });
 
 test("one-signed colors grow lighter all the way, so they are told apart without hue", () => {

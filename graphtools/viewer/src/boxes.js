@@ -57,7 +57,8 @@ export class Boxes {
     const second = measure(subtitle, "subtitle") + (mark ? 14 + measure(mark, "subtitle") : 0);
     const around = 28 + (this.hasPicture(item) ? PICTURE_WIDTH : 0);
     const most = detail ? MOST_FIRST : MOST_WIDTH;
-    return Math.max(Math.min(most, first + around), Math.min(MOST_WIDTH, second + around));
+    const mostBelow = sign ? MOST_FIRST : MOST_WIDTH; // of a group, its class and how many do the same
+    return Math.max(Math.min(most, first + around), Math.min(mostBelow, second + around));
   }
 
   /** The least width of an open group. */

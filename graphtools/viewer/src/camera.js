@@ -2,6 +2,7 @@
 
 export const LEAST_SCALE = 0.01;
 export const MOST_SCALE = 3;
+const GLIDE_MS = 200;
 const LEAST_START = 0.45; // where a picture is shown in its whole width at first; its titles can still be read
 
 /** @typedef {{x: number, y: number, scale: number}} View x, y: the point of the picture at the screen's top left */
@@ -52,14 +53,14 @@ export class Camera {
     this.changed();
   }
 
-  /** Moves to `view` in a fifth of a second; at once if the user asked for less motion. */
-  glide(/** @type {View} */ view) {
+  /** Moves to `view` in `ms`; at once if the user asked for less motion. */
+  glide(/** @type {View} */ view, ms = GLIDE_MS) {
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.set(view);
     cancelAnimationFrame(this.frame);
     const from = this.view;
     const start = performance.now();
     const step = (/** @type {number} */ now) => {
-      const t = Math.min(1, Math.max(0, (now - start) / 200));
+      const t = Math.min(1, Math.max(0, (now - start) / ms));
       const eased = 1 - (1 - t) ** 3;
       // The scale runs geometrically and the position follows it, so that the way feels straight.
       const scale = from.scale * (view.scale / from.scale) ** eased;

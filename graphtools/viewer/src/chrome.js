@@ -16,6 +16,7 @@ import css from "./viewer.css";
  * @property {HTMLElement} stage holds the canvas and what floats above it
  * @property {HTMLCanvasElement} canvas
  * @property {HTMLElement} help
+ * @property {HTMLElement} legend of an overlay
  * @property {(text: string) => void} tell shows a sentence for some seconds; "" takes it away
  * @property {(text: string) => void} wait shows a sentence until it is called with ""
  * @property {(heat: import("./overlay.js").Heat | null, theme: import("./theme.js").Theme) => void} showLegend
@@ -29,10 +30,12 @@ import css from "./viewer.css";
  * @property {() => void} theme
  * @property {() => void} help
  * @property {(name: string) => void} overlay colors by that overlay; "" by kind
+ * @property {(by: number) => void} pace plays slower or faster
  * @property {() => void} savePng
  * @property {() => void} saveSvg
  * @property {(x: number, y: number, title: string, entries: import("./menu.js").Entry[]) => void} menu
  * @property {"by value" | "by presence" | ""} compared with another graph: how far values differ, or only what it lacks
+ * @property {boolean} isColored by that from the start
  * @property {import("./branches.js").Branches} [branches] of a run that was edited
  * @property {(() => void) | null} showFailure null if no operation is known to have failed
  */
@@ -67,6 +70,7 @@ export function buildChrome(el, model, title, walk, actions) {
     "div",
     { class: "help", hidden: true, role: "dialog", "aria-label": t("Keys") },
     make("h2", {}, t("Keys")),
+    make("button", { class: "plain close", "aria-label": t("Close"), title: t("Close (Esc)"), onclick: actions.help }, "×"),
     make("dl", {}, ...keys),
   );
   const notice = make("p", { class: "notice", role: "status", hidden: true });
@@ -88,6 +92,7 @@ export function buildChrome(el, model, title, walk, actions) {
     stage,
     canvas,
     help,
+    legend,
     tell: (text) => {
       notice.textContent = text;
       notice.hidden = !text;
@@ -134,6 +139,13 @@ function bar(
     { text: t("Close all"), key: "C", act: actions.closeAll },
     { text: t("Light or dark"), key: "T", act: actions.theme },
     { text: t("Keys"), key: "?", act: actions.help },
+    ...(walk
+      ? [
+          null,
+          { text: t("Play slower"), key: "<", act: () => actions.pace(-1) },
+          { text: t("Play faster"), key: ">", act: () => actions.pace(1) },
+        ]
+      : []),
     null,
     ...save,
   ];
@@ -160,7 +172,7 @@ function bar(
     actions.compared
       ? make(
           "option",
-          { value: DIFFERENCE.name, selected: actions.compared === "by value" },
+          { value: DIFFERENCE.name, selected: actions.isColored },
           actions.compared === "by value" ? t("Difference") : t("Only here"),
         )
       : null,

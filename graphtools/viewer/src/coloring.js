@@ -1,7 +1,21 @@
 // The boxes colored by a number, as a person chose in the bar: gets the numbers, keeps the heat map.
 
 import { t } from "./language.js";
-import { DIFFERENCE, OVERLAYS, heatColor, heatOf, level, ownMetric } from "./overlay.js";
+import { DIFFERENCE, OVERLAYS, heatColor, heatOf, level, mix, ownMetric } from "./overlay.js";
+
+const [SOME, ALL] = [1, 2];
+
+/** Of each item, whether all, some or none of its operations are among these rows. */
+function aloneItems(/** @type {import("./tree.js").Tree} */ { items, ofNode }, /** @type {number[]} */ rows) {
+  const found = new Uint8Array(items.length);
+  for (const row of rows) found[ofNode[row]] = ALL;
+  for (let i = items.length - 1; i >= 0; i--) {
+    const { children } = items[i];
+    if (!children.some((child) => found[child])) continue;
+    found[i] = children.every((child) => found[child] === ALL) ? ALL : SOME;
+  }
+  return found;
+}
 
 export class Coloring {
   /**
@@ -12,7 +26,7 @@ export class Coloring {
   constructor(viewer, differences, alone = []) {
     this.viewer = viewer;
     this.differences = differences ?? null;
-    this.alone = new Set(alone.map((row) => viewer.tree.ofNode[row]));
+    this.alone = aloneItems(viewer.tree, alone);
     this.heat = /** @type {import("./overlay.js").Heat | null} */ (null);
     this.wanted = "";
   }
@@ -47,19 +61,25 @@ export class Coloring {
   /** Shows the legend, also after the theme has changed. */
   show() {
     this.viewer.chrome.showLegend(this.heat, this.viewer.theme);
+    if (this.viewer.folding) this.viewer.cover();
   }
 
   /** The color of an item; null where it has no number. */
   colorOf(/** @type {number} */ item) {
     if (!this.heat) return null;
-    if (this.heat.overlay === DIFFERENCE && this.alone.has(item)) return this.viewer.theme.alone;
+    if (this.heat.overlay === DIFFERENCE && this.alone[item]) {
+      const { theme } = this.viewer;
+      return this.alone[item] === ALL ? theme.alone : mix(theme.alone, theme.box, 0.6);
+    }
     const at = level(this.heat, this.heat.values[item]);
     return Number.isNaN(at) ? null : heatColor(at, this.viewer.theme.dark);
   }
 
   /** The number of an item in words; "" where it has none. */
   words(/** @type {number} */ item) {
-    if (this.heat?.overlay === DIFFERENCE && this.alone.has(item)) return t("only here");
+    if (this.heat?.overlay === DIFFERENCE && this.alone[item]) {
+      return this.alone[item] === ALL ? t("only here") : t("something in it is only here");
+    }
     const value = this.heat?.values[item] ?? NaN;
     return this.heat && !Number.isNaN(value) ? `${t(this.heat.overlay.label)}: ${this.heat.overlay.text(value)}` : "";
   }

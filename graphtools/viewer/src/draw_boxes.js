@@ -12,7 +12,8 @@ import { categoryColor } from "./theme.js";
 const TEXT_SCALE = 0.42; // below, 13 px text is under 5.5 px on the screen
 const SMALL_TEXT_SCALE = 0.55;
 const ROUND_SCALE = 0.18;
-const FADED = 0.38; // of what has not run yet
+const FADED_WORDS = 0.7;
+const FADED = 0.5; // of what has not run yet
 const THUMB = 32; // pixels of the small picture of a value
 
 function box(
@@ -137,7 +138,9 @@ export function drawBox(
   const radius = scale > ROUND_SCALE ? 6 : 0;
   const ring = ringColor(b, look);
   const future = moment?.isFuture(b.item) ?? false;
-  if (future) context.globalAlpha = FADED;
+  // Colors that stand for numbers are not faded: they are compared with the legend.
+  const alpha = future && !heat ? FADED : 1;
+  context.globalAlpha = alpha;
   if (scale < ROUND_SCALE) {
     context.fillStyle = heat ?? color;
     context.fillRect(b.x, b.y, b.width, b.height);
@@ -148,12 +151,13 @@ export function drawBox(
   if (ring) drawRing(context, b, scale, ring);
   context.lineWidth = look.hovered === b.item || ring ? 2 : 1.2;
   context.strokeStyle = color;
-  if (b.group && b.alike > 1) drawStack(context, b, radius, future ? FADED : 1, look);
+  if (b.group && b.alike > 1) drawStack(context, b, radius, alpha, look);
   drawPlate(context, b, scale, radius, color, heat, look);
   if (moment) drawProgress(context, b, radius, look);
   context.strokeStyle = color;
   box(context, b.x, b.y, b.width, b.height, radius);
   context.stroke();
+  if (future) context.globalAlpha = heat ? FADED_WORDS : FADED;
   if (scale >= TEXT_SCALE) drawWords(context, b, scale, heat, look);
   if (scale >= TEXT_SCALE && look.isFrozen?.(b.item)) drawLock(context, b.x + 2, b.y + b.height - 2, theme);
   context.globalAlpha = 1;

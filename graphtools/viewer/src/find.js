@@ -35,7 +35,7 @@ export function findItems(model, tree, query, most = MOST_RESULTS) {
     const text = [...names, node ? node.specs.join(" ") : "", node?.shape ?? "", node?.category ?? ""]
       .join(" ")
       .toLowerCase();
-    if (!words.every((word) => text.includes(word))) continue;
+    if (!words.every((word) => (SIZES.test(word) ? holdsSizes(text, word) : text.includes(word)))) continue;
     const first = words[0];
     const score = names.includes(first)
       ? 0
@@ -48,6 +48,13 @@ export function findItems(model, tree, query, most = MOST_RESULTS) {
   }
   found.sort((a, b) => a.score - b.score || a.item - b.item);
   return found.slice(0, most).map((entry) => entry.item);
+}
+
+const SIZES = /^\d+(×\d+)+$/;
+
+/** Whether whole sizes stand there: 12×12 is no part of 12×128. */
+function holdsSizes(/** @type {string} */ text, /** @type {string} */ sizes) {
+  return new RegExp(`(?<!\\d)${sizes}(?!\\d)`).test(text);
 }
 
 export class FindBox {

@@ -49,7 +49,9 @@ export function firstOpen(tree, limit = FIRST_VIEW) {
     shown += grows(groups);
     for (const i of groups) open.add(i);
   };
-  let level = items[0].children.filter((i) => items[i].node < 0);
+  const groupsIn = (/** @type {number} */ i) =>
+    items[i].children.filter((child) => items[child].node < 0 && !items[child].isQuiet);
+  let level = groupsIn(0);
   while (level.length) {
     // A level opens as a whole, so that what is open and what is closed says how deep it is and nothing else.
     if (shown + grows(level) <= limit) openAll(level);
@@ -58,7 +60,7 @@ export function firstOpen(tree, limit = FIRST_VIEW) {
         if (shown + grows(kind) <= limit + FEW) openAll(kind);
       }
     }
-    level = level.filter((i) => open.has(i)).flatMap((i) => items[i].children.filter((child) => items[child].node < 0));
+    level = level.filter((i) => open.has(i)).flatMap(groupsIn);
   }
   return open;
 }

@@ -189,11 +189,15 @@ export class Folding {
           most: grouped(MOST_BOXES),
         }),
       );
-    else this.changeAll(all);
+    else {
+      this.changeAll(all);
+      this.viewer.emit("foldAll", { open: true });
+    }
   }
 
   closeAll() {
     this.changeAll(new Set([0]));
+    this.viewer.emit("foldAll", { open: false });
   }
 
   /** Shows the graph with other groups open, and in it what is selected, or else all of it. */
@@ -202,9 +206,9 @@ export class Folding {
     this.change(open, {
       then: () => {
         viewer.showCard();
-        const box = this.scene.ofItem.get(viewer.selected);
+        viewer.goHome();
+        const box = this.scene.ofItem.get(standIn(this.tree, this.visible.open, Math.max(0, viewer.selected)));
         if (box) viewer.camera.set(viewer.camera.showing(box));
-        else viewer.goHome();
       },
     });
   }

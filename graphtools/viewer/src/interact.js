@@ -31,11 +31,13 @@ export const RUN_KEYS = /** @type {[string, string][]} */ ([
   ["⇧F11", word("out of the module call")],
   ["F5 ⇧F5", word("run to the next breakpoint, back to the one before")],
   ["Space", word("play, pause")],
+  ["< >", word("play slower, faster")],
   ["Home End", word("first event, last event")],
   ["B", word("set or remove a breakpoint at the current event, or at another selected box")],
   ["W", word("watch the selected box")],
   ["N", word("first NaN or infinity")],
   [word("right click"), word("what can be done with a box")],
+  [word("wheel on the timeline"), word("zoom into it; a double-click shows all of it")],
 ]);
 
 /** @returns {() => void} that takes the listeners away */
@@ -153,7 +155,18 @@ export function listen(/** @type {Viewer} */ viewer) {
   );
 
   viewer.root.addEventListener("keydown", (event) => key(viewer, /** @type {KeyboardEvent} */ (event)), { signal });
+  viewer.root.addEventListener("click", (event) => giveBackFocus(viewer, event), { signal });
   return () => abort.abort();
+}
+
+const OWN_FOCUS = "input, select, textarea, canvas, .menu, .find, [role=treeitem], [role=slider], [role=separator]";
+const OWN_KEYS = `${OWN_FOCUS}, [role=tab], [role=menuitem]`; // what has a use for the arrows itself
+
+/** After a click with the mouse the keys walk again: a button that was pressed has no more use for them. */
+function giveBackFocus(/** @type {Viewer} */ viewer, /** @type {MouseEvent} */ { detail }) {
+  const root = /** @type {ShadowRoot | Document} */ (viewer.root.getRootNode());
+  const isByMouse = detail > 0;
+  if (isByMouse && !root.activeElement?.closest(OWN_FOCUS)) viewer.canvas.focus({ preventScroll: true });
 }
 
 function key(/** @type {Viewer} */ viewer, /** @type {KeyboardEvent} */ event) {
@@ -161,10 +174,13 @@ function key(/** @type {Viewer} */ viewer, /** @type {KeyboardEvent} */ event) {
   const typing = event.target instanceof HTMLElement && event.target.matches("input, select, textarea");
   if (typing && !event.key.startsWith("F1") && event.key !== "F5") return;
   const { camera, selected } = viewer;
-  const onCanvas = event.target === viewer.canvas;
+  const { target } = event;
+  const onCanvas = target === viewer.canvas;
+  // Beside the canvas, too, the arrows walk, where they do nothing else.
+  const isFree = onCanvas || !(target instanceof Element && target.closest(OWN_KEYS));
   const center = { x: camera.width / 2, y: camera.height / 2 };
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (viewer.stepping && walkKey(viewer, viewer.stepping, event, onCanvas)) {
+  if (viewer.stepping && walkKey(viewer, viewer.stepping, event, onCanvas, isFree)) {
     event.preventDefault();
     return;
   }
@@ -198,7 +214,9 @@ function walkKey(
   /** @type {import("./stepping.js").Stepping} */ stepping,
   /** @type {KeyboardEvent} */ event,
   /** @type {boolean} */ onCanvas,
+  /** @type {boolean} */ isFree,
 ) {
+  const isStrip = event.target instanceof Element && event.target.matches(".strip-slider");
   const moves = /** @type {Record<string, import("./walkbar.js").Move>} */ ({
     F10: "over",
     "⇧F10": "backOver",
@@ -206,13 +224,13 @@ function walkKey(
     "⇧F11": "out",
     F5: "resume",
     "⇧F5": "resumeBack",
-    ...(onCanvas && {
+    ...(isFree && {
       ArrowRight: "into",
       ArrowLeft: "back",
       "⇧ArrowRight": "over",
       "⇧ArrowLeft": "backOver",
-      " ": "play",
     }),
+    ...((onCanvas || isStrip) && { " ": "play" }),
   });
   const name = (event.shiftKey ? "⇧" : "") + event.key;
   const move = moves[name];
@@ -230,6 +248,7 @@ function walkKey(
     );
   else if (name.toLowerCase() === "w") stepping.watch(viewer.selected);
   else if (name.toLowerCase() === "n") void stepping.gotoNonfinite();
+  else if (event.key === "<" || event.key === ">") stepping.changePace(event.key === ">" ? 1 : -1);
   else return false;
   return true;
 }

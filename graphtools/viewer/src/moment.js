@@ -113,7 +113,7 @@ export class MomentView {
   }
 
   isFuture(/** @type {number} */ item) {
-    return this.moments.born[item] > this.position;
+    return this.moments.born[item] > this.position && item !== this.current;
   }
 
   isReached(/** @type {number} */ item) {

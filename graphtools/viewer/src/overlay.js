@@ -137,7 +137,7 @@ export function inkOn(/** @type {string} */ color) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000000" : "#ffffff";
 }
 
-function mix(/** @type {string} */ a, /** @type {string} */ b, /** @type {number} */ t) {
+export function mix(/** @type {string} */ a, /** @type {string} */ b, /** @type {number} */ t) {
   const [x, y] = [parts(a), parts(b)];
   return (
     "#" +

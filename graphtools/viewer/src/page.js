@@ -42,5 +42,7 @@ function one(
 
 function pairOf(/** @type {HTMLElement} */ el, /** @type {any} */ { a, b, pairing, options }) {
   const side = (/** @type {any} */ given) => (given.run ? { ...given, host: embeddedHost(given.held) } : given);
-  return mountPair(el, side(a), side(b), pairing, options);
+  const mounted = mountPair(el, side(a), side(b), pairing, options);
+  mounted.viewers[0]?.canvas.focus();
+  return mounted;
 }

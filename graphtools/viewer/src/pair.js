@@ -57,7 +57,7 @@ export function mountPair(el, a, b, pairing, options = {}) {
       side.payload &&
       new Viewer(places[i], side.payload, {
         theme,
-        title: t(side.title),
+        title: side.title === "ab"[i] ? "" : t(side.title), // that stands above it
         run: side.run,
         host: side.host,
         differences: side.differences ?? undefined,
@@ -152,6 +152,13 @@ function link(
       if (detail) point(one.itemNamed(detail.name));
     }),
     one.on("kept", ({ watching }) => quiet(() => other.stepping?.watching?.follow(watching))),
+    one.on("foldAll", ({ open }) => quiet(() => (open ? other.folding.openAll() : other.folding.closeAll()))),
+    one.on("view", () => {
+      // Of pictures that are laid out alike, the same part is shown.
+      const [a, b] = [one.scene, other.scene];
+      const isAlike = Math.abs(a.width - b.width) < 1 && Math.abs(a.height - b.height) < 1;
+      if (isAlike && one.camera.width > 1) quiet(() => other.camera.set({ ...one.camera.view }));
+    }),
     one.on("toggle", ({ scope, open }) => {
       const item = other.itemNamed(scope);
       if (item > 0) quiet(() => other.folding.setOpen(item, open));

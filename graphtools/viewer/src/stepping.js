@@ -17,9 +17,9 @@ import { lastWord } from "./words.js";
 /** @typedef {import("./run.js").Run} Run */
 /** @typedef {import("./host.js").Host} Host */
 
-const PLAY_MS = 20000; // a whole run plays in about this time,
-const SLOWEST_MS = 600; // each event at most
-const FASTEST_MS = 25; // and at least so long
+const PACES = [1, 2, 4, 8, 16, 32]; // events a second while it plays
+const PLAY_S = 20; // a whole run plays in about this time, until a person chooses
+const MOST_AT_FIRST = 8; // events a second that can still be followed
 const MOST_NAMES = 12; // that are offered while one is typed
 
 export class Stepping {
@@ -35,6 +35,8 @@ export class Stepping {
     this.pictures = /** @type {(any | null)[]} */ ([]);
     this.canvases = /** @type {Map<number, HTMLCanvasElement | null>} */ (new Map());
     this.playing = 0;
+    const wanted = Math.min(MOST_AT_FIRST, run.events.length / PLAY_S);
+    this.pace = PACES.find((pace) => pace >= wanted) ?? MOST_AT_FIRST; // events a second
     this.metrics = /** @type {Promise<Record<string, any>> | null} */ (null);
     this.bar = new WalkBar(run, { move: (move) => this.move(move), goto: (index) => this.goto(index) });
     host
@@ -118,13 +120,30 @@ export class Stepping {
   play() {
     if (this.playing) return this.pause();
     if (this.position === this.walk.last) this.walk.goto(0);
-    const pause = Math.max(FASTEST_MS, Math.min(SLOWEST_MS, PLAY_MS / this.run.events.length));
+    this.tick();
+    this.show(false);
+  }
+
+  tick() {
+    clearInterval(this.playing);
     this.playing = setInterval(() => {
       const moved = this.walk.step();
       if (!moved || this.walk.breakpoints.has(this.position)) this.pause();
       this.show();
-    }, pause);
-    this.show(false);
+    }, 1000 / this.pace);
+  }
+
+  /** Plays faster or slower, by so many steps of the scale. */
+  changePace(/** @type {number} */ by) {
+    const at = Math.max(0, Math.min(PACES.length - 1, PACES.indexOf(this.pace) + by));
+    this.pace = PACES[at];
+    if (this.playing) this.tick();
+    this.viewer.chrome.tell(this.pace === 1 ? t("Plays 1 event a second") : t("Plays {n} events a second", { n: this.pace }));
+  }
+
+  /** How long the picture may take to the next event, in milliseconds. */
+  get haste() {
+    return this.playing ? 500 / this.pace : undefined;
   }
 
   pause() {
@@ -293,7 +312,8 @@ export class Stepping {
     const { frames, parameters } = this.run;
     const node = event.row >= 0 ? this.viewer.model.nodes[event.row] : null;
     const scope = node ? node.scope : frames[event.frame].scope;
-    const what = event.parameter >= 0 ? parameters[event.parameter].name : lastWord(node ? node.target : event.name);
+    const isOwn = node && (event.own || event.phase !== "forward");
+    const what = event.parameter >= 0 ? parameters[event.parameter].name : lastWord(isOwn ? node.target : event.name);
     const words = {
       forward: word("forward: {what}"),
       backward: word("backward: gradient of {what}"),

@@ -74,7 +74,7 @@ export class Timeline {
     const us = events.reduce((sum, event) => sum + event.us, 0);
     const count =
       events.length === 1 ? t("1 event") : t("{n} events", { n: events.length.toLocaleString("en") });
-    return us ? `${count} · ${seconds(us)}` : count;
+    return us ? `${count} · ${seconds(us)} · ${t("height: duration")}` : count;
   }
 
   setTheme(/** @type {Theme} */ theme) {
@@ -219,7 +219,10 @@ export class Timeline {
     slider.addEventListener("pointermove", (event) => {
       const index = this.eventAt(event);
       if (dragging) this.actions.goto(index);
-      else slider.title = `${index + 1}: ${this.actions.describe(index)}`;
+      else {
+        const { us } = this.run.events[index];
+        slider.title = `${index + 1}: ${this.actions.describe(index)}${us ? ` · ${seconds(us)}` : ""}`;
+      }
     });
     for (const name of /** @type {const} */ (["pointerup", "pointercancel"]))
       slider.addEventListener(name, () => (dragging = false));

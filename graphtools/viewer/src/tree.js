@@ -1,6 +1,7 @@
 // The tree of boxes: scopes around operations, made so that the boxes inside any one box never form a cycle.
 
 import { chunk } from "./chunk.js";
+import { SIZES, gatherSizes } from "./sizes.js";
 import { signer } from "./signature.js";
 
 /** @typedef {import("./model.js").Model} Model */
@@ -20,6 +21,7 @@ import { signer } from "./signature.js";
  * @property {string} label a group's own title, where it stands for a run of its parent's boxes; else ""
  * @property {number} alike how many siblings do the same, itself included
  * @property {number} alikeAs index of the first of them
+ * @property {boolean} isQuiet the first view does not open it
  * @property {boolean} failed it holds the operation that failed
  *
  * @typedef {object} Tree
@@ -47,6 +49,7 @@ export function buildTree(model) {
   for (const edge of model.edges) inputs[edge.to].push(edge.from);
   const signature = signer(model, inputs);
   const owner = new Int32Array(model.nodes.length);
+  const isOfSizes = ofSizes(model);
   const fixed = (/** @type {Part} */ part) => part.nodes.length === 1 && model.nodes[part.nodes[0]].kind !== "call";
 
   /** @returns {number} */
@@ -66,6 +69,7 @@ export function buildTree(model) {
       label: part.label ?? "",
       alike: 1,
       alikeAs: index,
+      isQuiet: part.label === SIZES,
       failed: false,
     });
     items.push(item);
@@ -85,7 +89,7 @@ export function buildTree(model) {
     item.scope = scope;
     item.id = unused(ids, item.label ? `${scope || "model"} [${item.label}]` : scope);
     const ordered = flowsForward(parts, inputs, owner) ? parts : withoutCycles(parts, inputs);
-    const shown = chunk(ordered, inputs, signature, fixed);
+    const shown = chunk(part.parts ? ordered : gatherSizes(ordered, isOfSizes), inputs, signature, fixed);
     item.children = shown.map((child) => add(child, index, depth + 1));
     item.failed = item.children.some((child) => items[child].failed);
     const groups = shown.map((child) => (child.nodes.length > 1 ? signature(child) : ""));
@@ -99,6 +103,20 @@ export function buildTree(model) {
 
   add({ scope: "", nodes: model.nodes.map((node) => node.index) }, -1, 0);
   return { items, ofNode };
+}
+
+/**
+ * Whether a part is one operation that gives no tensor and writes into none, as `x.shape` and `assert` do. Of a graph
+ * without shapes nobody knows.
+ * @returns {(part: Part) => boolean}
+ */
+function ofSizes(/** @type {Model} */ model) {
+  const isKnown = model.nodes.some(({ kind, specs }) => kind === "call" && specs.length > 0);
+  return ({ nodes }) => {
+    if (!isKnown || nodes.length !== 1) return false;
+    const { kind, specs, writes, failed } = model.nodes[nodes[0]];
+    return kind === "call" && !specs.length && !writes.length && !failed;
+  };
 }
 
 function unused(/** @type {Set<string>} */ ids, /** @type {string} */ wanted) {

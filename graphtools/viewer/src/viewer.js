@@ -74,6 +74,7 @@ export class Viewer {
     const run = options.run && options.host ? readRun(options.run, this.model) : null;
     this.stepping = run?.events.length && options.host ? new Stepping(this, run, options.host) : null;
     const failedNode = this.model.failure?.node ?? -1;
+    const isByValue = options.differences?.some((difference) => difference !== null);
     this.chrome = buildChrome(
       el,
       this.model,
@@ -87,10 +88,12 @@ export class Viewer {
         theme: () => this.switchTheme(),
         help: () => this.toggleHelp(),
         overlay: (name) => void this.coloring.choose(name),
+        pace: (by) => this.stepping?.changePace(by),
         savePng: () => savePng(this),
         saveSvg: () => saveSvg(this),
         menu: (x, y, title, entries) => this.menu.open(x, y, title, entries),
-        compared: options.differences ? "by value" : options.alone?.length ? "by presence" : "",
+        compared: isByValue ? "by value" : options.differences || options.alone?.length ? "by presence" : "",
+        isColored: Boolean(options.differences),
         branches: options.branches,
         showFailure: failedNode >= 0 ? () => this.reveal(this.tree.ofNode[failedNode]) : null,
       },
@@ -98,12 +101,15 @@ export class Viewer {
     this.root = this.chrome.root;
     this.stage = this.chrome.stage;
     this.canvas = this.chrome.canvas;
-    this.camera = new Camera(() => this.redraw());
+    this.camera = new Camera(() => {
+      this.redraw();
+      this.emit("view", null);
+    });
     this.minimap = new Minimap(this.stage, this.camera);
     this.menu = new Menu(this.root, () => this.canvas.focus());
     this.details = this.stepping
       ? null
-      : new Inspector(this.stage, this.model, this.tree, null, null, {
+      : new Inspector(this.chrome.body, this.model, this.tree, null, null, {
           select: (item) => this.reveal(item),
           toggle: (item) => this.folding.toggle(item),
           isOpen: (item) => this.folding.open.has(item),
@@ -128,6 +134,7 @@ export class Viewer {
     this.folding = new Folding(this, options.arrangement?.open ?? null);
     this.stepping?.attach(this.chrome.body, this.root);
     this.applyTheme();
+    if (options.differences) void this.coloring.choose("difference");
     this.showScene();
     this.resizer = new ResizeObserver(() => this.resize());
     this.resizer.observe(this.stage);
@@ -141,7 +148,6 @@ export class Viewer {
     this.unlisten = listen(this);
     // The focus that the page gives by itself needs no mark; one that Tab moves does.
     this.root.addEventListener("keydown", (event) => event.key === "Tab" && this.root.classList.add("by-keyboard"));
-    if (options.differences) void this.coloring.choose("difference");
     if (options.position) this.stepping?.goto(options.position);
     if (options.kept) this.restore(options.kept);
     if (options.focus) this.canvas.focus();
@@ -203,12 +209,13 @@ export class Viewer {
     const node = edge === undefined ? -1 : this.model.edges[edge].from;
     // Of a closed group the value is that of an operation inside.
     this.select(node >= 0 && this.stepping ? this.tree.ofNode[node] : from, false);
-    if (edge !== undefined) this.stepping?.inspector?.showOutput(this.model.edges[edge].path);
+    const names = targets.map((item) => this.tree.items[item].id).join(", ");
+    const line = t("{from} to {to}", { from: this.tree.items[from].id, to: names });
+    (this.stepping?.inspector ?? this.details)?.showOutput(edge === undefined ? "" : this.model.edges[edge].path, line);
     const incoming = new Set();
     for (let i = index; i >= 0; i = this.scene.lines[i].parent) incoming.add(i);
     this.marked = { incoming, outgoing: new Set() };
-    const names = targets.map((item) => this.tree.items[item].id).join(", ");
-    this.outline.say(t("{from} to {to}", { from: this.tree.items[from].id, to: names }));
+    this.outline.say(line);
     this.redraw();
   }
 
@@ -233,7 +240,7 @@ export class Viewer {
     this.outline.mark(standIn(this.tree, this.visible.open, item));
     if (this.keptSelection) this.keep();
     const box = this.scene.ofItem.get(standIn(this.tree, this.visible.open, item));
-    if (box) this.camera.glide(this.camera.showing(box));
+    if (box) this.camera.glide(this.camera.showing(box), this.stepping?.haste);
     this.redraw();
   }
 
@@ -280,6 +287,8 @@ export class Viewer {
   escape() {
     if (!this.chrome.help.hidden) this.chrome.help.hidden = true;
     else if (this.selected >= 0) this.select(-1);
+    const root = /** @type {ShadowRoot | Document} */ (this.root.getRootNode());
+    if (!root.activeElement) this.canvas.focus({ preventScroll: true }); // what had the focus is gone
   }
 
   showCard() {
@@ -288,19 +297,21 @@ export class Viewer {
       const shown = this.selected >= 0 && !this.following; // a card for each step of another viewer would only cover
       this.details.element.hidden = !shown;
       if (shown) this.details.show(this.selected, 0);
-      this.stage.classList.toggle("with-card", shown);
     }
     this.cover();
   }
 
-  /** Tells the camera what lies over the picture's right side: the details and the minimap. */
+  /** Tells the camera what lies over the picture: the minimap and the legend. */
   cover() {
     // Asked for again, sizes would make the browser place the thousands of rows of the outline, too.
-    const sizes = `${this.details?.element.hidden} ${this.minimap.canvas.style.width} ${this.camera.width}`;
+    const { legend } = this.chrome;
+    const sizes = `${this.minimap.canvas.style.width} ${this.camera.width} ${legend.textContent} ${legend.hidden}`;
     if (sizes === this.coverSizes) return;
     this.coverSizes = sizes;
     this.camera.covered.corner = this.minimap.canvas.offsetHeight;
-    this.camera.covered.right = (this.details?.element.offsetWidth ?? 0) + this.minimap.canvas.offsetWidth + 8;
+    // Where there is little room, the legend of an overlay lies across the top.
+    this.camera.covered.top = legend.offsetWidth >= this.camera.width ? legend.offsetHeight : 0;
+    this.camera.covered.right = this.minimap.canvas.offsetWidth + 8;
   }
 
   describe(/** @type {number} */ item) {
@@ -353,6 +364,7 @@ export class Viewer {
     const first = this.camera.width <= 1;
     this.camera.width = clientWidth;
     this.camera.height = clientHeight;
+    this.cover();
     if (first) this.goHome();
     this.draw();
   }

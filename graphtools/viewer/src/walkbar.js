@@ -39,6 +39,7 @@ export class WalkBar {
   /** @param {Run} run @param {{move: (move: Move) => void, goto: (index: number) => void}} actions */
   constructor(run, actions) {
     this.run = run;
+    this.position = 0;
     this.buttons = new Map(
       MOVES.map(([move, text, key, title]) => [
         move,
@@ -58,11 +59,14 @@ export class WalkBar {
     this.elements = this.chips.map((pass) =>
       make("button", {
         class: `chip ${pass.phase}`,
-        title: t("Events {from} to {to}. Click to go to the end of this pass.", {
+        title: t("Events {from} to {to}. Click to go to the first of them, again to go to the last.", {
           from: pass.start + 1,
           to: pass.stop,
         }),
-        onclick: () => actions.goto(pass.stop - 1),
+        onclick: () => {
+          const isInside = this.position >= pass.start && this.position < pass.stop - 1;
+          actions.goto(isInside ? pass.stop - 1 : pass.start);
+        },
       }),
     );
     this.losses = this.chips.map((pass) =>
@@ -89,6 +93,7 @@ export class WalkBar {
   }
 
   show(/** @type {number} */ position, /** @type {boolean} */ playing) {
+    this.position = position;
     const last = this.run.events.length - 1;
     const off = (/** @type {Move} */ move, /** @type {boolean} */ disabled) => {
       const button = this.buttons.get(move);

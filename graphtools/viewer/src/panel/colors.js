@@ -29,7 +29,7 @@ export function colorOf(/** @type {number} */ value, /** @type {number} */ low, 
     const most = Math.max(-low, high);
     return mixed(TWO_SIGNS, (value / most + 1) / 2);
   }
-  return mixed(ONE_SIGN, high > low ? (value - low) / (high - low) : 0.5);
+  return mixed(ONE_SIGN, high > low ? (value - low) / (high - low) : 0);
 }
 
 function mixed(/** @type {Rgb[]} */ stops, /** @type {number} */ at) {

@@ -45,7 +45,7 @@ export class Details {
         [t("device"), node.device && node.device !== "cpu" ? node.device : ""],
         [t("scope"), node.scope],
         [t("settings"), module?.settings ?? ""],
-        [t("parameters"), states.join("\n")],
+        [t("parameters and buffers"), states.join("\n")],
         [t("arguments"), node.args],
         [
           t("source"),

@@ -107,9 +107,12 @@ export function painted(/** @type {Picture} */ picture) {
 function valueReader(/** @type {Picture} */ picture) {
   const values = valuesOf(picture);
   const sign = isExact(picture) ? "=" : "≈";
+  // A byte tells 256 values apart: what it cannot tell is not written.
+  const step = picture.coding === "u8" ? (Number(picture.high) - Number(picture.low)) / 255 : 0;
+  const places = step > 0 ? Math.max(0, Math.min(20, Math.ceil(-Math.log10(step)))) : 20;
   return (/** @type {number} */ i, /** @type {number} */ j) => {
     const value = values[i * picture.width + j];
-    return Number.isFinite(value) ? `${sign} ${number(value)}` : t("is {value}", { value: specialName(value) });
+    return Number.isFinite(value) ? `${sign} ${number(Number(value.toFixed(places)))}` : t("is {value}", { value: specialName(value) });
   };
 }
 

@@ -14,8 +14,10 @@ const PHASES = { forward: word("forward"), backward: word("backward"), update: w
  * @param {Inspector} panel
  * @param {import("../tree.js").Item} item
  */
-export function showHeading({ model, run, position, actions, heading }, item) {
+export function showHeading(panel, item) {
+  const { model, run, position, actions, heading, line } = panel;
   const node = item.node >= 0 ? model.nodes[item.node] : null;
+  const result = run && !node ? model.nodes[panel.rowOf(item)] : null;
   const module = model.modules.get(modulePath(item.scope));
   const named = module && (item.node < 0 ? !item.label : item.whole && !isReplaced(node));
   const title = item.node < 0 ? item.label || item.scope || item.id : node?.name;
@@ -36,6 +38,7 @@ export function showHeading({ model, run, position, actions, heading }, item) {
     ...[
       close,
       make("h2", {}, title ?? "", " ", make("span", { class: "muted" }, kind.trim())),
+      node && node.scope ? make("p", { class: "muted mono" }, node.scope) : null,
       where.length || event
         ? make(
             "p",
@@ -44,6 +47,8 @@ export function showHeading({ model, run, position, actions, heading }, item) {
             event ? make("span", { class: `phase ${event.phase}` }, t(PHASES[event.phase])) : null,
           )
         : null,
+      line ? make("p", { class: "edited" }, t("Line: {line}", { line })) : null,
+      result ? make("p", { class: "muted" }, t("It gives what {name} in it gives.", { name: result.name })) : null,
       ...editedWords(node).map((text) => make("p", { class: "edited" }, text)),
       failure
         ? make(

@@ -48,6 +48,31 @@ const WIDTH = { least: 280, usual: 390, most: 760 };
 const SLOW_MS = 150; // an answer that takes longer leaves the old content dimmed
 const SILENT_MS = 4000; // after which is said that none comes
 
+/** The nodes in a group. */
+function rowsIn(/** @type {Tree} */ { items }, /** @type {import("../tree.js").Item} */ item) {
+  const found = /** @type {number[]} */ ([]);
+  const stack = [...item.children];
+  while (stack.length) {
+    const { node, children } = items[/** @type {number} */ (stack.pop())];
+    if (node >= 0) found.push(node);
+    else stack.push(...children);
+  }
+  return found.sort((a, b) => a - b);
+}
+
+/** The last operation in a group that gives a tensor to what is outside; -1 if none does. */
+function resultOf(
+  /** @type {Model} */ model,
+  /** @type {Tree} */ tree,
+  /** @type {import("../tree.js").Item} */ item,
+) {
+  const inside = new Set(rowsIn(tree, item));
+  let found = -1;
+  for (const { from, to, shape } of model.edges)
+    if (shape && inside.has(from) && !inside.has(to)) found = Math.max(found, from);
+  return found;
+}
+
 export class Inspector {
   /**
    * @param {HTMLElement} parent
@@ -71,6 +96,8 @@ export class Inspector {
     this.byHand = /** @type {Map<number, boolean>} */ (new Map()); // parameters that a person opened or closed
     this.drafts = /** @type {import("./edit.js").Drafts} */ (new Map());
     this.alerts = new Set(); // what has been announced already
+    this.results = /** @type {Map<number, number>} */ (new Map()); // of groups, by item
+    this.line = ""; // what a chosen line leads from and to, in words
     this.turn = 0;
     this.isSilent = false; // the host has been asked for long, and has not answered yet
     this.chosen = /** @type {Record<string, Tab>} */ ({});
@@ -134,15 +161,21 @@ export class Inspector {
 
   /** Shows an item as it is seen at a position; -1 says that nothing is selected. */
   show(/** @type {number} */ item, /** @type {number} */ position) {
-    if (item === this.item && position === this.position && this.run) return;
+    if (item === this.item && position === this.position && this.run && !this.line) return;
     if (item !== this.item) this.values.output = 0;
+    this.line = "";
     this.item = item;
     this.position = position;
     this.refresh();
   }
 
-  /** Shows the result of the selected box that stands at a path of what it gave, as an edge carries it. */
-  showOutput(/** @type {string} */ path) {
+  /**
+   * Shows the result of the selected box that stands at a path of what it gave, as an edge carries it.
+   * @param {string} path
+   * @param {string} line what the edge leads from and to, in words
+   */
+  showOutput(path, line) {
+    this.line = line;
     const node = this.model.nodes[this.tree.items[this.item]?.node ?? -1];
     const place = node ? node.paths.indexOf(path) : -1;
     this.values.output = Math.max(0, place);
@@ -162,8 +195,17 @@ export class Inspector {
     return event?.phase ?? "none";
   }
 
+  /** The operation whose result is shown of an item: of a group the last one whose value leaves it; -1 for none. */
+  rowOf(/** @type {import("../tree.js").Item} */ item) {
+    if (item.node >= 0) return item.node;
+    let found = this.results.get(item.index);
+    if (found === undefined) this.results.set(item.index, (found = resultOf(this.model, this.tree, item)));
+    return found;
+  }
+
   tabsOf(/** @type {import("../tree.js").Item} */ item) {
-    if (item.node < 0 || !this.run) return /** @type {Tab[]} */ (["details"]);
+    if (!this.run || this.rowOf(item) < 0) return /** @type {Tab[]} */ (["details"]);
+    if (item.node < 0) return /** @type {Tab[]} */ (["output", "gradient", "parameters", "why", "details"]);
     const isCall = this.model.nodes[item.node].kind === "call";
     const reads = this.run.parametersOf(item.node).length > 0;
     return /** @type {Tab[]} */ (
@@ -210,6 +252,7 @@ export class Inspector {
           "aria-selected": String(tab === shown),
           "aria-controls": "panel",
           tabindex: tab === shown ? "0" : "-1",
+          "data-text": t(TITLES[tab]),
           onclick: () => this.chooseTab(tab),
         },
         t(TITLES[tab]),
@@ -282,16 +325,20 @@ export class Inspector {
   /** @returns {Promise<HTMLElement[]>} */
   async parts(/** @type {Tab} */ tab, /** @type {import("../tree.js").Item} */ item, /** @type {number} */ turn) {
     const { run } = this;
-    if (item.node < 0 || !run) return this.detailsOf(item);
+    const row = this.rowOf(item);
+    if (row < 0 || !run) return this.detailsOf(item);
     const event = run.events[this.position];
-    if (tab === "output") return this.values.outputParts(item.node, turn);
-    if (tab === "gradient") return this.values.gradientParts(item.node, turn);
+    if (tab === "output") return this.values.outputParts(row, turn);
+    if (tab === "gradient") return this.values.gradientParts(row, turn);
     if (tab === "parameters") {
-      const opened = event.row === item.node ? event.parameter : -1;
+      const rows = item.node >= 0 ? [row] : rowsIn(this.tree, item);
+      const parameters = [...new Set(rows.flatMap((one) => run.parametersOf(one)))];
+      if (!parameters.length) return [make("p", { class: "muted" }, t("Nothing in it has parameters."))];
+      const opened = rows.includes(event.row) ? event.parameter : -1;
       return parametersBody(
         run,
         this.looks,
-        run.parametersOf(item.node),
+        parameters,
         this.position,
         opened,
         this.byHand,
@@ -302,7 +349,7 @@ export class Inspector {
     if (tab === "why") {
       const pass = this.values.chosenPass();
       const at = pass ? Math.min(this.position, pass.stop - 1) : this.position;
-      const found = await this.looks.explain(item.node, at);
+      const found = await this.looks.explain(row, at);
       const rowOf = (/** @type {string} */ name) => this.model.nodes.findIndex((node) => node.name === name);
       const body = whyBody(found, (row, text) => this.details.link(row, text), rowOf);
       return [this.values.passChooser(), ...body].filter((part) => part !== null);

@@ -98,8 +98,8 @@ export function plainWords(/** @type {any} */ entry) {
 }
 
 /** The name of a leading size, as images and batches have them. */
-function axisName(/** @type {number} */ axis, /** @type {number} */ rank) {
-  if (rank === 4) return axis === 0 ? t("sample") : t("channel");
+function axisName(/** @type {number} */ axis, /** @type {number} */ rank, /** @type {boolean} */ hasHeads) {
+  if (rank === 4) return axis === 0 ? t("sample") : hasHeads ? t("head") : t("channel");
   if (rank === 3 && axis === 0) return t("sample");
   return t("axis {n}", { n: axis });
 }
@@ -112,6 +112,7 @@ export class PictureView {
     this.element = make("div", { class: "picture" });
     this.index = /** @type {number[]} */ ([]);
     this.color = true;
+    this.hasHeads = false; // of attention: what is a channel elsewhere is a head
     this.turn = 0;
   }
 
@@ -120,8 +121,10 @@ export class PictureView {
    * @param {number} width
    * @param {Ink} ink
    * @param {string} name
+   * @param {boolean} [hasHeads] it is of attention
    */
-  show(entry, width, ink, name) {
+  show(entry, width, ink, name, hasHeads = this.hasHeads) {
+    this.hasHeads = hasHeads;
     this.turn++;
     const pictures = /** @type {Picture[]} */ (entry.elements === 1 ? [] : (entry.pictures ?? []));
     if (!pictures.length || pictures[0].kind === "none") {
@@ -168,7 +171,7 @@ export class PictureView {
     /** @type {() => void} */ changed,
   ) {
     if (size < 2) return null;
-    const name = axisName(axis, rank);
+    const name = axisName(axis, rank, this.hasHeads);
     const said = make("span", { class: "muted" });
     const input = /** @type {HTMLInputElement} */ (
       make("input", {

@@ -7,6 +7,8 @@ import { PictureView, histograms, numbersTable, plainWords, warnings } from "./t
 
 /** @typedef {import("./inspector.js").Inspector} Inspector */
 
+const ATTENTION = /(softmax|matmul|scaled_dot_product_attention)$/;
+
 export class Values {
   constructor(/** @type {Inspector} */ panel) {
     this.panel = panel;
@@ -63,15 +65,21 @@ export class Values {
   }
 
   async outputParts(/** @type {number} */ row, /** @type {number} */ turn) {
-    const ran = this.panel.run?.forwardOf[row] ?? -1;
-    if (ran > this.panel.position) {
+    const { run, position } = this.panel;
+    const ran = run?.forwardOf[row] ?? -1;
+    if (run && ran > position) {
+      const now = run.events[position];
+      const isHere = now.row === row && now.phase === "forward";
+      const words = isHere
+        ? t("This event, {name}, keeps its books. What it gives is computed at event {event}.", { name: now.name, event: ran + 1 })
+        : t("It has not run yet; it runs at event {event}.", { event: ran + 1 });
       const goes = make(
         "button",
         { onclick: () => this.panel.actions.goto(ran) },
         t("Go to event {event}", { event: ran + 1 }),
       );
       return [
-        make("p", { class: "muted" }, t("It has not run yet; it runs at event {event}.", { event: ran + 1 })),
+        make("p", { class: "muted" }, words),
         goes,
       ];
     }
@@ -88,7 +96,7 @@ export class Values {
       [word("gradient"), grad],
     ]);
     // The picture stands in the panel now: a late answer must not paint over that of another box.
-    if (this.panel.isTurn(turn)) this.picture.show(value, this.panel.inner, this.panel.ink, t("output"));
+    if (this.panel.isTurn(turn)) this.picture.show(value, this.panel.inner, this.panel.ink, t("output"), this.isAttention(row));
     const isMadeZero = makesZeros(this.panel.model.nodes[row].target);
     return [
       ...choosers,
@@ -126,7 +134,7 @@ export class Values {
       [word("output"), value],
       [word("gradient"), grad],
     ]);
-    if (this.panel.isTurn(turn)) this.picture.show(grad, this.panel.inner, this.panel.ink, t("gradient")); // as in outputParts
+    if (this.panel.isTurn(turn)) this.picture.show(grad, this.panel.inner, this.panel.ink, t("gradient"), this.isAttention(row)); // as in outputParts
     return [
       ...choosers,
       ...warnings(null, grad),
@@ -134,6 +142,11 @@ export class Values {
       histograms([[word("gradient"), grad]], this.panel.inner, this.panel.ink),
       this.picture.element,
     ].filter((part) => part !== null);
+  }
+
+  /** Whether the second of four sizes are the heads of attention: no picture goes through these operations. */
+  isAttention(/** @type {number} */ row) {
+    return ATTENTION.test(this.panel.model.nodes[row].target);
   }
 
   outputChooser(/** @type {number} */ row) {

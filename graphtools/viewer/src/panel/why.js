@@ -99,7 +99,7 @@ const TROUBLES = /** @type {Record<string, string>} */ ({
   "zero value": word("Zero value"),
   "zero gradient": word("Zero gradient"),
   "missing value": word("Missing value"),
-  "missing gradient": word("Missing gradient"),
+  "missing gradient": word("No gradient"),
   "not finite value": word("Not finite value"),
   "not finite gradient": word("Not finite gradient"),
 });
@@ -125,6 +125,8 @@ function originCard(
       step.source ? make("span", { class: "muted" }, ` ${step.source}`) : null,
     ),
   );
+  // An input, a constant or what makes zeros has none by itself: that is no fault, as one lost on the way may be.
+  const isByNature = origin.trouble === "missing" && origin.steps.length < 2;
   // Of a long way only both ends are told.
   if (origin.between) {
     const after = steps.length / 2;
@@ -134,7 +136,7 @@ function originCard(
   }
   return make(
     "section",
-    { class: "warning bad-card origin" },
+    { class: isByNature ? "warning origin" : "warning bad-card origin" },
     make(
       "p",
       {},
