@@ -48,8 +48,7 @@ def picture(tensor: torch.Tensor, index: Sequence[int] = (), max_side: int = 256
         if values.dim() < 2:
             return _curve(values.reshape(-1), max_side)
         channels = _channel_axis(values.shape) if color else None
-        plane_axes = 3 if channels is not None else 2
-        choices = tuple(values.shape[:-plane_axes])
+        choices = leading_sizes(values.shape, color)
         wanted = [*index, *[0] * len(choices)]
         chosen = tuple(min(max(0, i), size - 1) for i, size in zip(wanted, choices, strict=False))
         plane = values[chosen]
@@ -61,6 +60,12 @@ def picture(tensor: torch.Tensor, index: Sequence[int] = (), max_side: int = 256
             return Picture("image", _gray_levels(small).movedim(0, -1).contiguous(), chosen, choices, caption)
         small, how = _shrink(plane, max_side)
         return Picture("heat map", small, chosen, choices, f"{where}{plane.shape[-2]} × {plane.shape[-1]}{how}")
+
+
+def leading_sizes(shape: Sequence[int], color: bool = True) -> tuple[int, ...]:
+    """The sizes of a tensor before those of a picture of it: before rows and columns, and of an image its colors."""
+    is_image = color and _channel_axis(shape) is not None
+    return tuple(shape[: -3 if is_image else -2])
 
 
 def _channel_axis(shape: Sequence[int]) -> int | None:

@@ -16,7 +16,7 @@ from graphtools.errors import GraphtoolsError, missing
 from graphtools.flops import count_flops
 from graphtools.graph import Node
 from graphtools.payload import drawn_nodes
-from graphtools.picture import Picture, picture
+from graphtools.picture import Picture, leading_sizes, picture
 from graphtools.recording import Recording, ValueLost
 from graphtools.statistics import Statistics, histogram, is_finite, one_line, statistics
 from graphtools.visible import Visible
@@ -327,7 +327,7 @@ def _json_number(value: float | int | bool | None) -> float | int | str | None:
 
 def _first_indexes(value: torch.Tensor, most: int) -> list[tuple[int, ...]]:
     """Where the first pictures stand in the leading sizes: all channels of the first sample, then the next sample."""
-    sizes = list(value.shape[:-2]) if value.dim() > 2 and not value.is_nested else []
+    sizes = leading_sizes(value.shape) if value.dim() > 2 and not value.is_nested else ()
     indexes: list[tuple[int, ...]] = [()]
     if most < 1:
         return []

@@ -62,3 +62,23 @@ def test_a_loss_that_is_not_finite_is_in_the_payload(factor, text):
     with gt.record() as recording:
         (weight.sum() * factor).backward()
     assert [stage["value"] for stage in run_payload(recording)["stages"] if stage["kind"] == "backward"] == [text]
+
+
+def test_a_page_holds_small_tensors_whole_and_of_large_ones_what_there_is_room_for():
+    attention, features, images = torch.rand(2, 4, 12, 12), torch.rand(8, 100, 300, 300), torch.rand(4, 3, 16, 16)
+    summaries = Summaries(gt.run(lambda *tensors: [tensor * 2 for tensor in tensors], attention, features, images))
+    names = [node.name for node in drawn_nodes(summaries.recording.graph)]
+
+    def pictures(name: str, pixels: int):
+        return summaries.tensor_within(f"v.{names.index(name)}.0", pixels)["pictures"]
+
+    heads = pictures("mul", 2_000)
+    assert [picture["index"] for picture in heads] == [[i, j] for i in range(2) for j in range(4)]
+    assert all(picture["exact"] and (picture["width"], picture["height"]) == (12, 12) for picture in heads)
+    assert len(pictures("mul", 300)) == 2
+    few = pictures("mul_1", 10_000)
+    assert len(few) * few[0]["width"] * few[0]["height"] <= 10_000
+    assert not few[0]["exact"]
+    assert len(pictures("mul_1", 1)) == 1
+    assert [picture["index"] for picture in pictures("mul_2", 10_000)] == [[0], [1], [2], [3]]
+    assert pictures("mul", 0) == []

@@ -135,6 +135,42 @@ def test_boxes_that_only_one_side_has_can_be_marked(watched, mixed, tmp_path):
     assert page.locator(".legend:visible").inner_text().strip() == "only here"
 
 
+OPEN = """() => document.getElementById('graph').graphtools.viewers.map(
+  (viewer) => viewer.scene.boxes.filter((box) => box.open).length)"""
+VIEWS = """() => document.getElementById('graph').graphtools.viewers.map((viewer) => viewer.camera.view)"""
+
+
+def stack(blocks: int) -> nn.Module:
+    return nn.Sequential(
+        *(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.Tanh()) for _ in range(blocks))
+    )
+
+
+def test_two_graphs_are_folded_together_and_modules_of_one_are_marked(watched, tmp_path):
+    x = torch.rand(2, 4)
+    compared = gt.compare(gt.trace(stack(2), x), gt.trace(stack(3), x))
+    page = watched(compared.to_html(tmp_path / "graphs.html"), viewport={"width": 1500, "height": 900}).page
+    page.wait_for_selector("#graph[data-ready]")
+    page.keyboard.press("c")  # the left one has the keys
+    assert page.evaluate(OPEN) == [0, 0]
+    color = "v => [v.coloring.colorOf(v.itemNamed('1')), v.coloring.colorOf(v.itemNamed('2')), v.theme.alone]"
+    whole, only, alone = page.evaluate(f"() => ({color})(document.getElementById('graph').graphtools.viewers[1])")
+    assert whole is None
+    assert only == alone
+    assert page.locator(".legend:visible").first.inner_text().strip() == "only here"
+    page.keyboard.press("e")
+    assert page.evaluate(OPEN) == [2, 3]
+
+
+def test_pictures_that_are_laid_out_alike_show_the_same_part(pair):
+    pair.locator("canvas.graph").first.hover(position={"x": 100, "y": 200})
+    pair.mouse.wheel(0, -300)
+    pair.mouse.wheel(0, -300)
+    left, right = pair.evaluate(VIEWS)
+    assert left == right
+    assert left["scale"] > 1.1
+
+
 HOST = """async ({ esm, shown }) => {
   const module = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
   const el = document.body.appendChild(document.createElement("div"));

@@ -162,6 +162,83 @@ def test_keys_alone_walk_break_and_run(step, recording):
     assert page.page.get_by_role("dialog", name="Keys").is_hidden()
 
 
+def test_after_a_click_the_keys_still_walk(step):
+    page = step()
+    keys = page.page.keyboard
+    page.press("Step")
+    at = page.at()
+    clicks = [
+        lambda: page.tab("Why"),
+        lambda: keys.press("Escape"),
+        lambda: page.page.locator(".timeline strong").click(),
+        lambda: page.page.locator(".panel-body").click(position={"x": 5, "y": 5}),
+        lambda: page.page.locator(".watching summary").first.click(),
+    ]
+    for click in clicks:
+        click()
+        keys.press("ArrowRight")
+        at += 1
+        assert page.at() == at
+    keys.press("End")
+    keys.press("/")
+    assert page.page.get_by_role("combobox", name="Find").is_visible()
+
+
+def test_a_chip_goes_to_the_start_of_its_pass_and_then_to_its_end(step, recording):
+    page = step()
+    events = [event.index for event in recording.events if event.phase == "backward"]
+    chip = page.page.get_by_role("button", name=re.compile("^Backward"))
+    chip.click()
+    assert page.at() == events[0]
+    chip.click()
+    assert page.at() == events[-1]
+    chip.click()
+    assert page.at() == events[0]
+
+
+def test_a_closed_module_shows_what_it_gives(step, recording):
+    page = step()
+    page.page.keyboard.press("c")
+    page.page.keyboard.press("End")
+    page.page.evaluate(f"{API}.select('blocks.one')")
+    text = page.panel()
+    assert "It gives what add_1 in it gives." in text
+    page.tab("Output")
+    norm = float(recording.value("add_1").norm())
+    assert f"{norm:.4g}" in page.panel()
+    page.tab("Parameters")
+    assert "blocks.one.conv1.weight" in page.panel()
+    assert "stem.weight" not in page.panel()
+
+
+def test_closing_all_shows_all_that_fits(step):
+    page = step()
+    page.page.keyboard.press("e")
+    page.page.keyboard.press("End")
+    page.page.keyboard.press("c")
+    first, last = page.rect("x"), page.rect("blocks")
+    assert first["y"] >= 0
+    assert last["y"] + last["height"] < 640
+
+
+def test_an_event_that_keeps_a_count_says_so(step, recording):
+    page = step()
+    count = next(node.name for node in recording.graph.operations if node.target.endswith("add_"))
+    page.goto(event_of(recording, count))
+    text = page.panel()
+    assert "This event, add_, keeps its books." in text
+    assert "It has not run yet" not in text
+
+
+def test_the_pace_of_playing_is_chosen(step):
+    page = step()
+    page.page.keyboard.press("<")
+    assert page.page.get_by_text("Plays 2 events a second").is_visible()
+    page.page.get_by_role("button", name="View").click()
+    page.page.get_by_role("menuitem", name="Play faster").click()
+    assert page.page.get_by_text("Plays 4 events a second").is_visible()
+
+
 def test_ten_quick_keys_are_ten_events(step):
     page = step()
     for _ in range(10):
@@ -352,6 +429,12 @@ def test_the_picture_is_saved_as_svg_and_png(step, tmp_path):
     assert "<img" not in svg
     assert "BatchNorm2d" in svg
     assert svg.count("<image ") > 3
+    # Of an overlay, what its colors stand for is in the picture.
+    page.page.get_by_label("Color the boxes by").select_option("duration")
+    page.press("View")
+    with page.page.expect_download() as download:
+        page.page.get_by_role("menuitem", name="Save picture as SVG").click()
+    assert ">Duration<" in Path(download.value.path()).read_text()
 
 
 def test_names_from_the_model_are_text(step, recording):

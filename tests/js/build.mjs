@@ -9,10 +9,13 @@ import { buildTree } from "../../graphtools/viewer/src/tree.js";
 
 /**
  * A payload from lines `name scope input input ...`; a scope of "-" is the model itself. Names that begin with `in` are
- * inputs, `out` the output. An input that ends in `!` is a number and no tensor.
+ * inputs, `out` the output. An input that ends in `!` is a number and no tensor, and so is what a name that ends in `!`
+ * gives.
  */
 export function payloadOf(lines, modules = {}) {
-  const rows = lines.map((line) => line.trim().split(/\s+/));
+  const written = lines.map((line) => line.trim().split(/\s+/));
+  const numbers = new Set(written.flatMap(([name], i) => (name.endsWith("!") ? [i] : [])));
+  const rows = written.map(([name, ...rest]) => [name.replace("!", ""), ...rest]);
   const strings = [""];
   const index = (text) => (strings.includes(text) ? strings.indexOf(text) : strings.push(text) - 1);
   const names = rows.map(([name]) => name);
@@ -35,7 +38,7 @@ export function payloadOf(lines, modules = {}) {
       target: column(([name]) => `torch.${name.replace(/_?\d+$/, "")}`),
       category: column(([name]) => (kind(name) === "call" ? "arithmetic" : kind(name))),
       scope: column(([, scope]) => (scope === "-" ? "" : scope)),
-      specs: rows.map(() => [index("f32[2, 3]")]),
+      specs: rows.map((_, i) => (numbers.has(i) ? [] : [index("f32[2, 3]")])),
       shape: column(() => "2×3"),
       dtype: column(() => "f32"),
       device: column(() => "cpu"),

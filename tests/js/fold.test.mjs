@@ -54,6 +54,19 @@ test("a module that is one operation is one box, with the module's class as its 
   assert.equal(box.words.subtitle, "conv");
 });
 
+test("what a program does with sizes stands in one box, which the first view leaves closed", () => {
+  const lines = ["in -", "a - in", "size! - in!", "n! - size!", "m! - n!", "view - a m!", "s! - view!", "t! - s!", "b - view t!", "out - b"];
+  const tree = treeOf(payloadOf(lines));
+  const children = tree.items[0].children;
+  assert.deepEqual(ids(tree, children), ["in", "a", "model [sizes and checks]", "view", "s", "t", "b", "out"]);
+  assert.deepEqual(ids(tree, tree.items[children[2]].children), ["size", "n", "m"]);
+  assert.deepEqual([...firstOpen(tree)], [0]);
+  // Of a graph without shapes nobody knows what gives a tensor.
+  const unknown = payloadOf(lines);
+  unknown.nodes.specs = unknown.nodes.specs.map(() => []);
+  assert.equal(treeOf(unknown).items[0].children.length, lines.length);
+});
+
 test("a scope that holds only one scope is that scope", () => {
   const tree = treeOf(payloadOf(["in -", "p a.b.c in", "q a.b.c p", "out - q"]));
   assert.deepEqual(ids(tree, tree.items[0].children), ["in", "a.b.c", "out"]);
@@ -142,6 +155,7 @@ test("find matches all words, in names, operations, classes and shapes", () => {
   const found = ids(tree, findItems(model, tree, "layer3 conv2d", 100));
   assert.ok(found.length >= 4 && found.every((id) => id.includes("layer3")));
   assert.ok(findItems(model, tree, "1x512").length > 0);
+  assert.deepEqual(findItems(model, tree, "1x51"), [], "a size is found whole");
   assert.deepEqual(findItems(model, tree, "nothing like this"), []);
   assert.equal(ids(tree, findItems(model, tree, "fc"))[0], "fc");
 });

@@ -4,7 +4,7 @@ import { branchBar } from "./branches.js";
 import { t } from "./language.js";
 import { make } from "./dom.js";
 import { KEYS, RUN_KEYS } from "./interact.js";
-import { DIFFERENCE, OVERLAYS, heatColor } from "./overlay.js";
+import { DIFFERENCE, OVERLAYS, endsInWords, scaleOf } from "./overlay.js";
 import { compactNumber } from "./words.js";
 import inspectorCss from "./panel/inspector.css";
 import css from "./viewer.css";
@@ -217,18 +217,14 @@ function swatch(/** @type {string} */ color) {
 /** The scale of an overlay: its name, a strip of its colors, what its ends stand for. */
 function drawLegend(
   /** @type {HTMLElement} */ legend,
-  /** @type {import("./overlay.js").Heat} */ { overlay, low, high },
+  /** @type {import("./overlay.js").Heat} */ heat,
   /** @type {import("./theme.js").Theme} */ theme,
 ) {
-  const known = high >= low;
-  const one = known && overlay.text(low) === overlay.text(high);
-  const [from, to] = one
-    ? [t("all {value}", { value: overlay.text(low) }), ""]
-    : known
-      ? [overlay.text(low), overlay.text(high)]
-      : [t("nothing to show"), ""];
-  legend.setAttribute("aria-label", one ? `${t(overlay.label)}, ${from}` : t("{label}, from {from} to {to}", { label: t(overlay.label), from, to }));
-  const stops = Array.from({ length: 8 }, (_, i) => heatColor(low === high ? 0.5 : i / 7, theme.dark));
+  const { overlay } = heat;
+  const [from, to] = endsInWords(heat);
+  const label = t(overlay.label);
+  legend.setAttribute("aria-label", to ? t("{label}, from {from} to {to}", { label, from, to }) : `${label}, ${from}`);
+  const stops = scaleOf(heat, 8, theme.dark);
   const strip = make("div", { class: "legend-strip" });
   strip.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
   legend.replaceChildren(

@@ -2,6 +2,8 @@
 
 import { t } from "./language.js";
 import { drawScene } from "./draw.js";
+import { FONTS, estimateWidth } from "./measure.js";
+import { endsInWords, scaleOf } from "./overlay.js";
 import { SvgContext } from "./svg_context.js";
 
 /** @typedef {import("./viewer.js").Viewer} Viewer */
@@ -9,6 +11,10 @@ import { SvgContext } from "./svg_context.js";
 const MARGIN = 24;
 const MOST_SIDE = 16000; // pixels; browsers refuse larger canvases
 const SCALE = 2;
+const SCALE_GAP = 18; // between the picture and the scale of an overlay
+const LEAST_SCALE_WIDTH = 400; // that this scale needs
+const STRIPES = 16;
+const STRIPE_WIDTH = 7;
 
 /** Saves the picture as PNG, at twice its size unless that is more than a canvas can hold. */
 export function savePng(/** @type {Viewer} */ viewer) {
@@ -44,10 +50,42 @@ function paint(/** @type {CanvasRenderingContext2D} */ context, /** @type {Viewe
   const { width, height } = sizeOf(viewer);
   const view = { x: -MARGIN, y: -MARGIN, scale: 1 };
   drawScene(context, viewer.scene, view, width, height, { ...viewer.look(), hovered: -1 }, false);
+  const { heat } = viewer.coloring;
+  if (heat) drawScale(context, heat, MARGIN, viewer.scene.height + MARGIN + SCALE_GAP, viewer.theme);
 }
 
-function sizeOf(/** @type {Viewer} */ { scene }) {
-  return { width: scene.width + 2 * MARGIN, height: scene.height + 2 * MARGIN };
+/** What the colors of an overlay stand for, in one line below the picture. */
+function drawScale(
+  /** @type {CanvasRenderingContext2D} */ context,
+  /** @type {import("./overlay.js").Heat} */ heat,
+  /** @type {number} */ x,
+  /** @type {number} */ y,
+  /** @type {import("./theme.js").Theme} */ theme,
+) {
+  const [from, to] = endsInWords(heat);
+  const write = (/** @type {string} */ text, /** @type {keyof typeof FONTS} */ font) => {
+    context.font = FONTS[font];
+    context.fillStyle = font === "title" ? theme.text : theme.muted;
+    context.fillText(text, x, y);
+    x += estimateWidth(text, font) + 10;
+  };
+  context.textBaseline = "middle";
+  context.textAlign = "left";
+  write(t(heat.overlay.label), "title");
+  write(from, "label");
+  for (const color of scaleOf(heat, STRIPES, theme.dark)) {
+    context.fillStyle = color;
+    context.fillRect(x, y - 5, STRIPE_WIDTH, 10);
+    x += STRIPE_WIDTH;
+  }
+  x += 10;
+  if (to) write(to, "label");
+}
+
+function sizeOf(/** @type {Viewer} */ { scene, coloring }) {
+  const below = coloring.heat ? SCALE_GAP + 8 : 0;
+  const width = coloring.heat ? Math.max(scene.width, LEAST_SCALE_WIDTH) : scene.width;
+  return { width: width + 2 * MARGIN, height: scene.height + below + 2 * MARGIN };
 }
 
 function fileName(/** @type {Viewer} */ viewer) {

@@ -1,6 +1,6 @@
 // Colors by a number instead of by kind: durations, memory, norms, ... as a heat map with a legend.
 
-import { word } from "./language.js";
+import { t, word } from "./language.js";
 import { compactNumber } from "./words.js";
 
 /** @typedef {import("./model.js").Model} Model */
@@ -126,6 +126,18 @@ export function heatColor(/** @type {number} */ at, /** @type {boolean} */ dark)
   const place = at * (stops.length - 1);
   const i = Math.min(stops.length - 2, Math.floor(place));
   return mix(stops[i], stops[i + 1], place - i);
+}
+
+/** What the ends of the scale stand for; of one value, that and nothing. @returns {[string, string]} */
+export function endsInWords(/** @type {Heat} */ { overlay, low, high }) {
+  if (!(high >= low)) return [t("nothing to show"), ""];
+  const [from, to] = [overlay.text(low), overlay.text(high)];
+  return from === to ? [t("all {value}", { value: from }), ""] : [from, to];
+}
+
+/** So many colors of the scale, from its low to its high end. */
+export function scaleOf(/** @type {Heat} */ { low, high }, /** @type {number} */ count, /** @type {boolean} */ dark) {
+  return Array.from({ length: count }, (_, i) => heatColor(low === high ? 0.5 : i / (count - 1), dark));
 }
 
 /** Black or white, whichever can be read on a color: by its relative luminance (WCAG 2.2). */

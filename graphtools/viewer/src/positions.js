@@ -14,7 +14,9 @@ import { buildTree } from "./tree.js";
 export function positionsOf(text, depth) {
   const model = readPayload(JSON.parse(text));
   const tree = buildTree(model);
-  const deep = tree.items.filter((item) => item.node < 0 && item.depth < (depth ?? 0)).map((item) => item.index);
+  const isShown = (/** @type {import("./tree.js").Item} */ { node, depth: own, isQuiet }) =>
+    node < 0 && (own < (depth ?? 0) || (isQuiet && own === depth));
+  const deep = tree.items.filter(isShown).map((item) => item.index);
   const open = depth === null ? firstOpen(tree) : new Set([0, ...deep]);
   const scene = buildScene(model, tree, fold(model, tree, open), estimateWidth);
   const idOf = (/** @type {number} */ item) => (item < 0 ? null : tree.items[item].id);
