@@ -4,6 +4,7 @@ import { findLoop } from "../../graphtools/viewer/src/chunk.js";
 import { countVisible, firstOpen, fold, standIn } from "../../graphtools/viewer/src/fold.js";
 import { readPayload } from "../../graphtools/viewer/src/model.js";
 import { buildTree } from "../../graphtools/viewer/src/tree.js";
+import { resultsOf } from "../../graphtools/viewer/src/results.js";
 import { findItems } from "../../graphtools/viewer/src/find.js";
 import { FIXTURES, fixture, openSet, payloadOf, randomPayload, sceneOf } from "./build.mjs";
 
@@ -65,6 +66,23 @@ test("what a program does with sizes stands in one box, which the first view lea
   const unknown = payloadOf(lines);
   unknown.nodes.specs = unknown.nodes.specs.map(() => []);
   assert.equal(treeOf(unknown).items[0].children.length, lines.length);
+});
+
+test("the value of a group is that of the last operation in it whose tensor goes outside", () => {
+  for (const payload of [...FIXTURES.map(fixture), ...[1, 2, 3, 4, 5].map((seed) => randomPayload(seed))]) {
+    const model = readPayload(payload);
+    const tree = buildTree(model);
+    const found = resultsOf(model, tree);
+    const holds = (group, node) => {
+      let item = tree.ofNode[node];
+      while (item > group) item = tree.items[item].parent;
+      return item === group;
+    };
+    for (const { index, node } of tree.items) {
+      const leaving = model.edges.filter(({ from, to, shape }) => shape && holds(index, from) && !holds(index, to));
+      assert.equal(found[index], node >= 0 ? node : Math.max(-1, ...leaving.map(({ from }) => from)));
+    }
+  }
 });
 
 test("a scope that holds only one scope is that scope", () => {

@@ -261,14 +261,17 @@ function drawWords(
   const ink = heat ? inkOn(heat) : theme.text;
   const faint = heat ? ink : theme.muted;
   const picture = b.thumb && scale >= SMALL_TEXT_SCALE ? look.thumbnail(b.item) : null;
+  // A group has its sign at the right, so its picture stands at the left.
+  const isLeft = b.thumb && b.group;
   if (picture) {
     context.imageSmoothingEnabled = false;
-    context.drawImage(picture, b.x + b.width - THUMB - 9, b.y + (b.height - THUMB) / 2, THUMB, THUMB);
+    const x = isLeft ? b.x + 9 : b.x + b.width - THUMB - 9;
+    context.drawImage(picture, x, b.y + (b.height - THUMB) / 2 + (isLeft ? 2 : 0), THUMB, THUMB);
   }
   context.textBaseline = "middle";
   context.textAlign = "left";
-  const left = b.x + 14;
-  const end = b.x + b.width - (b.thumb ? THUMB + 14 : 10);
+  const left = b.x + (isLeft ? THUMB + 18 : 14);
+  const end = b.x + b.width - (b.thumb && !isLeft ? THUMB + 14 : 10);
   const right = b.group ? b.x + b.width - 28 : end;
   const y = b.y + (b.group ? 19 : 16);
   const title = elide(b.words.title, right - left, "title", measure);

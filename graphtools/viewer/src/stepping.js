@@ -7,6 +7,7 @@ import { Inspector } from "./panel/inspector.js";
 import { Watching } from "./panel/watching.js";
 import { thumbnailOf } from "./images.js";
 import { Moments } from "./moment.js";
+import { resultsOf } from "./results.js";
 import { Timeline } from "./timeline.js";
 import { Walk } from "./walk.js";
 import { WalkBar } from "./walkbar.js";
@@ -31,6 +32,7 @@ export class Stepping {
     this.walk = new Walk(run);
     this.stops = new Breakpoints();
     this.moments = new Moments(viewer.model, viewer.tree, run);
+    this.results = resultsOf(viewer.model, viewer.tree); // whose value stands for each item
     this.nonfinite = /** @type {Set<number>} */ (new Set());
     this.pictures = /** @type {(any | null)[]} */ ([]);
     this.canvases = /** @type {Map<number, HTMLCanvasElement | null>} */ (new Map());
@@ -300,8 +302,8 @@ export class Stepping {
 
   /** The small picture of what an item gave; null before it ran and where there is none. */
   thumbnail(/** @type {number} */ item) {
-    const { node } = this.viewer.tree.items[item];
-    if (node < 0 || this.moments.born[item] > this.position) return null;
+    const node = this.results[item];
+    if (node < 0 || this.run.forwardOf[node] > this.position) return null;
     let found = this.canvases.get(node);
     if (found === undefined) this.canvases.set(node, (found = thumbnailOf(this.pictures[node])));
     return found;

@@ -167,9 +167,9 @@ export class Viewer {
     return { open: [...this.folding.open].map((item) => this.tree.items[item].id), view: this.camera.view };
   }
 
-  /** Whether what an operation gave is worth a small picture: two sizes of three or more at the end. */
+  /** Whether what an operation or a group gave is worth a small picture: two sizes of three or more at the end. */
   canHavePicture(/** @type {number} */ item) {
-    const { node } = this.tree.items[item];
+    const node = this.stepping?.results[item] ?? -1;
     if (node < 0 || this.model.nodes[node].kind === "output") return false;
     const sizes = this.model.nodes[node].shape.split("×").map(Number);
     return sizes.length >= 2 && sizes.slice(-2).every((size) => size >= 3);

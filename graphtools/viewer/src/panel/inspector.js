@@ -6,6 +6,7 @@ import { Details } from "./details.js";
 import { editBody } from "./edit.js";
 import { Looks } from "./looks.js";
 import { keepingFocus } from "./focus.js";
+import { resultsOf } from "../results.js";
 import { showHeading } from "./heading.js";
 import { parametersBody } from "./parameters.js";
 import { resizing } from "./resizing.js";
@@ -60,19 +61,6 @@ function rowsIn(/** @type {Tree} */ { items }, /** @type {import("../tree.js").I
   return found.sort((a, b) => a - b);
 }
 
-/** The last operation in a group that gives a tensor to what is outside; -1 if none does. */
-function resultOf(
-  /** @type {Model} */ model,
-  /** @type {Tree} */ tree,
-  /** @type {import("../tree.js").Item} */ item,
-) {
-  const inside = new Set(rowsIn(tree, item));
-  let found = -1;
-  for (const { from, to, shape } of model.edges)
-    if (shape && inside.has(from) && !inside.has(to)) found = Math.max(found, from);
-  return found;
-}
-
 export class Inspector {
   /**
    * @param {HTMLElement} parent
@@ -96,7 +84,7 @@ export class Inspector {
     this.byHand = /** @type {Map<number, boolean>} */ (new Map()); // parameters that a person opened or closed
     this.drafts = /** @type {import("./edit.js").Drafts} */ (new Map());
     this.alerts = new Set(); // what has been announced already
-    this.results = /** @type {Map<number, number>} */ (new Map()); // of groups, by item
+    this.results = /** @type {Int32Array | null} */ (null); // the row that stands for each item
     this.line = ""; // what a chosen line leads from and to, in words
     this.turn = 0;
     this.isSilent = false; // the host has been asked for long, and has not answered yet
@@ -197,10 +185,8 @@ export class Inspector {
 
   /** The operation whose result is shown of an item: of a group the last one whose value leaves it; -1 for none. */
   rowOf(/** @type {import("../tree.js").Item} */ item) {
-    if (item.node >= 0) return item.node;
-    let found = this.results.get(item.index);
-    if (found === undefined) this.results.set(item.index, (found = resultOf(this.model, this.tree, item)));
-    return found;
+    this.results ??= resultsOf(this.model, this.tree);
+    return this.results[item.index];
   }
 
   tabsOf(/** @type {import("../tree.js").Item} */ item) {
