@@ -218,19 +218,21 @@ def _headline(training: Training) -> None:
 
 def _buttons(training: Training) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        # These two keep their place and who they are: while the page is drawn anew for another state, a button that
+        # moved would lose the click that is just being made.
         if training.state == RUNNING:
-            st.button(t("Pause"), on_click=training.tell, args=("pause",))
+            st.button(t("Pause"), on_click=training.tell, args=("pause",), key="press_go")
         elif training.state in (PAUSED, BROKE, STOPPED) and not training.is_failed:
             kind = "secondary" if training.is_over else "primary"
-            st.button(t("Go on"), on_click=training.tell, args=("resume",), type=kind)  # type: ignore[arg-type]
+            st.button(t("Go on"), on_click=training.tell, args=("resume",), key="press_go", type=kind)  # type: ignore[arg-type]
+        if training.state in (RUNNING, PAUSED, BROKE) and not training.is_failed:
+            st.button(t("Stop"), on_click=training.tell, args=("stop",), key="press_stop")
         if training.state in _LABELS:
             kind = "primary" if training.is_failed else "secondary"
             if st.button(t(_LABELS[training.state]), key="press_look", type=kind):  # type: ignore[arg-type]
                 # Once the page is drawn anew, above all that draws itself each second and could come between.
                 session.set_value("press_look_now", True)
                 st.rerun()
-        if training.state in (RUNNING, PAUSED, BROKE) and not training.is_failed:
-            st.button(t("Stop"), on_click=training.tell, args=("stop",))
         if training.state in (STOPPED, DONE):
             _with_the_trained(training)
         _as_file(training.plan)

@@ -87,6 +87,18 @@ def test_a_step_is_looked_into_and_the_training_goes_on(trained):
     heading(tab, "Stopped")
 
 
+def test_every_click_on_stop_and_go_on_counts(trained):
+    tab = trained()
+    fill(tab, "Epochs", "10000")
+    tab.page.get_by_role("button", name="Train", exact=True).click()
+    for _ in range(8):
+        heading(tab, "Training")
+        # At once: while the page is still being drawn for the new state.
+        tab.page.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True).click()
+        heading(tab, "Stopped")
+        tab.press("Go on")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_training_goes_on_from_a_changed_step(trained, scheme):
     tab = trained(scheme=scheme, width=1440 if scheme == "light" else 1024, height=900 if scheme == "light" else 768)

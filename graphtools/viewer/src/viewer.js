@@ -48,6 +48,8 @@ import { compactNumber } from "./words.js";
  *   selected and what is half typed; as JSON
  */
 
+const NEIGHBOR = 70; // how far the box before or after the current one reaches
+
 const NOTHING = { incoming: new Set(), outgoing: new Set() };
 
 export class Viewer {
@@ -240,7 +242,12 @@ export class Viewer {
     this.outline.mark(standIn(this.tree, this.visible.open, item));
     if (this.keptSelection) this.keep();
     const box = this.scene.ofItem.get(standIn(this.tree, this.visible.open, item));
-    if (box) this.camera.glide(this.camera.showing(box), this.stepping?.haste);
+    if (box) {
+      // With what is before and after it, or a walk downwards would always be at the lower edge.
+      const { x, y, width, height } = box;
+      const around = { x, y: y - NEIGHBOR, width, height: height + 2 * NEIGHBOR };
+      this.camera.glide(this.camera.showing(around), this.stepping?.haste);
+    }
     this.redraw();
   }
 
