@@ -15,11 +15,10 @@ ${form.documentation}`)):"")),this.shown=node.name,(focused||this.wanted)&&this.
 .phase.backward { background: #b0309a; }
 .phase.update { background: #237a4b; }
 .inspector header .edited { margin: 4px 0 0; padding-left: 8px; border-left: 3px solid var(--accent); overflow-wrap: anywhere; }
-.tabs { display: flex; flex-wrap: wrap; gap: 2px 6px; font-size: 12px; margin: 8px 8px 0 0; border-bottom: 1px solid var(--border); }
+.tabs { display: flex; flex-wrap: wrap; gap: 2px 8px; font-size: 12px; margin: 8px 0 0; border-bottom: 1px solid var(--border); }
 .tab { padding: 5px 0 6px; border-radius: 0; color: var(--muted); border-bottom: 2px solid transparent !important; }
-.tab::after { content: attr(data-text); display: block; height: 0; overflow: hidden; visibility: hidden; font-weight: 600; }
 .tab:hover { background: none; color: var(--text); }
-.tab[aria-selected="true"] { color: var(--text); font-weight: 600; border-bottom-color: var(--text) !important; }
+.tab[aria-selected="true"] { color: var(--text); border-bottom-color: var(--text) !important; }
 .panel-body { flex: 1; min-height: 0; overflow: auto; padding: 10px 16px 16px 0; transition: opacity 0.1s; }
 .panel-body:focus-visible, .plane:focus-visible, .code:focus-visible, summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
 .panel-body.waiting { opacity: 0.45; }

@@ -238,7 +238,6 @@ export class Inspector {
           "aria-selected": String(tab === shown),
           "aria-controls": "panel",
           tabindex: tab === shown ? "0" : "-1",
-          "data-text": t(TITLES[tab]),
           onclick: () => this.chooseTab(tab),
         },
         t(TITLES[tab]),
