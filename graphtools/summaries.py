@@ -288,8 +288,9 @@ def _room(value: Any, pixels: int) -> tuple[int, int]:
         return SMALL_SIDE, 0
     if not isinstance(value, torch.Tensor) or value.is_nested or value.dim() < 1:
         return SMALL_SIDE, 1
-    rows, columns = value.shape[-2] if value.dim() > 1 else 1, value.shape[-1]
-    colors = 3 if value.dim() > 2 and value.shape[-3] == 3 else 1
+    plane = value.shape[len(leading_sizes(value.shape)) :]
+    colors = 3 if len(plane) == 3 else 1  # before rows and columns, or after
+    rows, columns = (1, *plane) if len(plane) == 1 else plane[1:] if plane[0] == colors == 3 else plane[:2]
     longest = max(rows, columns)
     for side in (longest, *_SIDES) if longest <= _WHOLE else _SIDES:
         each = max(1, min(rows, side) * min(columns, side) * colors)

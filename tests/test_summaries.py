@@ -66,7 +66,9 @@ def test_a_loss_that_is_not_finite_is_in_the_payload(factor, text):
 
 def test_a_page_holds_small_tensors_whole_and_of_large_ones_what_there_is_room_for():
     attention, features, images = torch.rand(2, 4, 12, 12), torch.rand(8, 100, 300, 300), torch.rand(4, 3, 16, 16)
-    summaries = Summaries(gt.run(lambda *tensors: [tensor * 2 for tensor in tensors], attention, features, images))
+    photos = torch.rand(8, 200, 200, 3)  # colors last
+    tensors = (attention, features, images, photos)
+    summaries = Summaries(gt.run(lambda *given: [tensor * 2 for tensor in given], *tensors))
     names = [node.name for node in drawn_nodes(summaries.recording.graph)]
 
     def pictures(name: str, pixels: int):
@@ -81,4 +83,7 @@ def test_a_page_holds_small_tensors_whole_and_of_large_ones_what_there_is_room_f
     assert not few[0]["exact"]
     assert len(pictures("mul_1", 1)) == 1
     assert [picture["index"] for picture in pictures("mul_2", 10_000)] == [[0], [1], [2], [3]]
+    colored = pictures("mul_3", 30_000)
+    assert {picture["kind"] for picture in colored} == {"image"}
+    assert len(colored) * colored[0]["width"] * colored[0]["height"] * 3 <= 30_000
     assert pictures("mul", 0) == []

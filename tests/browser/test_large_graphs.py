@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from watched import Watched
@@ -59,6 +60,13 @@ def opened(page: Watched) -> None:
     page.page.evaluate(FRAMES)
 
 
+def open_all(page: Any) -> None:
+    page.keyboard.press("e")
+    page.wait_for_selector(SAID)
+    page.wait_for_function(IDLE)
+    page.wait_for_function(ROWS)
+
+
 def test_the_page_stays_usable_while_a_worker_lays_out(watched, file):
     one = watched(file)
     opened(one)
@@ -102,10 +110,7 @@ def test_without_a_worker_the_picture_is_the_same(watched, file):
             page.goto(one.url)
             one.requests.pop()
         opened(one)
-        page.keyboard.press("e")
-        page.wait_for_selector(SAID)
-        page.wait_for_function(IDLE)
-        page.wait_for_function(ROWS)
+        open_all(page)
         found.append(page.evaluate(PLACES))
     assert len(found[0]) > 3202
     assert found[1] == found[0]
@@ -119,10 +124,7 @@ def test_a_toggle_is_prepared_while_the_button_is_down(watched, file):
     page.goto(one.url)
     one.requests.pop()
     opened(one)
-    page.keyboard.press("e")
-    page.wait_for_selector(SAID)
-    page.wait_for_function(IDLE)
-    page.wait_for_function(ROWS)
+    open_all(page)
     tree, first = page.evaluate("asked")
     assert (tree, first) == ("children", "visible")
     rect = page.evaluate("() => document.getElementById('graph').graphtools.rectOf('parts.0')")
@@ -140,10 +142,7 @@ def test_a_toggle_is_prepared_while_the_button_is_down(watched, file):
     # Another page that was never pressed shows the same.
     two = watched(file)
     opened(two)
-    two.page.keyboard.press("e")
-    two.page.wait_for_selector(SAID)
-    two.page.wait_for_function(IDLE)
-    two.page.wait_for_function(ROWS)
+    open_all(two.page)
     two.page.evaluate("() => document.getElementById('graph').graphtools.setOpen('parts.0', false)")
     two.page.wait_for_function(
         "() => !document.getElementById('graph').shadowRoot.querySelector('[role=tree][aria-busy]')"

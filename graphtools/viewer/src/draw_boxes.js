@@ -12,7 +12,7 @@ import { categoryColor } from "./theme.js";
 const TEXT_SCALE = 0.42; // below, 13 px text is under 5.5 px on the screen
 const SMALL_TEXT_SCALE = 0.55;
 const ROUND_SCALE = 0.18;
-const FADED_WORDS = 0.7;
+const FADED_WORDS = 0.7; // ... where its color stands for a number
 const FADED = 0.5; // of what has not run yet
 const THUMB = 32; // pixels of the small picture of a value
 

@@ -50,7 +50,7 @@ function paint(/** @type {CanvasRenderingContext2D} */ context, /** @type {Viewe
   const { width, height } = sizeOf(viewer);
   const view = { x: -MARGIN, y: -MARGIN, scale: 1 };
   drawScene(context, viewer.scene, view, width, height, { ...viewer.look(), hovered: -1 }, false);
-  const { heat } = viewer.coloring;
+  const heat = scaledHeat(viewer);
   if (heat) drawScale(context, heat, MARGIN, viewer.scene.height + MARGIN + SCALE_GAP, viewer.theme);
 }
 
@@ -82,9 +82,16 @@ function drawScale(
   if (to) write(to, "label");
 }
 
-function sizeOf(/** @type {Viewer} */ { scene, coloring }) {
-  const below = coloring.heat ? SCALE_GAP + 8 : 0;
-  const width = coloring.heat ? Math.max(scene.width, LEAST_SCALE_WIDTH) : scene.width;
+/** The overlay whose numbers color the boxes; null for none, or if it has no number. */
+function scaledHeat(/** @type {Viewer} */ { coloring: { heat } }) {
+  return heat && heat.high >= heat.low ? heat : null;
+}
+
+function sizeOf(/** @type {Viewer} */ viewer) {
+  const { scene } = viewer;
+  const heat = scaledHeat(viewer);
+  const below = heat ? SCALE_GAP + 8 : 0;
+  const width = heat ? Math.max(scene.width, LEAST_SCALE_WIDTH) : scene.width;
   return { width: width + 2 * MARGIN, height: scene.height + below + 2 * MARGIN };
 }
 
